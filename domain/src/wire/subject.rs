@@ -1,0 +1,107 @@
+//! Subjects and streams of the broker. Nothing personal is ever part of a subject.
+
+use crate::LaneId;
+
+/// A stream and the subjects it keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamName {
+    /// The stream's name.
+    pub name: &'static str,
+    /// What it keeps.
+    pub subjects: &'static str,
+}
+
+/// Passages on their way to the clearing house.
+pub const PASSAGES: StreamName = StreamName { name: "PASSAGE", subjects: "etc.v1.passage.>" };
+/// The last receipt of every lane.
+pub const RECEIPTS: StreamName = StreamName { name: "RECEIPT", subjects: "etc.v1.receipt.>" };
+/// Deltas of the account list.
+pub const LIST_DELTAS: StreamName = StreamName { name: "LIST_DELTA", subjects: "etc.v1.list.delta" };
+/// Snapshots of the account list: one manifest, and its parts.
+pub const LIST_SNAPSHOTS: StreamName =
+    StreamName { name: "LIST_SNAPSHOT", subjects: "etc.v1.list.snapshot.>" };
+/// Entries onto entry/exit roads, for the exits.
+pub const ENTRIES: StreamName = StreamName { name: "ENTRY", subjects: "etc.v1.entry.*" };
+/// What lanes did and saw, for people who watch.
+pub const EVENTS: StreamName = StreamName { name: "EVENT", subjects: "etc.v1.event.>" };
+
+/// The one manifest of the newest snapshot.
+pub const LIST_MANIFEST: &str = "etc.v1.list.snapshot.manifest";
+/// Where a lane with a blank journal asks for its epoch.
+pub const EPOCH_REQUEST: &str = "etc.v1.epoch";
+/// Everything lanes tell, for a subscriber.
+pub const ALL_EVENTS: &str = "etc.v1.event.>";
+/// Every lane's heartbeat, for a subscriber.
+pub const ALL_HEARTBEATS: &str = "etc.v1.heartbeat.>";
+
+fn of(kind: &str, lane: &LaneId) -> String {
+    format!("etc.v1.{kind}.{}.{}.{}", lane.operator(), lane.station(), lane.lane())
+}
+
+/// Where a lane publishes its passages.
+#[must_use]
+pub fn passage(lane: &LaneId) -> String {
+    of("passage", lane)
+}
+
+/// Where the centre publishes a lane's receipts.
+#[must_use]
+pub fn receipt(lane: &LaneId) -> String {
+    of("receipt", lane)
+}
+
+/// Where a lane tells what it did.
+#[must_use]
+pub fn event(lane: &LaneId) -> String {
+    of("event", lane)
+}
+
+/// Where a lane says that it lives. Never stored.
+#[must_use]
+pub fn heartbeat(lane: &LaneId) -> String {
+    of("heartbeat", lane)
+}
+
+/// Where a lane answers commands. Request and reply; never stored.
+#[must_use]
+pub fn command(lane: &LaneId) -> String {
+    of("command", lane)
+}
+
+/// A part of a snapshot.
+#[must_use]
+pub fn list_part(version: u64, part: usize) -> String {
+    format!("etc.v1.list.snapshot.{version}.{part}")
+}
+
+/// The entries of one road.
+#[must_use]
+pub fn entry(road: &str) -> String {
+    format!("etc.v1.entry.{road}")
+}
+
+/// The lane a subject of a lane belongs to.
+#[must_use]
+pub fn lane_of(subject: &str) -> Option<LaneId> {
+    let mut tokens = subject.split('.').skip(3);
+    let (Some(operator), Some(station), Some(lane), None) =
+        (tokens.next(), tokens.next(), tokens.next(), tokens.next())
+    else {
+        return None;
+    };
+    format!("{operator}/{station}/{lane}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_told_from_its_subject() {
+        let lane: LaneId = "cienco4/ben-thuy/l01".parse().unwrap();
+        assert_eq!(passage(&lane), "etc.v1.passage.cienco4.ben-thuy.l01");
+        assert_eq!(lane_of(&passage(&lane)), Some(lane));
+        assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy"), None);
+        assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy.l01.x"), None);
+    }
+}

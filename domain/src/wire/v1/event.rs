@@ -1,0 +1,141 @@
+//! What lanes tell people who watch: events and heartbeats. Neither is ever money.
+
+use serde::{Deserialize, Serialize};
+
+use crate::signature::Digest256;
+use crate::{Amount, LaneId, TagId, Timestamp, VehicleGroup};
+
+use super::{DecisionRecord, ExceptionRecord};
+
+/// How a reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReaderHealth {
+    /// Nothing is known yet, or the line is closed.
+    Away,
+    /// Being probed or configured.
+    Starting,
+    /// Reading.
+    Reading,
+    /// Connected, and not as it should be.
+    Degraded,
+}
+
+/// What happened in a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum EventKind {
+    /// A vehicle came onto the presence loop.
+    VehicleArrived {
+        /// How many vehicles are now between the loops.
+        queue: usize,
+    },
+    /// A person is needed.
+    CallRaised {
+        /// The lane's number for the call, counted from 1 at every start.
+        call: u64,
+        /// Why.
+        exception: ExceptionRecord,
+        /// The tag, where one was read.
+        tag: Option<TagId>,
+        /// The fare that is due, where it is known.
+        fare: Option<Amount>,
+    },
+    /// The call has been settled: by a command, a late tag, or the vehicle's leaving.
+    CallEnded {
+        /// The call.
+        call: u64,
+    },
+    /// A passage was written down.
+    PassageRecorded {
+        /// The epoch.
+        epoch: u32,
+        /// The sequence.
+        seq: u64,
+        /// What was decided.
+        decision: DecisionRecord,
+        /// The group.
+        group: Option<VehicleGroup>,
+        /// The fare shown.
+        fare: Option<Amount>,
+        /// From the last byte of the tag's frame to the decision, in real microseconds.
+        read_to_decision_us: Option<u64>,
+    },
+    /// The arm was told to go up.
+    Opened {
+        /// From the last byte of the tag's frame to the end of the open command, in real
+        /// microseconds; absent where no tag opened.
+        read_to_open_us: Option<u64>,
+    },
+    /// The vehicle has left over the safety loop.
+    VehicleLeft {
+        /// How many vehicles are still between the loops.
+        queue: usize,
+    },
+    /// A vehicle crossed the safety loop that nothing was decided about.
+    Violation,
+    /// Receipts came in.
+    Posted {
+        /// Everything up to here is posted.
+        upto: u64,
+        /// From the last byte of the tag's frame to the receipt, in real microseconds, for the
+        /// passages this receipt covers.
+        read_to_posted_us: Vec<u64>,
+    },
+    /// The reader's health has changed.
+    Reader {
+        /// How it is now.
+        health: ReaderHealth,
+    },
+    /// Something needs a person on call.
+    Alarm {
+        /// What, without anything personal.
+        text: String,
+    },
+}
+
+/// An event of a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneEvent {
+    /// 1.
+    pub v: u32,
+    /// The lane.
+    pub lane: LaneId,
+    /// When, by the lane's clock.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// A lane's sign of life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// 1.
+    pub v: u32,
+    /// The lane.
+    pub lane: LaneId,
+    /// When, by the lane's clock.
+    pub at: Timestamp,
+    /// The epoch of its journal.
+    pub epoch: u32,
+    /// The last sequence written; 0 for none.
+    pub last_seq: u64,
+    /// The watermark of the last receipt.
+    pub posted_upto: u64,
+    /// The version of the account list.
+    pub list_version: u64,
+    /// Its content hash.
+    pub list_hash: Digest256,
+    /// The reader.
+    pub reader: ReaderHealth,
+    /// Whether loops and arm answer.
+    pub field_io: bool,
+    /// Vehicles between the loops.
+    pub queue: usize,
+    /// Calls that wait for a person.
+    pub calls: usize,
+    /// Whether the arm is up, as its switch says; absent while unknown.
+    pub arm_up: Option<bool>,
+}

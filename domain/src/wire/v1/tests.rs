@@ -1,0 +1,57 @@
+//! Golden bytes of version 1. What is here has been signed and stored: never change a line.
+
+use super::*;
+use crate::passage::Passage;
+
+const PASSAGE: &str = r#"{"v":1,"id":"cienco4/ben-thuy/l01:1:7","role":"open","at":"2026-11-21T05:00:00.25Z","clock":"synchronised","uptime_ns":12000000,"boot":"b1","tag":"3416214B88C0011762000493","plate":null,"group":1,"list_version":3,"status_seen":"good","tariff":"ben-thuy-2023-12-29","entry":null,"exception":null,"decision":"opened-by-tag","attendance":null,"fare":47000,"payment":"account","previous":"0000000000000000000000000000000000000000000000000000000000000000"}"#;
+
+const ATTENDED: &str = r#"{"v":1,"id":"vec/nghi-son/x1:2:9","role":"exit","at":"2026-11-21T06:00:00Z","clock":"unsynchronised","uptime_ns":1,"boot":"b2","tag":null,"plate":"37A12345","group":2,"list_version":3,"status_seen":null,"tariff":"v","entry":{"passage":"vec/mai-son/e1:1:4","station":"mai-son","at":"2026-11-21T05:10:00Z"},"exception":"no-tag","decision":"opened-by-attendant","attendance":{"attendant":"nv-07","command":"c-1","reason":"cash-paid"},"fare":143139,"payment":"cash","previous":"00000000000000000000000000000000000000000000000000000000000000ff"}"#;
+
+const RECEIPT: &str = r#"{"v":1,"lane":"cienco4/ben-thuy/l01","epoch":1,"posted_upto":7,"missing":[[9,10]],"issued_at":"2026-11-21T05:00:01Z"}"#;
+
+const COMMAND: &str = r#"{"v":1,"id":"c-1","lane":"vec/nghi-son/x1","call":4,"attendant":"nv-07","issued_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:06Z","verb":{"open":{"reason":{"other":{"note":"đèn hỏng"}},"plate":"37A12345","group":2}}}"#;
+
+const DELTA: &str = r#"{"v":1,"version":4,"hash_before":"0000000000000000000000000000000000000000000000000000000000000001","hash":"0000000000000000000000000000000000000000000000000000000000000002","issued_at":"2026-11-21T05:00:01Z","changes":[{"upsert":{"tag":"3416214B88C0011762000493","status":"no-money","group":1,"pass":{"pass":5,"station":"ben-thuy","until":"2026-12-21T17:00:00Z"}}},{"remove":"3416"}]}"#;
+
+fn golden<T>(what: &'static str, text: &str) -> T
+where
+    T: Serialize + for<'a> Deserialize<'a>,
+{
+    let message: T = parse(what, text.as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(emit(&message)).unwrap(), text);
+    message
+}
+
+#[test]
+fn version_1_reads_and_writes_the_bytes_it_always_did() {
+    for text in [PASSAGE, ATTENDED] {
+        let record: PassageRecord = golden("passage", text);
+        assert_eq!(PassageRecord::from(Passage::from(record.clone())), record);
+    }
+    golden::<Receipt>("receipt", RECEIPT);
+    golden::<Command>("command", COMMAND);
+    golden::<DeltaRecord>("delta", DELTA);
+}
+
+#[test]
+fn another_version_is_told_from_a_broken_message() {
+    let later = PASSAGE.replacen(r#""v":1"#, r#""v":2"#, 1);
+    assert!(matches!(
+        parse::<PassageRecord>("passage", later.as_bytes()),
+        Err(WireError::Version { version: 2, .. })
+    ));
+    for broken in ["", "{}", "[1]", "\u{0}", &PASSAGE[..200], &PASSAGE.replace("open", "opne")] {
+        assert!(matches!(
+            parse::<PassageRecord>("passage", broken.as_bytes()),
+            Err(WireError::Shape { .. })
+        ));
+    }
+}
+
+#[test]
+fn a_refusal_never_quotes_what_it_refused() {
+    let broken = PASSAGE.replace("3416214B88C0011762000493", "3416214B88C00117620004XX");
+    let error = parse::<PassageRecord>("passage", broken.as_bytes()).unwrap_err();
+    let text = format!("{error} {:?}", std::error::Error::source(&error).map(ToString::to_string));
+    assert!(!text.contains("3416214B88"), "{text}");
+}

@@ -1,0 +1,164 @@
+//! What a reader says: answers, and what it sends unasked while it reads.
+
+use super::fields::Fields;
+use super::frame::{Frame, FrameBuf};
+use super::record::{KIND_TAG, MULTISELECT, SEARCH_STREAMING, TagRecord};
+use super::status::Status;
+use super::{MeaningError, opcode};
+use crate::codec::Opaque;
+
+/// What a module says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionInfo {
+    /// Boot loader version.
+    pub boot_loader: u32,
+    /// Hardware: model and revision.
+    pub hardware: u32,
+    /// Firmware date, as hex digits year month day.
+    pub firmware_date: u32,
+    /// Firmware version.
+    pub firmware: u32,
+    /// Tag protocols, one bit each.
+    pub protocols: u32,
+}
+
+impl VersionInfo {
+    const LEN: usize = 20;
+
+    fn parse(data: &[u8]) -> Result<Self, MeaningError> {
+        let mut fields = Fields(data);
+        let version = Self {
+            boot_loader: fields.u32("boot loader")?,
+            hardware: fields.u32("hardware")?,
+            firmware_date: fields.u32("firmware date")?,
+            firmware: fields.u32("firmware")?,
+            protocols: fields.u32("protocols")?,
+        };
+        fields.end()?;
+        Ok(version)
+    }
+
+    fn emit(&self, frame: FrameBuf) -> FrameBuf {
+        [self.boot_loader, self.hardware, self.firmware_date, self.firmware, self.protocols]
+            .into_iter()
+            .fold(frame, |frame, field| frame.put(&field.to_be_bytes()))
+    }
+}
+
+/// A reader's frame, understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// One tag, in a continuous read.
+    Tag(TagRecord<'a>),
+    /// A search cycle ended without a tag; in a continuous read this is the sign of life.
+    KeepAlive {
+        /// What newer firmware adds.
+        data: Opaque<'a>,
+    },
+    /// Another record of a continuous read: status, statistics, end.
+    StreamNote {
+        /// The record.
+        data: Opaque<'a>,
+    },
+    /// A continuous read has begun.
+    StreamStarted,
+    /// A continuous read has ended; no record of it follows.
+    StreamStopped,
+    /// The version asked for.
+    Version(VersionInfo),
+    /// The application has started. Unasked, the module has just rebooted.
+    Booted(VersionInfo),
+    /// Which program runs.
+    Program(u8),
+    /// Any other success.
+    Done {
+        /// What was asked.
+        opcode: u8,
+        /// What came of it.
+        data: Opaque<'a>,
+    },
+    /// The module did not do it.
+    Refused {
+        /// What was asked.
+        opcode: u8,
+        /// Why not.
+        status: Status,
+        /// What it adds to that.
+        data: Opaque<'a>,
+    },
+}
+
+impl<'a> Reply<'a> {
+    /// Understands a reader's frame.
+    ///
+    /// # Errors
+    /// Refuses commands, and records of tags whose fields do not add up.
+    pub fn parse(frame: Frame<'a>) -> Result<Self, MeaningError> {
+        let status = frame.status().ok_or(MeaningError::Direction)?;
+        let (opcode, data) = (frame.opcode(), frame.data());
+        Ok(match (opcode, status, data) {
+            (opcode::READ_MULTIPLE, Status::NO_TAGS, _) => Self::KeepAlive { data: Opaque(data) },
+            (_, status, _) if !status.is_success() => {
+                Self::Refused { opcode, status, data: Opaque(data) }
+            }
+            (opcode::READ_MULTIPLE, _, _) => match stream_record_kind(data) {
+                Some(KIND_TAG) => Self::Tag(TagRecord::parse(data)?),
+                Some(_) => Self::StreamNote { data: Opaque(data) },
+                None => Self::Done { opcode, data: Opaque(data) },
+            },
+            (opcode::STREAM, _, [0x01]) => Self::StreamStarted,
+            (opcode::STREAM, _, [0x02]) => Self::StreamStopped,
+            (opcode::VERSION, _, _) if data.len() == VersionInfo::LEN => {
+                Self::Version(VersionInfo::parse(data)?)
+            }
+            (opcode::BOOT_FIRMWARE, _, _) if data.len() == VersionInfo::LEN => {
+                Self::Booted(VersionInfo::parse(data)?)
+            }
+            (opcode::CURRENT_PROGRAM, _, [program]) => Self::Program(*program),
+            _ => Self::Done { opcode, data: Opaque(data) },
+        })
+    }
+
+    /// Builds the frame.
+    ///
+    /// # Panics
+    /// If the data exceed what one frame can hold.
+    #[must_use]
+    pub fn emit(&self) -> FrameBuf {
+        let success = |opcode| FrameBuf::reply(opcode, Status::SUCCESS);
+        match self {
+            Self::Tag(record) => return record.emit(),
+            Self::KeepAlive { data } => {
+                FrameBuf::reply(opcode::READ_MULTIPLE, Status::NO_TAGS).put(data.0)
+            }
+            Self::StreamNote { data } => success(opcode::READ_MULTIPLE).put(data.0),
+            Self::StreamStarted => success(opcode::STREAM).put(&[0x01]),
+            Self::StreamStopped => success(opcode::STREAM).put(&[0x02]),
+            Self::Version(version) => version.emit(success(opcode::VERSION)),
+            Self::Booted(version) => version.emit(success(opcode::BOOT_FIRMWARE)),
+            Self::Program(program) => success(opcode::CURRENT_PROGRAM).put(&[*program]),
+            Self::Done { opcode, data } => success(*opcode).put(data.0),
+            Self::Refused { opcode, status, data } => {
+                FrameBuf::reply(*opcode, *status).put(data.0)
+            }
+        }
+        .finish()
+    }
+}
+
+/// The kind of a record of a continuous read; `None` for the answer to a timed read, which has the
+/// same opcode.
+fn stream_record_kind(data: &[u8]) -> Option<u8> {
+    let record = match data {
+        [MULTISELECT, rest @ ..] => rest,
+        _ => data,
+    };
+    match *record {
+        [_option, high, low, _, _, kind, ..]
+            if u16::from_be_bytes([high, low]) & SEARCH_STREAMING != 0 =>
+        {
+            Some(kind)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,30 @@
+//! A driver for UHF RFID readers on serial lines: bytes on a wire in, tags seen out.
+//!
+//! It knows tags, not tolls. It does not know vehicles, lanes or accounts, keeps no list of tags,
+//! and neither filters nor merges reads: every read that a reader reports is handed on at once.
+//!
+//! Words:
+//!
+//! * a **frame** is one checked message of a reader's protocol ([`codec`]),
+//! * the **deframer** cuts frames out of a stream that may hold noise ([`deframe`]),
+//! * a **session** is the conversation that makes a reader read, without any input or output of
+//!   its own ([`session`]),
+//! * the **supervisor** gives a session a thread and a port and keeps it going ([`supervisor`]),
+//! * a **tag read** is one report that a tag was in the field ([`TagRead`]),
+//! * a **gap** is a span of time in which tags may have passed unreported ([`session::Gap`]),
+//! * an **emulator** is the other end of the line: a reader made of software ([`emulator`]).
+//!
+//! Where the next thing goes: a protocol is one folder in each of `codec/`, `session/` and
+//! `emulator/`.
+
+pub mod codec;
+pub mod deframe;
+pub mod emulator;
+pub mod port;
+pub mod session;
+pub mod supervisor;
+
+mod clock;
+mod tag_read;
+
+pub use tag_read::{Epc, EpcError, TagRead};

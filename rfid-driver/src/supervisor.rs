@@ -1,0 +1,276 @@
+//! One reader, kept going: a thread that opens the port, runs the session, and begins again when
+//! the port is lost.
+//!
+//! The thread does nothing but read, decode and call the sink, so that a tag is on its way the
+//! moment its last byte is there. It blocks in the read; while the port is absent it waits between
+//! attempts. It never gives up: an absent reader is a state, not an error.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::TagRead;
+use crate::clock;
+use crate::port::{Port, PortError};
+use crate::session::mercury::{MercurySession, MercurySettings, MercuryTiming};
+use crate::session::{Session, SessionEvent};
+
+pub use crate::session::{Gap, GapCause, ReaderState};
+
+/// How long the thread may take to notice that it is told to stop.
+const READ_WAIT_MAX: Duration = Duration::from_millis(50);
+/// Between two attempts to open a port: a reader is back within a second of being plugged in.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+/// The same, however fast time runs: a port that hangs up at once must not keep a core busy.
+const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(20);
+/// More than a line at 921600 baud brings in one wait.
+const READ_LEN: usize = 4096;
+
+/// Which reader, and what it shall do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReaderConfig {
+    /// The serial port; a name that survives replugging (`/dev/serial/by-id/…`).
+    pub port: PathBuf,
+    /// The line's rate.
+    pub baud: u32,
+    /// The antenna ports to read on, counted from 1, at most 16.
+    pub antennas: Vec<u8>,
+    /// The power for reading, in hundredths of a dBm.
+    pub read_power_cdbm: u16,
+    /// The radio region by the vendor's number: 01 North America, 02 Europe, 08 Europe 3, …
+    pub region: u8,
+    /// How much faster than life the reader's time runs; 1 for a real reader. Waiting is divided by
+    /// it, but not below what a busy host may take.
+    pub time_scale: f64,
+}
+
+impl ReaderConfig {
+    /// A reader on `port` as it comes out of the box: 115200 baud, antenna 1, 27 dBm, region 01.
+    #[must_use]
+    pub fn new(port: impl Into<PathBuf>) -> Self {
+        Self {
+            port: port.into(),
+            baud: 115_200,
+            antennas: vec![1],
+            read_power_cdbm: 2700,
+            region: 0x01,
+            time_scale: 1.0,
+        }
+    }
+
+    fn check(&self) -> Result<(), ReaderError> {
+        if self.antennas.is_empty()
+            || self.antennas.len() > 16
+            || self.antennas.iter().any(|port| !(1..=16).contains(port))
+        {
+            return Err(ReaderError::Antennas);
+        }
+        if !(self.time_scale.is_finite() && self.time_scale > 0.0) {
+            return Err(ReaderError::TimeScale { time_scale: self.time_scale });
+        }
+        Ok(())
+    }
+}
+
+/// Why a reader cannot be supervised at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ReaderError {
+    /// The antennas make no sense.
+    #[error("antennas must be 1 to 16 ports with numbers from 1 to 16")]
+    Antennas,
+    /// The time scale makes no sense.
+    #[error("time scale {time_scale} is not a positive number")]
+    TimeScale {
+        /// As configured.
+        time_scale: f64,
+    },
+    /// The system gave no thread.
+    #[error("start the thread of the reader on {port}")]
+    Thread {
+        /// The reader's port.
+        port: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What a supervised reader reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReaderEvent {
+    /// A tag was read.
+    Tag(TagRead),
+    /// The reader came to another state.
+    State(ReaderState),
+    /// A span in which tags may have been missed is over.
+    Gap(Gap),
+}
+
+/// A reader under supervision. Dropping it tells its thread to stop, without waiting.
+#[derive(Debug)]
+pub struct Reader {
+    // Dropped to tell the thread to stop.
+    stop: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Reader {
+    /// Starts a thread that keeps the reader going and calls `sink` with everything it reports. The
+    /// sink must be quick: nothing is read while it runs.
+    ///
+    /// # Errors
+    /// Refuses a configuration that makes no sense. A port that is not there is no error: the
+    /// reader begins in [`ReaderState::Closed`].
+    pub fn spawn(
+        config: ReaderConfig,
+        sink: impl FnMut(ReaderEvent) + Send + 'static,
+    ) -> Result<Self, ReaderError> {
+        config.check()?;
+        let settings =
+            MercurySettings::new(&config.antennas, config.read_power_cdbm, config.region);
+        let timing = MercuryTiming::LIFE.faster(config.time_scale);
+        let session = MercurySession::new(settings, timing);
+        let (stop, stopped) = mpsc::channel();
+        let port = config.port.clone();
+        let mut supervisor = Supervisor { config, session, sink, stopped, trouble: None };
+        let thread = thread::Builder::new()
+            .name("rfid-reader".to_owned())
+            .spawn(move || supervisor.run())
+            .map_err(|source| ReaderError::Thread { port, source })?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Stops the reader's radio and its thread, and waits for the thread.
+    ///
+    /// # Panics
+    /// If the sink panicked.
+    pub fn stop(self) {
+        drop(self.stop);
+        if let Err(panic) = self.thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Why the thread leaves an open port.
+enum Leave {
+    Stopped,
+    LineDead,
+    Lost(PortError),
+}
+
+struct Supervisor<S, F> {
+    config: ReaderConfig,
+    session: S,
+    sink: F,
+    stopped: mpsc::Receiver<()>,
+    // What was last said about the port, so that it is said once and not four times a second.
+    trouble: Option<String>,
+}
+
+impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
+    fn run(&mut self) {
+        loop {
+            match Port::open(&self.config.port, self.config.baud) {
+                Err(error) => self.warn_once(&error),
+                Ok(mut port) => {
+                    self.trouble = None;
+                    self.session.handle_open(clock::now());
+                    match self.converse(&mut port) {
+                        Leave::Stopped => return self.say_goodbye(&mut port),
+                        Leave::LineDead => {
+                            tracing::warn!(reader.port = %self.config.port.display(), "no reader answers");
+                        }
+                        Leave::Lost(error) => self.warn_once(&error),
+                    }
+                    self.session.handle_closed(clock::now());
+                    self.deliver();
+                }
+            }
+            let pause = REOPEN_PAUSE.div_f64(self.config.time_scale).max(REOPEN_PAUSE_MIN);
+            match self.stopped.recv_timeout(pause) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Runs the session on an open port until it must be left.
+    fn converse(&mut self, port: &mut Port) -> Leave {
+        let mut buffer = [0; READ_LEN];
+        loop {
+            if self.stopped.try_recv() != Err(TryRecvError::Empty) {
+                return Leave::Stopped;
+            }
+            if self.deliver() == LineVerdict::Dead {
+                return Leave::LineDead;
+            }
+            if let Err(error) = self.transmit(port) {
+                return Leave::Lost(error);
+            }
+            let now = clock::now();
+            let due = self.session.next_deadline().map(|due| due.saturating_duration_since(now));
+            // A millisecond at least, so that a deadline within the poll's resolution cannot spin.
+            let wait = due.unwrap_or(READ_WAIT_MAX).clamp(Duration::from_millis(1), READ_WAIT_MAX);
+            match port.read(&mut buffer, wait) {
+                Ok(0) => {}
+                Ok(len) => {
+                    let at = clock::now();
+                    self.session.handle_bytes(&buffer[..len], at);
+                }
+                Err(error) => return Leave::Lost(error),
+            }
+            self.session.handle_deadline(clock::now());
+        }
+    }
+
+    fn transmit(&mut self, port: &mut Port) -> Result<(), PortError> {
+        while let Some(frame) = self.session.poll_transmit() {
+            port.write(frame.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self) -> LineVerdict {
+        let mut verdict = LineVerdict::Alive;
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                SessionEvent::Tag(read) => (self.sink)(ReaderEvent::Tag(read)),
+                SessionEvent::State(state) => {
+                    tracing::info!(
+                        reader.port = %self.config.port.display(), reader.state = ?state, "reader state"
+                    );
+                    (self.sink)(ReaderEvent::State(state));
+                }
+                SessionEvent::Gap(gap) => (self.sink)(ReaderEvent::Gap(gap)),
+                SessionEvent::LineDead => verdict = LineVerdict::Dead,
+            }
+        }
+        verdict
+    }
+
+    fn say_goodbye(&mut self, port: &mut Port) {
+        self.session.handle_shutdown(clock::now());
+        if let Err(error) = self.transmit(port) {
+            self.warn_once(&error);
+        }
+        self.deliver();
+    }
+
+    fn warn_once(&mut self, error: &PortError) {
+        let text = error.to_string();
+        if self.trouble.as_ref() != Some(&text) {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(reader.port = %self.config.port.display(), error, "reader port");
+            self.trouble = Some(text);
+        }
+    }
+}
+
+/// Whether the session still believes in its line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineVerdict {
+    Alive,
+    Dead,
+}
