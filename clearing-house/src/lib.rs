@@ -1,1 +1,23 @@
-//! clearing-house
+//! The clearing house: passages become charges, charges become transfers, exactly once.
+//!
+//! *Intake* takes passages from the broker in batches; *rating* says what each costs; the *ledger*
+//! holds the money; *lists* tell the lanes what changed for them; *receipts* let the lanes forget.
+//! One database transaction holds a batch: passages, charges, transfers, balances, watermarks and
+//! the outbox. Deliberately absent: decisions of a lane, settlement between parties
+//! (`reconciliation`), screens (`console`).
+//!
+//! Modules in the order a passage meets them.
+
+pub mod broker;
+pub mod intake;
+pub mod rating;
+pub mod ledger;
+pub mod lists;
+pub mod receipts;
+pub mod epochs;
+pub mod registry;
+pub mod account;
+pub mod report;
+pub mod verify;
+pub mod config;
+pub mod sql;

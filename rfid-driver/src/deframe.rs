@@ -24,6 +24,7 @@ pub struct Deframer<F> {
     // Bytes of the buffer that have been handed out or dropped already.
     start: usize,
     dropped: u64,
+    silent: bool,
     framing: PhantomData<F>,
 }
 
@@ -37,8 +38,7 @@ impl<F: Framing> Deframer<F> {
     /// An empty deframer.
     #[must_use]
     pub fn new() -> Self {
-        let buffer = Vec::with_capacity(2 * F::LEN_MAX);
-        Self { buffer, start: 0, dropped: 0, framing: PhantomData }
+        Self { buffer: Vec::new(), start: 0, dropped: 0, silent: false, framing: PhantomData }
     }
 
     /// Takes as many of `bytes` as there is room for and returns the rest; there is always room for
@@ -49,6 +49,7 @@ impl<F: Framing> Deframer<F> {
         let room = 2 * F::LEN_MAX - self.buffer.len();
         let (taken, rest) = bytes.split_at(room.min(bytes.len()));
         self.buffer.extend_from_slice(taken);
+        self.silent &= taken.is_empty();
         rest
     }
 
@@ -61,23 +62,27 @@ impl<F: Framing> Deframer<F> {
                     self.start = frame.end;
                     return Some(&self.buffer[frame]);
                 }
-                Cut::Incomplete => return None,
+                Cut::Incomplete => {
+                    let unfinished = self.silent.then(|| self.intact_behind())??;
+                    self.drop_bytes(unfinished);
+                }
                 Cut::Noise => self.drop_bytes(1),
             }
         }
         None
     }
 
-    /// Says that the line has been silent for longer than it ever is within a frame: if an intact
-    /// frame stands behind an unfinished one, the unfinished one was noise and is dropped, so that
-    /// [`Deframer::next_frame`] finds the intact one.
+    /// Says that the line has been silent for longer than it ever is within a frame. Until more
+    /// bytes come, [`Deframer::next_frame`] takes an unfinished frame for noise if an intact one
+    /// stands behind it.
     pub fn handle_silence(&mut self) {
-        let waiting = self.start..self.buffer.len();
-        let intact =
-            waiting.clone().find(|&at| matches!(F::cut(&self.buffer[at..]), Cut::Frame { .. }));
-        if let Some(at) = intact {
-            self.drop_bytes(at - waiting.start);
-        }
+        self.silent = true;
+    }
+
+    /// How many bytes stand before the first intact frame.
+    fn intact_behind(&self) -> Option<usize> {
+        let waiting = &self.buffer[self.start..];
+        (1..waiting.len()).find(|&at| matches!(F::cut(&waiting[at..]), Cut::Frame { .. }))
     }
 
     /// Whether bytes wait for more.

@@ -28,3 +28,8 @@ mod clock;
 mod tag_read;
 
 pub use tag_read::{Epc, EpcError, TagRead};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@
 //! moment its last byte is there. It blocks in the read; while the port is absent it waits between
 //! attempts. It never gives up: an absent reader is a state, not an error.
 
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::thread::{self, JoinHandle};
@@ -165,7 +166,7 @@ struct Supervisor<S, F> {
     session: S,
     sink: F,
     stopped: mpsc::Receiver<()>,
-    // What was last said about the port, so that it is said once and not four times a second.
+    // What was last said about the port since the reader last read.
     trouble: Option<String>,
 }
 
@@ -173,19 +174,16 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
     fn run(&mut self) {
         loop {
             match Port::open(&self.config.port, self.config.baud) {
-                Err(error) => self.warn_once(&error),
+                Err(error) => self.lose_port(&error),
                 Ok(mut port) => {
-                    self.trouble = None;
                     self.session.handle_open(clock::now());
                     match self.converse(&mut port) {
                         Leave::Stopped => return self.say_goodbye(&mut port),
-                        Leave::LineDead => {
-                            tracing::warn!(reader.port = %self.config.port.display(), "no reader answers");
-                        }
-                        Leave::Lost(error) => self.warn_once(&error),
+                        // The port is there, so nothing is closed: it is only opened anew, in case
+                        // its name has come to stand for another line.
+                        Leave::LineDead => self.warn_once("no reader answers"),
+                        Leave::Lost(error) => self.lose_port(&error),
                     }
-                    self.session.handle_closed(clock::now());
-                    self.deliver();
                 }
             }
             let pause = REOPEN_PAUSE.div_f64(self.config.time_scale).max(REOPEN_PAUSE_MIN);
@@ -194,6 +192,12 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn lose_port(&mut self, error: &PortError) {
+        self.warn_once(&described(error));
+        self.session.handle_closed(clock::now());
+        self.deliver();
     }
 
     /// Runs the session on an open port until it must be left.
@@ -238,6 +242,9 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
             match event {
                 SessionEvent::Tag(read) => (self.sink)(ReaderEvent::Tag(read)),
                 SessionEvent::State(state) => {
+                    if state == ReaderState::Reading {
+                        self.trouble = None;
+                    }
                     tracing::info!(
                         reader.port = %self.config.port.display(), reader.state = ?state, "reader state"
                     );
@@ -253,19 +260,24 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
     fn say_goodbye(&mut self, port: &mut Port) {
         self.session.handle_shutdown(clock::now());
         if let Err(error) = self.transmit(port) {
-            self.warn_once(&error);
+            self.warn_once(&described(&error));
         }
         self.deliver();
     }
 
-    fn warn_once(&mut self, error: &PortError) {
-        let text = error.to_string();
-        if self.trouble.as_ref() != Some(&text) {
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(reader.port = %self.config.port.display(), error, "reader port");
-            self.trouble = Some(text);
+    /// Says what is wrong with the port, once and not four times a second.
+    fn warn_once(&mut self, trouble: &str) {
+        if self.trouble.as_deref() != Some(trouble) {
+            tracing::warn!(reader.port = %self.config.port.display(), error = trouble, "reader port");
+            self.trouble = Some(trouble.to_owned());
         }
     }
+}
+
+/// The error with its causes, on one line.
+fn described(error: &PortError) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Whether the session still believes in its line.

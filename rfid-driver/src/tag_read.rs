@@ -34,7 +34,7 @@ pub struct TagRead {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epc {
     // Unused bytes are zero, so that the derived comparisons hold.
-    bytes: [u8; Epc::LEN_MAX],
+    bytes: [u8; Self::LEN_MAX],
     len: u8,
 }
 

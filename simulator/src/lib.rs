@@ -1,1 +1,27 @@
-//! simulator
+//! A toll plaza made of software: vehicles, readers on ptys, field I/O, a scripted attendant, and
+//! the ground truth of what really happened.
+//!
+//! Everything a vehicle meets is real where a wire begins: the readers speak their protocol byte
+//! for byte, the loops and the arm are behind Modbus TCP, the attendant sends the commands that a
+//! person would send. What is simulated is the road. The truth is written by the road alone: it
+//! knows tariffs and who drove where, and never asks lanes or the centre.
+//!
+//! Deliberately absent: decisions of a lane, journals, money that moves. Cameras are not there yet.
+//!
+//! Words: a *crossing* is one vehicle's try to pass one lane, from the approach until it has left
+//! over the safety loop or has backed out; a *journey* is all of a vehicle's crossings; *run time*
+//! is what the road sees (see [`domain::time::clock`]). All chance comes from one seed.
+//!
+//! The pure part comes first, the shell ([`plaza`] and what it starts) last.
+
+pub mod network;
+pub mod population;
+pub mod plan;
+pub mod traffic;
+pub mod road;
+mod antenna;
+pub mod world;
+pub mod truth;
+pub mod field_io;
+pub mod attendant;
+pub mod plaza;

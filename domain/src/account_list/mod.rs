@@ -232,14 +232,16 @@ impl AccountList {
         if list.hash == hash { Ok(list) } else { Err(ListError::Hash { version }) }
     }
 
-    /// Makes the next version from changes, as the centre does, and returns its delta.
-    pub fn advance(&mut self, changes: Vec<ListChange>, issued_at: Timestamp) -> ListDelta {
-        let hash_before = self.hash;
-        self.hash = self.hash_after(&changes);
-        self.version += 1;
-        self.issued_at = issued_at;
-        self.take(changes.clone());
-        ListDelta { version: self.version, hash_before, hash: self.hash, issued_at, changes }
+    /// Plans the delta that makes the next version from changes, as the centre does.
+    #[must_use]
+    pub fn plan(&self, changes: Vec<ListChange>, issued_at: Timestamp) -> ListDelta {
+        ListDelta {
+            version: self.version + 1,
+            hash_before: self.hash,
+            hash: self.hash_after(&changes),
+            issued_at,
+            changes,
+        }
     }
 
     /// Applies a delta whole, or not at all.

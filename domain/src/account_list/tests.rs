@@ -11,6 +11,12 @@ fn entry(serial: u8, status: ListStatus) -> ListEntry {
     }
 }
 
+fn advance(centre: &mut AccountList, changes: Vec<ListChange>) -> ListDelta {
+    let delta = centre.plan(changes, Timestamp::UNIX_EPOCH);
+    centre.apply(&delta).unwrap();
+    delta
+}
+
 fn change() -> impl Strategy<Value = ListChange> {
     let statuses = [ListStatus::Good, ListStatus::Low, ListStatus::NoMoney, ListStatus::Closed];
     (0u8..12, 0usize..statuses.len(), any::<bool>()).prop_map(move |(serial, status, remove)| {
@@ -27,7 +33,7 @@ proptest! {
         let mut centre = AccountList::default();
         let mut lane = AccountList::default();
         for batch in batches {
-            let delta = centre.advance(batch, Timestamp::UNIX_EPOCH);
+            let delta = advance(&mut centre, batch);
             lane.apply(&delta).unwrap();
         }
         prop_assert_eq!(&lane, &centre);
@@ -44,8 +50,8 @@ proptest! {
 #[test]
 fn a_delta_applies_to_the_version_before_it_and_to_no_other() {
     let mut centre = AccountList::default();
-    let first = centre.advance(vec![ListChange::Upsert(entry(1, ListStatus::Good))], Timestamp::UNIX_EPOCH);
-    let second = centre.advance(vec![ListChange::Upsert(entry(2, ListStatus::Good))], Timestamp::UNIX_EPOCH);
+    let first = advance(&mut centre, vec![ListChange::Upsert(entry(1, ListStatus::Good))]);
+    let second = advance(&mut centre, vec![ListChange::Upsert(entry(2, ListStatus::Good))]);
     let mut lane = AccountList::default();
     assert_eq!(lane.apply(&second), Err(ListError::Gap { have: 0, delta: 2 }));
     lane.apply(&first).unwrap();
@@ -57,7 +63,7 @@ fn a_delta_applies_to_the_version_before_it_and_to_no_other() {
 #[test]
 fn an_altered_delta_changes_nothing() {
     let mut centre = AccountList::default();
-    let mut delta = centre.advance(vec![ListChange::Upsert(entry(1, ListStatus::NoMoney))], Timestamp::UNIX_EPOCH);
+    let mut delta = advance(&mut centre, vec![ListChange::Upsert(entry(1, ListStatus::NoMoney))]);
     delta.changes = vec![ListChange::Upsert(entry(1, ListStatus::Good))];
     let mut lane = AccountList::default();
     assert_eq!(lane.apply(&delta), Err(ListError::Hash { version: 1 }));
@@ -67,10 +73,7 @@ fn an_altered_delta_changes_nothing() {
 #[test]
 fn a_snapshot_that_lost_an_entry_is_refused() {
     let mut centre = AccountList::default();
-    centre.advance(
-        vec![ListChange::Upsert(entry(1, ListStatus::Good)), ListChange::Upsert(entry(2, ListStatus::Good))],
-        Timestamp::UNIX_EPOCH,
-    );
+    advance(&mut centre, vec![ListChange::Upsert(entry(1, ListStatus::Good)), ListChange::Upsert(entry(2, ListStatus::Good))]);
     let short: Vec<_> = centre.entries().take(1).cloned().collect();
     let refused = AccountList::from_snapshot(1, centre.hash(), Timestamp::UNIX_EPOCH, short);
     assert_eq!(refused, Err(ListError::Hash { version: 1 }));

@@ -4,9 +4,13 @@
 //! pass of an open station, or a trip between an entry and an exit station. The published amount
 //! is the truth; a rate per kilometre may only check it.
 
+mod file;
+
 use std::collections::BTreeMap;
 
 use crate::{Amount, Currency, OperatorId, StationId, Timestamp, VehicleGroup};
+
+pub use file::{FareRow, TariffFile, TariffFileError};
 
 /// Why a fare could not be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

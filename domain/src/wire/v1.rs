@@ -14,7 +14,7 @@ pub use command::{Command, CommandAnswer, CommandReply, ReasonRecord, Verb};
 pub use event::{EventKind, Heartbeat, LaneEvent, ReaderHealth};
 pub use list::{ChangeRecord, DeltaRecord, ListEntryRecord, Manifest, PassRecord, StatusRecord};
 pub use passage::{
-    AttendanceRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,
+    AttendanceRecord, ClockRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,
     PaymentRecord, RoleRecord,
 };
 

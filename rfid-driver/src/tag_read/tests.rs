@@ -2,7 +2,8 @@ use super::Epc;
 
 #[test]
 fn an_epc_has_between_2_and_62_bytes() {
-    for (len, accepted) in [(0, false), (1, false), (2, true), (12, true), (62, true), (63, false)] {
+    for (len, accepted) in [(0, false), (1, false), (2, true), (12, true), (62, true), (63, false)]
+    {
         assert_eq!(Epc::try_from_slice(&vec![7; len]).is_ok(), accepted, "{len} bytes");
     }
     assert!(Epc::try_from_slice(&[0; 300]).is_err());

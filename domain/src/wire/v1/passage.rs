@@ -16,7 +16,7 @@ macro_rules! mirror {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
-        #[expect(missing_docs, reason = "each variant mirrors the one of the same name")]
+        #[allow(missing_docs, reason = "each variant mirrors the one of the same name; not each is exported")]
         pub enum $record { $($variant),+ }
 
         impl From<$core> for $record {

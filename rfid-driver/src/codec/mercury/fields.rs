@@ -7,15 +7,18 @@ use super::MeaningError;
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn bytes(&mut self, len: usize, field: &'static str) -> Result<&'a [u8], MeaningError> {
+    pub(super) fn bytes(
+        &mut self,
+        len: usize,
+        field: &'static str,
+    ) -> Result<&'a [u8], MeaningError> {
         let (taken, rest) = self.0.split_at_checked(len).ok_or(MeaningError::Short { field })?;
         self.0 = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], MeaningError> {
-        let (taken, rest) =
-            self.0.split_first_chunk::<N>().ok_or(MeaningError::Short { field })?;
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(MeaningError::Short { field })?;
         self.0 = rest;
         Ok(*taken)
     }

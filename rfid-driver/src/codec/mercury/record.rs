@@ -259,9 +259,7 @@ impl<'a> TagRecord<'a> {
         frame = put_some(frame, self.protocol.map(u8::to_be_bytes));
         frame = match self.data {
             None => frame,
-            Some(EmbeddedData::Bits { bits, bytes }) => {
-                frame.put(&bits.to_be_bytes()).put(bytes.0)
-            }
+            Some(EmbeddedData::Bits { bits, bytes }) => frame.put(&bits.to_be_bytes()).put(bytes.0),
             Some(EmbeddedData::Failed(status)) => {
                 frame.put(&EMBEDDED_FAILED.to_be_bytes()).put(&status.0.to_be_bytes())
             }

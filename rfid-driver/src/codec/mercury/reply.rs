@@ -138,9 +138,7 @@ impl<'a> Reply<'a> {
             Self::Booted(version) => version.emit(success(opcode::BOOT_FIRMWARE)),
             Self::Program(program) => success(opcode::CURRENT_PROGRAM).put(&[*program]),
             Self::Done { opcode, data } => success(*opcode).put(data.0),
-            Self::Refused { opcode, status, data } => {
-                FrameBuf::reply(*opcode, *status).put(data.0)
-            }
+            Self::Refused { opcode, status, data } => FrameBuf::reply(*opcode, *status).put(data.0),
         }
         .finish()
     }

@@ -1,0 +1,388 @@
+//! Stories: a session and a reader made of software, joined by a line, in virtual time.
+//!
+//! A new story goes to the end; what it needs of the line or the reader becomes a method of
+//! [`Lane`].
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::{MercurySession, MercurySettings, MercuryTiming};
+use crate::codec::Opaque;
+use crate::codec::mercury::{Reply, Status, TagRecord, opcode};
+use crate::emulator::FieldTag;
+use crate::emulator::mercury::{MercuryReader, MercuryReaderConfig, Program};
+use crate::session::ReaderState::{Closed, Configuring, Degraded, Probing, Reading};
+use crate::session::{Gap, GapCause, ReaderState, Session, SessionEvent};
+use crate::{Epc, TagRead, clock};
+
+fn tag(serial: u8) -> FieldTag {
+    let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
+    FieldTag { epc, rssi_dbm: -60, antenna: 1 }
+}
+
+/// A host's session and a reader on one line.
+struct Lane {
+    session: MercurySession,
+    reader: MercuryReader,
+    origin: Instant,
+    now: Duration,
+    /// Whether bytes get across.
+    line_is_whole: bool,
+    /// The opcode of the one answer that does not get across.
+    lost_answer: Option<u8>,
+    /// What is put before each frame of the reader.
+    junk: Vec<u8>,
+    states: Vec<ReaderState>,
+    tags: Vec<TagRead>,
+    gaps: Vec<Gap>,
+    lines_dead: usize,
+}
+
+impl Lane {
+    fn new() -> Self {
+        Self::with(MercuryReaderConfig::default(), MercurySettings::new(&[1], 2700, 1))
+    }
+
+    fn with(reader: MercuryReaderConfig, settings: MercurySettings) -> Self {
+        Self {
+            session: MercurySession::new(settings, MercuryTiming::LIFE),
+            reader: MercuryReader::new(reader),
+            origin: clock::now(),
+            now: Duration::ZERO,
+            line_is_whole: true,
+            lost_answer: None,
+            junk: Vec::new(),
+            states: Vec::new(),
+            tags: Vec::new(),
+            gaps: Vec::new(),
+            lines_dead: 0,
+        }
+    }
+
+    /// A lane whose reader reads, with nothing said about how it came to that.
+    fn reading() -> Self {
+        let mut lane = Self::new();
+        lane.open();
+        lane.pass(Duration::from_millis(100));
+        assert_eq!(lane.states, [Probing, Configuring, Reading]);
+        lane.states.clear();
+        lane
+    }
+
+    fn instant(&self) -> Instant {
+        self.origin + self.now
+    }
+
+    fn open(&mut self) {
+        self.session.handle_open(self.instant());
+        self.exchange();
+    }
+
+    fn close(&mut self) {
+        self.session.handle_closed(self.instant());
+        self.exchange();
+    }
+
+    fn field(&mut self, tags: &[FieldTag]) {
+        self.reader.set_field(tags, self.now);
+        self.exchange();
+    }
+
+    /// The reader says something of itself.
+    fn reader_says(&mut self, reply: &Reply<'_>) {
+        self.session.handle_bytes(reply.emit().as_ref(), self.instant());
+        self.exchange();
+    }
+
+    /// Lets time pass, from deadline to deadline.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let session = self.session.next_deadline().map(|due| due - self.origin);
+            let due = session.into_iter().chain(self.reader.next_deadline()).min();
+            let Some(due) = due.filter(|due| *due <= end) else { break };
+            self.now = self.now.max(due);
+            self.reader.handle_deadline(self.now);
+            self.session.handle_deadline(self.instant());
+            self.exchange();
+        }
+        self.now = end;
+    }
+
+    /// Carries bytes and takes events until nothing moves.
+    fn exchange(&mut self) {
+        loop {
+            let mut moved = false;
+            while let Some(frame) = self.session.poll_transmit() {
+                moved = true;
+                if self.line_is_whole {
+                    self.reader.handle_bytes(frame.as_ref(), self.now);
+                }
+            }
+            while let Some(transmit) = self.reader.poll_transmit() {
+                moved = true;
+                let lost = self.lost_answer.take_if(|lost| *lost == transmit.frame.as_ref()[2]);
+                if self.line_is_whole && lost.is_none() {
+                    let at = self.instant();
+                    self.session.handle_bytes(&self.junk, at);
+                    self.session.handle_bytes(transmit.frame.as_ref(), at);
+                }
+            }
+            while let Some(event) = self.session.poll_event() {
+                match event {
+                    SessionEvent::Tag(read) => self.tags.push(read),
+                    SessionEvent::State(state) => self.states.push(state),
+                    SessionEvent::Gap(gap) => self.gaps.push(gap),
+                    SessionEvent::LineDead => self.lines_dead += 1,
+                }
+            }
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    fn gap_causes(&self) -> Vec<GapCause> {
+        self.gaps.iter().map(|gap| gap.cause).collect()
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_reader_is_set_up_and_a_tag_is_reported_the_moment_it_comes() {
+    let mut lane = Lane::reading();
+    let at = lane.instant();
+    lane.field(&[tag(7)]);
+    let read = lane.tags[0];
+    assert_eq!((read.epc, read.antenna, read.pc, read.at), (tag(7).epc, 1, 0x3000, at));
+    assert!((-62..=-58).contains(&read.rssi_dbm), "{} dBm", read.rssi_dbm);
+    assert_eq!((read.read_count, read.reader_timestamp_ms), (1, Some(100)));
+    assert!(read.frequency_khz.is_some_and(|khz| (920_000..925_000).contains(&khz)));
+    assert!(read.phase_deg.is_some_and(|phase| phase <= 180));
+}
+
+#[test]
+fn the_read_filter_is_turned_off_so_that_each_read_is_reported() {
+    let mut lane = Lane::reading();
+    lane.field(&[tag(7), tag(8)]);
+    lane.pass(SECOND);
+    assert_eq!(lane.tags.len(), 2 * 21);
+    lane.field(&[]);
+    lane.pass(SECOND);
+    assert_eq!(lane.tags.len(), 2 * 21);
+}
+
+#[test]
+fn only_the_configured_antennas_read() {
+    let mut lane =
+        Lane::with(MercuryReaderConfig::default(), MercurySettings::new(&[2, 16], 2700, 1));
+    lane.open();
+    let on = |antenna| FieldTag { antenna, ..tag(antenna) };
+    lane.field(&[on(1), on(2), on(16)]);
+    let antennas: Vec<_> = lane.tags.iter().map(|read| read.antenna).collect();
+    assert_eq!(antennas, [2, 16]);
+}
+
+#[test]
+fn an_empty_field_is_not_mistaken_for_a_dead_reader() {
+    let mut lane = Lane::reading();
+    lane.pass(60 * SECOND);
+    assert_eq!((lane.states, lane.gaps), (vec![], vec![]));
+}
+
+#[test]
+fn a_reader_that_still_reads_for_somebody_else_is_stopped_and_its_old_reports_are_thrown_away() {
+    let mut lane = Lane::reading();
+    lane.field(&[tag(7)]);
+    // The host is killed and a new one comes.
+    let settings = MercurySettings::new(&[1], 2700, 1);
+    lane.session = MercurySession::new(settings, MercuryTiming::LIFE);
+    lane.tags.clear();
+    lane.open();
+    lane.pass(SECOND);
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
+    // A timestamp that began anew shows that the first report is of the new read.
+    assert_eq!(lane.tags[0].reader_timestamp_ms, Some(0));
+    assert_eq!(lane.gaps, []);
+}
+
+#[test]
+fn a_module_in_its_boot_loader_is_booted() {
+    let config = MercuryReaderConfig { program: Program::BootLoader, ..Default::default() };
+    let mut lane = Lane::with(config, MercurySettings::new(&[1], 2700, 1));
+    lane.open();
+    lane.pass(SECOND);
+    lane.field(&[tag(7)]);
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
+    assert_eq!(lane.tags.len(), 1);
+}
+
+#[test]
+fn a_reader_that_restarts_is_set_up_again_and_the_gap_is_reported() {
+    let mut lane = Lane::reading();
+    lane.field(&[tag(7)]);
+    let since = lane.instant();
+    lane.reader.reboot(lane.now);
+    lane.pass(SECOND);
+    assert_eq!(lane.states, [Configuring, Reading]);
+    let until = since + Duration::from_millis(120);
+    assert_eq!(lane.gaps, [Gap { since, until, cause: GapCause::Reboot }]);
+    assert!(lane.tags.len() > 2, "{} reads", lane.tags.len());
+}
+
+#[test]
+fn a_silent_reader_is_degraded_within_two_and_a_half_periods_and_then_the_line_is_dead() {
+    let mut lane = Lane::reading();
+    lane.pass(10 * SECOND);
+    lane.line_is_whole = false;
+    lane.pass(Duration::from_millis(2600));
+    assert_eq!(lane.states, [Degraded]);
+    lane.pass(3 * SECOND);
+    assert_eq!(lane.states, [Degraded, Probing]);
+    assert!(lane.lines_dead >= 1);
+    lane.line_is_whole = true;
+    lane.pass(2 * SECOND);
+    assert_eq!(lane.states, [Degraded, Probing, Configuring, Reading]);
+    assert_eq!(lane.gap_causes(), [GapCause::Silence]);
+    assert!(lane.gaps[0].until - lane.gaps[0].since > 5 * SECOND);
+}
+
+#[test]
+fn a_lost_acknowledgement_of_start_is_noticed_by_the_reports_that_come() {
+    let mut lane = Lane::new();
+    lane.lost_answer = Some(opcode::STREAM);
+    lane.field(&[tag(7)]);
+    lane.open();
+    assert_eq!((&lane.states[..], &lane.tags[..]), (&[Probing, Configuring][..], &[][..]));
+    lane.pass(SECOND);
+    assert_eq!(lane.states, [Probing, Configuring, Probing, Configuring, Reading]);
+    assert_eq!(lane.tags[0].reader_timestamp_ms, Some(0));
+}
+
+#[test]
+fn a_refusal_leaves_the_reader_degraded_and_is_tried_again() {
+    let no_such_region = MercurySettings::new(&[1], 2700, 0);
+    let mut lane = Lane::with(MercuryReaderConfig::default(), no_such_region);
+    lane.open();
+    assert_eq!(lane.states, [Probing, Configuring, Degraded]);
+    lane.pass(Duration::from_millis(2500));
+    assert_eq!(lane.states[3..], [Probing, Configuring, Degraded, Probing, Configuring, Degraded]);
+    assert_eq!(lane.lines_dead, 0);
+}
+
+#[test]
+fn noise_is_a_gap_but_loses_no_intact_report() {
+    let mut lane = Lane::reading();
+    lane.junk = vec![0xFF, 0x30, 0x22];
+    lane.field(&[tag(7)]);
+    lane.pass(SECOND);
+    let reads = lane.tags.len();
+    assert!((20..=21).contains(&reads), "{reads} reads");
+    assert!(lane.gap_causes().iter().all(|cause| matches!(cause, GapCause::Noise { bytes: 1.. })));
+    assert!(!lane.gaps.is_empty());
+    assert_eq!(lane.states, []);
+}
+
+#[test]
+fn a_report_behind_a_false_header_waits_no_longer_than_a_silence() {
+    let mut lane = Lane::reading();
+    let frame = Reply::Tag(TagRecord {
+        rssi_dbm: Some(-50),
+        antenna: Some(0x11),
+        pc: 0x3000,
+        epc: Opaque(tag(7).epc.as_bytes()),
+        ..TagRecord::EMPTY
+    })
+    .emit();
+    lane.session.handle_bytes(&[0xFF, 0xF0, 0x22], lane.instant());
+    lane.session.handle_bytes(frame.as_ref(), lane.instant());
+    lane.exchange();
+    assert_eq!(lane.tags.len(), 0);
+    lane.pass(Duration::from_millis(21));
+    assert_eq!(lane.tags.len(), 1);
+}
+
+#[test]
+fn a_tag_without_a_usable_identity_is_a_gap_and_not_a_tag() {
+    let mut lane = Lane::reading();
+    let record = TagRecord { rssi_dbm: Some(-50), antenna: Some(0x11), ..TagRecord::EMPTY };
+    lane.reader_says(&Reply::Tag(record));
+    assert_eq!(lane.gap_causes(), [GapCause::Unusable]);
+    assert_eq!(lane.tags, []);
+}
+
+#[test]
+fn a_fault_of_the_radio_degrades_the_reader_until_it_reads_again() {
+    let mut lane = Lane::reading();
+    lane.reader_says(&Reply::Refused {
+        opcode: opcode::READ_MULTIPLE,
+        status: Status::TEMPERATURE,
+        data: Opaque(&[]),
+    });
+    assert_eq!(lane.states, [Degraded]);
+    lane.field(&[tag(7)]);
+    assert_eq!(lane.states, [Degraded, Reading]);
+    assert_eq!(lane.gap_causes(), [GapCause::Radio]);
+}
+
+#[test]
+fn a_read_that_ends_unasked_is_started_again() {
+    let mut lane = Lane::reading();
+    lane.reader.handle_bytes(crate::codec::mercury::Command::StopStream.emit().as_ref(), lane.now);
+    lane.pass(SECOND);
+    assert_eq!(lane.states, [Configuring, Reading]);
+    assert_eq!(lane.gap_causes(), [GapCause::Stopped]);
+}
+
+#[test]
+fn a_lost_port_is_a_gap_from_the_last_sign_of_life_to_the_next() {
+    let mut lane = Lane::reading();
+    lane.field(&[tag(7)]);
+    let since = lane.instant();
+    lane.close();
+    lane.pass(3 * SECOND);
+    lane.open();
+    lane.pass(SECOND);
+    assert_eq!(lane.states, [Closed, Probing, Configuring, Reading]);
+    assert_eq!(lane.gap_causes(), [GapCause::PortLost]);
+    assert_eq!(lane.gaps[0].since, since);
+    assert!(lane.gaps[0].until - since >= 3 * SECOND);
+}
+
+#[test]
+fn whoever_leaves_leaves_the_reader_quiet() {
+    let mut lane = Lane::reading();
+    lane.session.handle_shutdown(lane.instant());
+    lane.exchange();
+    lane.pass(SECOND);
+    assert_eq!(lane.reader.next_deadline(), None);
+    assert_eq!(lane.states, [Closed]);
+}
+
+#[test]
+fn time_that_runs_faster_shortens_waiting_but_not_below_what_a_busy_host_needs() {
+    let timing = MercuryTiming::LIFE.faster(50.0);
+    assert_eq!(timing.life_timeout, Duration::from_millis(500));
+    assert_eq!(timing.answer_timeout, MercuryTiming::LIFE.answer_timeout);
+    assert_eq!(MercuryTiming::LIFE.faster(2.0).life_timeout, Duration::from_millis(1250));
+    assert_eq!(MercuryTiming::LIFE.faster(1.0), MercuryTiming::LIFE);
+}
+
+proptest! {
+    #[test]
+    fn byte_soup_never_panics_and_never_stops_the_session(
+        soup in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..10),
+    ) {
+        let mut lane = Lane::reading();
+        for bytes in soup {
+            lane.session.handle_bytes(&bytes, lane.instant());
+            lane.exchange();
+            lane.pass(Duration::from_millis(30));
+        }
+        lane.pass(5 * SECOND);
+        lane.field(&[tag(7)]);
+        prop_assert!(lane.tags.iter().any(|read| read.epc == tag(7).epc));
+    }
+}

@@ -25,7 +25,6 @@ mod record;
 mod reply;
 mod status;
 
-
 pub mod opcode;
 
 pub use command::{Command, StreamRequest};

@@ -16,7 +16,7 @@
 //! forgotten everything.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Gap, GapCause, ReaderState, Session, SessionEvent};
 use crate::codec::mercury::{
@@ -409,12 +409,10 @@ impl Session for MercurySession {
 
     fn handle_deadline(&mut self, now: Instant) {
         if self.silence_deadline.is_some_and(|deadline| deadline <= now) {
-            self.silence_deadline = None;
-            let dropped = self.deframer.dropped_bytes();
             self.deframer.handle_silence();
-            if self.deframer.dropped_bytes() > dropped {
-                self.handle_frames(now);
-            }
+            self.handle_frames(now);
+            // Nothing more can come of it until more bytes come.
+            self.silence_deadline = None;
         }
         if self.phase_deadline.is_some_and(|deadline| deadline <= now) {
             self.handle_phase_deadline(now);

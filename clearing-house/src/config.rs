@@ -1,0 +1,160 @@
+//! Configuration: one TOML file, unknown keys refused, `ETC_DATABASE_URL` and `ETC_BROKER_URL`
+//! override the two addresses. The parts other programs of the centre share are public.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use domain::signature::SecretKey;
+use domain::time::ClockConfig;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file could not be read.
+    #[error("read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not as it should be; the cause names the key and what is allowed.
+    #[error("{path} is not a valid configuration: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Key, place and what was expected.
+        message: String,
+    },
+    /// A secret key file holds no key.
+    #[error("{path} holds no secret key")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: domain::signature::SignatureError,
+    },
+}
+
+/// Reads a TOML file into a configuration.
+///
+/// # Errors
+/// When the file cannot be read, or a key is missing, unknown or of the wrong kind.
+pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    let text = read(path)?;
+    toml::from_str(&text).map_err(|error| ConfigError::Parse {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+/// Where the database is.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `postgres://user:password@host:port/database`. Secret.
+    pub url: String,
+}
+
+impl Database {
+    /// The configured database, or the one the environment names.
+    #[must_use]
+    pub fn or_environment(mut self) -> Self {
+        if let Ok(url) = std::env::var("ETC_DATABASE_URL") {
+            self.url = url;
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Database(…)")
+    }
+}
+
+/// Where the broker is, and who we are there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broker {
+    /// `nats://host:port`.
+    pub url: String,
+    /// The user.
+    pub user: String,
+    /// The file that holds the user's password, readable by this process alone.
+    pub password_file: PathBuf,
+}
+
+impl Broker {
+    /// The configured broker, or the one the environment names.
+    #[must_use]
+    pub fn or_environment(mut self) -> Self {
+        if let Ok(url) = std::env::var("ETC_BROKER_URL") {
+            self.url = url;
+        }
+        self
+    }
+
+    /// Reads the password.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn password(&self) -> Result<String, ConfigError> {
+        read(&self.password_file).map(|text| text.trim().to_owned())
+    }
+}
+
+/// The centre's own key, which signs receipts, lists and statements.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Centre {
+    /// The file that holds the key, readable by this process alone.
+    pub secret_key_file: PathBuf,
+}
+
+impl Centre {
+    /// Reads the key.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no key.
+    pub fn secret_key(&self) -> Result<SecretKey, ConfigError> {
+        let text = read(&self.secret_key_file)?;
+        SecretKey::try_from_secret_text(&text)
+            .map_err(|source| ConfigError::Key { path: self.secret_key_file.clone(), source })
+    }
+}
+
+/// From which balance on the lanes are told what.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListPolicy {
+    /// Below this balance an account cannot pay, in minor units.
+    pub no_money_below: i64,
+    /// Below this balance the driver is told, in minor units.
+    pub low_below: i64,
+}
+
+/// The configuration of `clearing-house`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The run's clock; the machine's where absent.
+    pub clock: Option<ClockConfig>,
+    /// The broker.
+    pub broker: Broker,
+    /// The database.
+    pub database: Database,
+    /// The centre's key.
+    pub centre: Centre,
+    /// The list's thresholds.
+    pub list: ListPolicy,
+}

@@ -1,0 +1,306 @@
+//! The command `clearing-house`.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clearing_house::config::{self, Config};
+use clearing_house::intake::{self, Books};
+use clearing_house::lists::Publisher;
+use clearing_house::receipts::Receipts;
+use clearing_house::registry::{self, NetworkFile};
+use clearing_house::verify::Proof;
+use clearing_house::{account, broker, epochs, report, sql, verify};
+use domain::signature::SecretKey;
+use domain::tariff::{Tariff, TariffFile};
+use domain::{AccountId, Amount, Clock, LaneId};
+use sqlx::PgPool;
+use tokio::sync::Notify;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Passages to charges to ledger; lists and receipts to lanes.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    /// The configuration file.
+    #[arg(long, env = "ETC_CONFIG")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Take passages, publish lists and receipts, until told to stop.
+    Run,
+    /// Prove from stored rows what can be proved; fail on the first break.
+    Verify(Output),
+    /// Passages, exceptions, lanes, tolls and the ledger in numbers.
+    Report(Output),
+    /// Make the centre's secret key; prints the public key.
+    Keygen {
+        /// Where to write the key.
+        #[arg(long)]
+        key_file: PathBuf,
+    },
+    /// Operators, issuers, stations and lanes.
+    #[command(subcommand)]
+    Network(Network),
+    /// Tariffs.
+    #[command(subcommand)]
+    Tariff(TariffCommand),
+    /// Traffic accounts.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Lanes and their keys.
+    #[command(subcommand)]
+    Lane(LaneCommand),
+}
+
+#[derive(Debug, Args)]
+struct Output {
+    /// Write JSON for another program.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Network {
+    /// Import a network file.
+    Import {
+        /// The TOML file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TariffCommand {
+    /// Import tariff files.
+    Import {
+        /// The TOML files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// Open the accounts of a file, one JSON object a line.
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Put money into an account; a reference has one effect.
+    TopUp {
+        /// The account.
+        #[arg(long)]
+        account: i64,
+        /// Whole minor units.
+        #[arg(long)]
+        amount: i64,
+        /// The payer's reference.
+        #[arg(long)]
+        reference: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LaneCommand {
+    /// Make a lane's secret key and register its public key.
+    Enrol {
+        /// operator/station/lane
+        lane: LaneId,
+        /// Where to write the lane's key.
+        #[arg(long)]
+        key_file: PathBuf,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_unset| "info,async_nats=warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    match carry_out(cli).await {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!(error = &*error as &dyn std::error::Error, "failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
+    if let Command::Keygen { key_file } = &cli.command {
+        let key = new_key(key_file)?;
+        say(&String::from(key.public()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config: Config = config::load(&cli.config)?;
+    let clock = Clock::of_run(config.clock);
+    let pool = sql::connect(&config.database.clone().or_environment()).await?;
+    match cli.command {
+        Command::Keygen { .. } => {}
+        Command::Migrate => sqlx::migrate!().set_ignore_missing(true).run(&pool).await?,
+        Command::Run => run(config, pool, clock).await?,
+        Command::Verify(output) => {
+            let centre = config.centre.secret_key()?.public();
+            let proof = verify::verify(&pool, centre, config.list).await?;
+            if output.json { say(&serde_json::to_string(&proof)?)? } else { say(&table(&proof))? }
+            return Ok(if proof.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Report(output) => {
+            let report = report::report(&pool).await?;
+            let text = if output.json {
+                serde_json::to_string(&report)?
+            } else {
+                serde_json::to_string_pretty(&report)?
+            };
+            say(&text)?;
+        }
+        Command::Network(Network::Import { file }) => {
+            let network: NetworkFile = config::load(&file)?;
+            registry::import_network(&pool, &network).await?;
+        }
+        Command::Tariff(TariffCommand::Import { files }) => {
+            for file in files {
+                let tariff = Tariff::try_from(config::load::<TariffFile>(&file)?)
+                    .map_err(|error| format!("tariff file {}: {error}", file.display()))?;
+                registry::import_tariff(&pool, &tariff).await?;
+            }
+        }
+        Command::Account(command) => accounts(command, &config, &pool, clock).await?,
+        Command::Lane(LaneCommand::Enrol { lane, key_file }) => {
+            let key = new_key(&key_file)?;
+            registry::enrol_lane(&pool, &lane, key.public(), clock.now()).await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn accounts(
+    command: AccountCommand,
+    config: &Config,
+    pool: &PgPool,
+    clock: Clock,
+) -> Result<(), Failure> {
+    match command {
+        AccountCommand::Import { file } => {
+            let reader = std::io::BufReader::new(
+                std::fs::File::open(&file)
+                    .map_err(|error| format!("open {}: {error}", file.display()))?,
+            );
+            let imported = account::import(pool, reader, clock).await?;
+            say(&format!(
+                r#"{{"accounts":{},"tags":{}}}"#,
+                imported.accounts, imported.tags
+            ))?;
+        }
+        AccountCommand::TopUp { account, amount, reference } => {
+            let amount = Amount::try_new(amount)?;
+            let account = AccountId::new(account);
+            let now = clock.now();
+            let done = account::top_up(pool, account, amount, &reference, config.list, now).await?;
+            say(match done {
+                account::ToppedUp::Now => "topped up",
+                account::ToppedUp::Before => "topped up before by the same reference",
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a key and writes it where only this user can read it; a key that is there stays.
+fn new_key(path: &Path) -> Result<SecretKey, Failure> {
+    let key = SecretKey::try_generate()?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| format!("make the key file {}: {error}", path.display()))?;
+    writeln!(file, "{}", key.to_secret_text())?;
+    file.sync_all()?;
+    Ok(key)
+}
+
+async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> {
+    let key = config.centre.secret_key()?;
+    let client = broker::connect(&config.broker.clone().or_environment(), "clearing-house").await?;
+    let jetstream = broker::jetstream(client.clone());
+    let woken = Arc::new(Notify::new());
+    let receipts =
+        Receipts::new(pool.clone(), client.clone(), key.clone(), clock, Arc::clone(&woken));
+    let books = Books::open(pool.clone(), config.list).await?;
+    let publisher =
+        Publisher::new(pool.clone(), jetstream.clone(), key.clone(), config.list, clock);
+    let intake = async {
+        loop {
+            match broker::ensure_streams(&jetstream).await {
+                Ok(broker::StreamsFound::SomeMade) => {
+                    if let Err(error) = receipts.publish_all().await {
+                        tracing::warn!(%error, "receipts wait for the next batch");
+                    }
+                }
+                Ok(broker::StreamsFound::All) => {}
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "streams, again");
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                    continue;
+                }
+            }
+            tracing::info!("taking passages");
+            let Err(error) = intake::run(&jetstream, &books, &receipts, clock).await;
+            tracing::warn!(error = &error as &dyn std::error::Error, "intake, again");
+        }
+    };
+    let grants = async {
+        loop {
+            let served = epochs::serve(client.clone(), pool.clone(), key.clone(), clock).await;
+            tracing::warn!(?served, "the epoch desk closed, again");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        () = intake => {}
+        () = grants => {}
+        () = publisher.run(woken) => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn table(proof: &Proof) -> String {
+    let mut lines = Vec::new();
+    for invariant in &proof.invariants {
+        let verdict = if invariant.broken == 0 { "holds " } else { "BROKEN" };
+        lines.push(format!(
+            "{verdict} {:<4} {:>9} checked  {}",
+            invariant.id, invariant.checked, invariant.what
+        ));
+        if let Some(first) = &invariant.first {
+            lines.push(format!("       {} broken, the first: {first}", invariant.broken));
+        }
+    }
+    lines.join("\n")
+}
+
+fn say(text: &str) -> Result<(), std::io::Error> {
+    writeln!(std::io::stdout().lock(), "{text}")
+}

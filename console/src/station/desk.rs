@@ -1,0 +1,323 @@
+//! The desk: keeps the board up to date from the broker, and sends commands to lanes.
+//!
+//! Connections come and go by themselves; while the broker is away the board grows stale and says
+//! so, and commands are refused rather than kept for later.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_nats::client::RequestErrorKind;
+use async_nats::connection::State;
+use async_nats::{Client, ConnectOptions, Message};
+use clearing_house::config::Broker;
+use domain::wire::subject;
+use domain::wire::v1::{
+    self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError,
+};
+use domain::{Clock, LaneId};
+use futures::stream::{self, StreamExt};
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use crate::books::{Books, BooksError, in_time};
+use crate::language::Language;
+
+use super::board::{Board, Place};
+use super::order::validity;
+use super::view::Scene;
+
+pub(super) use domain::wire::v1::CommandAnswer as Answer;
+
+/// How long to wait before the next attempt to connect.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How often the register of lanes is read again.
+const REGISTER_EVERY: Duration = Duration::from_secs(5);
+
+/// How often calls that nobody repeats are looked for.
+const DEADLINE_EVERY: Duration = Duration::from_secs(1);
+
+/// The shortest and the longest real time a lane may take to answer.
+const ANSWER_MIN: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// There is no connection to the broker.
+    #[error("the broker is away")]
+    BrokerAway,
+    /// The call has ended.
+    #[error("the call has ended")]
+    CallGone,
+    /// No lane controller listens.
+    #[error("nobody listens on the lane's command subject")]
+    NobodyThere,
+    /// No answer came in time.
+    #[error("the lane did not answer in time")]
+    Silence,
+    /// The request failed on the way.
+    #[error("send the command")]
+    Send(#[source] async_nats::RequestError),
+    /// The answer was not understood.
+    #[error("read the lane's reply")]
+    WrongReply(#[source] WireError),
+    /// The answer is to another command.
+    #[error("the reply is to another command")]
+    AnotherReply,
+}
+
+/// The board, the broker behind it, and who waits for news of it.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    clock: Clock,
+    board: Mutex<Board>,
+    client: OnceLock<Client>,
+    register_is_read: watch::Sender<bool>,
+    changed: watch::Sender<()>,
+}
+
+impl Desk {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            board: Mutex::default(),
+            client: OnceLock::new(),
+            register_is_read: watch::Sender::new(false),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Board)) {
+        change(&mut self.board());
+        self.changed.send_replace(());
+    }
+
+    /// Tells whenever the board has changed.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// Whether the broker is there.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.client.get().is_some_and(|client| client.connection_state() == State::Connected)
+    }
+
+    /// The zone of the operator, where all lanes known have the same one; otherwise UTC.
+    pub(crate) fn zone(&self) -> TimeZone {
+        let board = self.board();
+        let mut zones = board.lanes().filter_map(|(_, lane)| lane.place.as_ref()).map(|p| &p.zone);
+        match zones.next() {
+            Some(first) if zones.all(|zone| zone == first) => first.clone(),
+            Some(_) | None => TimeZone::UTC,
+        }
+    }
+
+    /// Everything the station's page shows at this moment.
+    pub(super) fn scene(&self, t: Language, csrf: &str) -> Scene {
+        let zone = self.zone();
+        let (connected, registered) = (self.is_connected(), *self.register_is_read.borrow());
+        let run_time = t.date_and_time(self.clock.now(), &zone);
+        let board = self.board();
+        Scene::new(&board, t, csrf, &self.clock)
+            .with_notices(connected, registered)
+            .with_run_time(run_time)
+    }
+
+    /// Listens to all lanes for as long as the console lives.
+    pub(crate) async fn listen(&self, broker: &Broker, password: String) {
+        let mut password = Some(password);
+        while let Some(secret) = password.take() {
+            match connect(broker, secret.clone()).await {
+                Ok(client) => {
+                    self.client.get_or_init(|| client.clone());
+                    match self.follow(&client).await {
+                        Ok(()) => warn!("the broker ended the subscriptions"),
+                        Err(error) => {
+                            warn!(error = &error as &dyn Error, "subscribe to the lanes");
+                        }
+                    }
+                }
+                Err(error) => warn!(error = &error as &dyn Error, "connect to the broker"),
+            }
+            tokio::time::sleep(RETRY).await;
+            password = Some(secret);
+        }
+    }
+
+    async fn follow(&self, client: &Client) -> Result<(), async_nats::SubscribeError> {
+        let heartbeats = client.subscribe(subject::ALL_HEARTBEATS).await?;
+        let events = client.subscribe(subject::ALL_EVENTS).await?;
+        let mut messages = stream::select(
+            heartbeats.map(|message| (Kind::Heartbeat, message)),
+            events.map(|message| (Kind::Event, message)),
+        );
+        while let Some((kind, message)) = messages.next().await {
+            if let Err(error) = self.handle_message(kind, &message) {
+                debug!(error = &error as &dyn Error, subject = %message.subject, "message left out");
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_message(&self, kind: Kind, message: &Message) -> Result<(), WireError> {
+        // A lane's user may publish under the lane's own subjects alone: the subject, not the
+        // payload, proves who speaks.
+        let speaker = subject::lane_of(&message.subject);
+        let now = self.clock.real();
+        match kind {
+            Kind::Heartbeat => {
+                let heartbeat: Heartbeat = v1::parse("heartbeat", &message.payload)?;
+                if speaker.as_ref() == Some(&heartbeat.lane) {
+                    self.change(|board| board.handle_heartbeat(heartbeat, now));
+                }
+            }
+            Kind::Event => {
+                let event: LaneEvent = v1::parse("event", &message.payload)?;
+                if speaker.as_ref() == Some(&event.lane) {
+                    self.change(|board| board.handle_event(event, now));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops calls that nobody repeats, for as long as the console lives.
+    pub(crate) async fn watch_deadlines(&self) {
+        let mut every = tokio::time::interval(DEADLINE_EVERY);
+        loop {
+            every.tick().await;
+            let (now, speed) = (self.clock.real(), self.clock.speed());
+            self.change(|board| board.handle_deadline(now, speed));
+        }
+    }
+
+    /// Reads the register of lanes, again and again, for as long as the console lives.
+    pub(crate) async fn follow_register(&self, books: &Books) {
+        let mut every = tokio::time::interval(REGISTER_EVERY);
+        loop {
+            every.tick().await;
+            match register(books).await {
+                Ok(places) => {
+                    if !self.register_is_read.send_replace(!places.is_empty()) && !places.is_empty()
+                    {
+                        info!(lanes = places.len(), "register of lanes read");
+                    }
+                    self.change(|board| board.handle_register(places));
+                }
+                Err(error) => debug!(error = &error as &dyn Error, "read the register of lanes"),
+            }
+        }
+    }
+
+    /// Sends a command to its lane and waits for the answer.
+    pub(super) async fn send(&self, command: &Command) -> Result<Answer, CommandError> {
+        let client = self.client.get().filter(|_| self.is_connected());
+        let client = client.ok_or(CommandError::BrokerAway)?;
+        let waits = self
+            .board()
+            .lane(&command.lane)
+            .is_some_and(|lane| lane.calls.contains_key(&command.call));
+        if !waits {
+            return Err(CommandError::CallGone);
+        }
+        let patience = self
+            .clock
+            .to_real(validity(self.clock.speed()))
+            .clamp(ANSWER_MIN, ANSWER_MAX);
+        let request = async_nats::Request::new()
+            .payload(v1::emit(command).into())
+            .timeout(Some(patience));
+        let reply = client
+            .send_request(subject::command(&command.lane), request)
+            .await
+            .map_err(|error| match error.kind() {
+                RequestErrorKind::TimedOut => CommandError::Silence,
+                RequestErrorKind::NoResponders => CommandError::NobodyThere,
+                _ => CommandError::Send(error),
+            })?;
+        let reply: CommandReply =
+            v1::parse("command reply", &reply.payload).map_err(CommandError::WrongReply)?;
+        if reply.id == command.id { Ok(reply.answer) } else { Err(CommandError::AnotherReply) }
+    }
+
+    /// A desk that hears what a test tells it.
+    #[cfg(test)]
+    pub(crate) fn hear(&self, event: LaneEvent) {
+        let now = self.clock.real();
+        self.change(|board| board.handle_event(event, now));
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Heartbeat,
+    Event,
+}
+
+async fn connect(broker: &Broker, password: String) -> Result<Client, async_nats::ConnectError> {
+    ConnectOptions::new()
+        .name("console")
+        .user_and_password(broker.user.clone(), password)
+        .retry_on_initial_connect()
+        .event_callback(|event| async move { info!(%event, "broker") })
+        .connect(&broker.url)
+        .await
+}
+
+/// A lane of the register, as the books have it.
+#[derive(sqlx::FromRow)]
+struct RegisterRow {
+    lane: String,
+    role: String,
+    operator_name: String,
+    station_name: String,
+    zone: String,
+    currency: String,
+}
+
+fn register(books: &Books) -> impl Future<Output = Result<Vec<(LaneId, Place)>, BooksError>> {
+    async move {
+        let rows: Vec<RegisterRow> = in_time(
+            sqlx::query_as(
+                "select l.lane, l.role, o.name as operator_name, s.name as station_name, o.zone,
+                        o.currency::text as currency
+                 from lane l
+                 join operator o using (operator)
+                 join station s using (operator, station)
+                 order by l.lane",
+            )
+            .fetch_all(books.pool()?),
+        )
+        .await?;
+        rows.into_iter().map(RegisterRow::place).collect()
+    }
+}
+
+impl RegisterRow {
+    fn place(self) -> Result<(LaneId, Place), BooksError> {
+        let shape = |what| BooksError::Shape { what };
+        let lane = self.lane.parse().or(Err(shape("lane")))?;
+        let role = match self.role.as_str() {
+            "open" => RoleRecord::Open,
+            "entry" => RoleRecord::Entry,
+            "exit" => RoleRecord::Exit,
+            _ => return Err(shape("role of a lane")),
+        };
+        let place = Place {
+            operator: self.operator_name,
+            station: self.station_name,
+            role,
+            zone: TimeZone::get(&self.zone).or(Err(shape("zone of an operator")))?,
+            currency: self.currency.parse().or(Err(shape("currency of an operator")))?,
+        };
+        Ok((lane, place))
+    }
+}

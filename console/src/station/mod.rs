@@ -1,0 +1,178 @@
+//! The station: a live picture of every lane, and the desk for vehicles that need a person.
+//!
+//! The pure parts are [`board`] (what is known), [`order`] (what a person asks for) and [`view`]
+//! (how it looks); [`desk`] joins them to the broker. Live pages are told of changes by
+//! server-sent events: each carries the pieces of HTML that differ from what that page has.
+//! Deliberately absent: decisions (the lane's) and anything that is kept (the books').
+
+mod board;
+mod desk;
+mod order;
+mod view;
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::time::Duration;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Json, Response};
+use futures::stream::{self, Stream, StreamExt};
+use serde_json::json;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{error, info};
+
+use crate::access::random_hex;
+use crate::http::{App, problem};
+use crate::page::{Page, Section, Visit, render};
+
+pub(crate) use desk::Desk;
+use desk::{Answer, CommandError};
+use order::OrderForm;
+use view::{Scene, Shown};
+
+/// The shortest time between two updates of one page.
+const UPDATE_EVERY_MIN: Duration = Duration::from_millis(100);
+
+/// The longest: ages and staleness change without any event.
+const UPDATE_EVERY_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Template)]
+#[template(path = "station.html")]
+struct StationPage {
+    page: Page,
+    scene: Scene,
+    notice: String,
+}
+
+/// The station's page.
+pub(crate) async fn page(State(app): State<App>, Extension(visit): Extension<Visit>) -> Response {
+    let page = app.page(&visit, Section::Station);
+    let scene = scene(&app, &visit);
+    let notice = scene.notice();
+    render(&StationPage { page, scene, notice })
+}
+
+fn scene(app: &App, visit: &Visit) -> Scene {
+    let csrf = visit.session.as_ref().map_or("", |session| session.csrf.as_str());
+    app.desk().scene(visit.t, csrf)
+}
+
+/// The station's page, kept up to date.
+pub(crate) async fn live(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+) -> impl IntoResponse {
+    let mut ending = app.ending();
+    let ended = async move {
+        // A sender that is gone means the same.
+        ending.wait_for(|ending| *ending).await.ok();
+    };
+    let updates = updates(app, visit).take_until(Box::pin(ended));
+    let headers = [(header::CACHE_CONTROL, "no-store"), (NO_BUFFERING, "no")];
+    (headers, Sse::new(updates).keep_alive(KeepAlive::default()))
+}
+
+/// Tells a proxy to pass every event on at once.
+const NO_BUFFERING: header::HeaderName = header::HeaderName::from_static("x-accel-buffering");
+
+fn updates(app: App, visit: Visit) -> impl Stream<Item = Result<Event, Infallible>> {
+    let changes = app.desk().changes();
+    let mut pace = interval(UPDATE_EVERY_MIN);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    stream::unfold((Shown::default(), changes, pace), move |(mut shown, mut changes, mut pace)| {
+        let (app, visit) = (app.clone(), visit.clone());
+        async move {
+            loop {
+                pace.tick().await;
+                changes.mark_unchanged();
+                if let Some(update) = shown.update(&scene(&app, &visit)) {
+                    return Some((Ok(Event::default().data(update)), (shown, changes, pace)));
+                }
+                if matches!(timeout(UPDATE_EVERY_MAX, changes.changed()).await, Ok(Err(_))) {
+                    return None;
+                }
+            }
+        }
+    })
+}
+
+/// Carries out what the desk asks for, and says what the lane answered.
+pub(crate) async fn answer(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+    headers: HeaderMap,
+    Form(form): Form<OrderForm>,
+) -> Response {
+    let t = visit.t;
+    if !visit.owns(&form.csrf) {
+        return told(&app, &visit, &headers, StatusCode::FORBIDDEN, t.wrong_form());
+    }
+    let order = match form.order() {
+        Ok(order) => order,
+        Err(refusal) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return told(&app, &visit, &headers, status, refusal.text(t));
+        }
+    };
+    let Ok(id) = random_hex() else {
+        return told(&app, &visit, &headers, StatusCode::INTERNAL_SERVER_ERROR, t.problem());
+    };
+    let clock = app.clock();
+    let attendant = visit.user().unwrap_or_default();
+    let command = order.command(id, attendant, clock.now(), clock.speed());
+    let (lane, call, id) = (command.lane.clone(), command.call, command.id.clone());
+    let outcome = app.desk().send(&command).await;
+    let (status, text) = match &outcome {
+        Ok(Answer::Done { passage }) => {
+            (StatusCode::OK, format!("{} {}.", t.answer_done(), passage.seq))
+        }
+        Ok(Answer::Refused { why }) => {
+            (StatusCode::CONFLICT, format!("{} {why}", t.answer_refused()))
+        }
+        Err(failure) => (failure.status(), failure.text(t).to_owned()),
+    };
+    match &outcome {
+        Ok(_) => info!(lane.id = %lane, call, command.id = id, attendant, status = status.as_u16(), "order given"),
+        Err(failure) => error!(
+            lane.id = %lane, call, command.id = id, attendant,
+            error = failure as &dyn Error, "order not given"
+        ),
+    }
+    told(&app, &visit, &headers, status, &text)
+}
+
+/// Answers the page's script with JSON, and a plain form with a page.
+fn told(app: &App, visit: &Visit, headers: &HeaderMap, status: StatusCode, text: &str) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepts.is_some_and(|accepts| accepts.contains("application/json")) {
+        let done = status.is_success();
+        return (status, Json(json!({ "done": done, "text": text }))).into_response();
+    }
+    problem(app, visit, status, text)
+}
+
+impl CommandError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BrokerAway => StatusCode::SERVICE_UNAVAILABLE,
+            Self::CallGone => StatusCode::GONE,
+            Self::NobodyThere => StatusCode::BAD_GATEWAY,
+            Self::Silence | Self::Send(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::WrongReply(_) | Self::AnotherReply => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    fn text(&self, t: crate::language::Language) -> &'static str {
+        match self {
+            Self::BrokerAway => t.answer_broker_away(),
+            Self::CallGone => t.answer_call_gone(),
+            Self::NobodyThere => t.answer_nobody(),
+            Self::Silence | Self::Send(_) => t.answer_silence(),
+            Self::WrongReply(_) | Self::AnotherReply => t.answer_wrong_reply(),
+        }
+    }
+}

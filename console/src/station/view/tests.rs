@@ -1,0 +1,132 @@
+use domain::signature::Digest256;
+use domain::wire::v1::{EventKind, ExceptionRecord, Heartbeat, LaneEvent, ReaderHealth};
+use domain::{Amount, Clock, LaneId};
+use serde_json::Value;
+
+use super::{Arm, Scene, Shown};
+use crate::language::Language;
+use crate::station::board::{Board, Condition, FRESH};
+
+fn lane(name: &str) -> LaneId {
+    format!("cienco4/ben-thuy/{name}").parse().unwrap()
+}
+
+fn heartbeat(clock: &Clock, name: &str) -> Heartbeat {
+    Heartbeat {
+        v: 1,
+        lane: lane(name),
+        at: clock.now(),
+        epoch: 1,
+        last_seq: 1_240,
+        posted_upto: 1_238,
+        list_version: 3,
+        list_hash: Digest256::of(b"list"),
+        reader: ReaderHealth::Reading,
+        field_io: true,
+        queue: 6,
+        calls: 0,
+        arm_up: Some(true),
+    }
+}
+
+fn call(clock: &Clock, name: &str, number: u64) -> LaneEvent {
+    let kind = EventKind::CallRaised {
+        call: number,
+        exception: ExceptionRecord::NoMoney,
+        tag: Some("3416214B88C0011762000493".parse().unwrap()),
+        fare: Some(Amount::try_new(47_000).unwrap()),
+    };
+    LaneEvent { v: 1, lane: lane(name), at: clock.now(), kind }
+}
+
+fn scene(board: &Board, clock: &Clock) -> Scene {
+    Scene::new(board, Language::English, "token", clock)
+}
+
+fn update(shown: &mut Shown, scene: &Scene) -> Value {
+    shown.update(scene).map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn a_card_shows_the_lane_and_a_stale_one_shows_no_arm() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    board.handle_heartbeat(heartbeat(&clock, "l01"), clock.real());
+    let fresh = scene(&board, &clock);
+    let card = &fresh.stations[0].lanes[0];
+    assert_eq!((card.condition, card.arm), (Condition::Normal, Arm::Up));
+    assert_eq!((card.queue, card.vehicles.len(), card.backlog), (Some(6), 4, 2));
+    assert!(fresh.lanes().contains("1,238"));
+
+    let mut board = Board::default();
+    let Some(long_ago) = clock.real().checked_sub(FRESH * 2) else { return };
+    board.handle_heartbeat(heartbeat(&clock, "l01"), long_ago);
+    let stale = scene(&board, &clock);
+    let card = &stale.stations[0].lanes[0];
+    assert_eq!((card.condition, card.arm), (Condition::Stale, Arm::Unknown));
+    assert!(stale.lanes().contains("Stale"));
+}
+
+#[test]
+fn nothing_of_a_tag_but_its_end_reaches_the_page() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    board.handle_event(call(&clock, "l01", 1), clock.real());
+    let text = update(&mut Shown::default(), &scene(&board, &clock)).to_string();
+    assert!(text.contains("…0493"));
+    assert!(!text.contains("3416214B"));
+}
+
+#[test]
+fn a_page_gets_what_changed_and_only_that() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    board.handle_heartbeat(heartbeat(&clock, "l01"), clock.real());
+    board.handle_heartbeat(heartbeat(&clock, "l02"), clock.real());
+    let mut shown = Shown::default();
+    let first = update(&mut shown, &scene(&board, &clock));
+    assert!(first["set"]["lanes"].as_str().unwrap().contains("L02"));
+    assert_eq!(update(&mut shown, &scene(&board, &clock)), Value::Null);
+
+    let mut busier = heartbeat(&clock, "l02");
+    busier.queue = 1;
+    board.handle_heartbeat(busier, clock.real());
+    let second = update(&mut shown, &scene(&board, &clock));
+    let ids: Vec<&String> = second["set"].as_object().unwrap().keys().collect();
+    assert_eq!(ids, ["lane-cienco4.ben-thuy.l02"]);
+    assert_eq!(second["calls"], Value::Null);
+}
+
+#[test]
+fn a_call_is_sent_once_and_its_form_is_left_alone_afterwards() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    let mut shown = Shown::default();
+    board.handle_event(call(&clock, "l01", 1), clock.real());
+    let first = update(&mut shown, &scene(&board, &clock));
+    assert!(first["calls"][0]["html"].as_str().unwrap().contains("token"));
+
+    board.handle_event(call(&clock, "l02", 1), clock.real());
+    let second = update(&mut shown, &scene(&board, &clock));
+    assert_eq!(second["calls"].as_array().unwrap().len(), 2);
+    assert_eq!(second["calls"][0]["html"], Value::Null);
+    assert_ne!(second["calls"][1]["html"], Value::Null);
+
+    let kind = EventKind::CallEnded { call: 1 };
+    let ended = LaneEvent { v: 1, lane: lane("l01"), at: clock.now(), kind };
+    board.handle_event(ended, clock.real());
+    let third = update(&mut shown, &scene(&board, &clock));
+    assert_eq!(third["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(third["calls"][0]["html"], Value::Null);
+}
+
+#[test]
+fn what_a_lane_says_cannot_become_markup() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    let kind = EventKind::Alarm { text: "<script>alert(1)</script>".to_owned() };
+    let alarm = LaneEvent { v: 1, lane: lane("l01"), at: clock.now(), kind };
+    board.handle_event(alarm, clock.real());
+    let html = scene(&board, &clock).lanes();
+    assert!(html.contains("alert(1)") && !html.contains("<script>"), "{html}");
+}

@@ -1,0 +1,109 @@
+//! The statements' folder: each paper as JSON, text and CSV, under its operator and day.
+//!
+//! The database is the record; the files are copies of it for people, made again when one is gone.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use domain::{BusinessDate, OperatorId};
+
+use super::{FormError, Paper};
+
+/// In which form a paper is filed or shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The canonical text with digest and signature.
+    Json,
+    /// What a clerk files.
+    Text,
+    /// What a spreadsheet reads.
+    Csv,
+}
+
+impl Form {
+    const ALL: [Self; 3] = [Self::Json, Self::Text, Self::Csv];
+
+    const fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Text => "txt",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// Why a paper could not be filed.
+#[derive(Debug, thiserror::Error)]
+pub enum FilingError {
+    /// A paper could not be put into its form.
+    #[error("write the statement of {operator} for {day}")]
+    Form {
+        /// The operator.
+        operator: OperatorId,
+        /// The day.
+        day: BusinessDate,
+        /// What went wrong.
+        #[source]
+        source: FormError,
+    },
+    /// A file could not be written.
+    #[error("write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Where a paper is filed.
+#[must_use]
+pub fn path_of(folder: &Path, operator: &OperatorId, day: BusinessDate, form: Form) -> PathBuf {
+    folder.join(format!("{operator}-{day}.{}", form.extension()))
+}
+
+/// A paper in a form.
+///
+/// # Errors
+/// When the stored text is no statement.
+pub fn form_of(paper: &Paper, form: Form) -> Result<String, FormError> {
+    match form {
+        Form::Json => Ok(paper.to_json()),
+        Form::Text => paper.to_text().map_err(FormError::Text),
+        Form::Csv => paper.to_csv(),
+    }
+}
+
+/// Files a paper in every form that is not there yet; a file appears whole or not at all.
+///
+/// # Errors
+/// When a form or a file cannot be written.
+pub fn file(
+    folder: &Path,
+    operator: &OperatorId,
+    day: BusinessDate,
+    paper: &Paper,
+) -> Result<(), FilingError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| FilingError::Write { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    for form in Form::ALL {
+        let path = path_of(folder, operator, day, form);
+        if path.try_exists().map_err(failed(&path))? {
+            continue;
+        }
+        let text = form_of(paper, form).map_err(|source| FilingError::Form {
+            operator: operator.clone(),
+            day,
+            source,
+        })?;
+        // Its own name for each process, so that two closes at once never write into one file.
+        let draft = path.with_extension(format!("{}.{}", form.extension(), std::process::id()));
+        std::fs::write(&draft, text).map_err(failed(&draft))?;
+        std::fs::rename(&draft, &path).map_err(failed(&path))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+use domain::signature::SecretKey;
+use domain::{Amount, Currency};
+
+use super::*;
+use crate::statement::tests::{figures, header, statement};
+
+fn key() -> SecretKey {
+    SecretKey::from_seed(&[7; 32])
+}
+
+/// A day as `close` leaves it.
+fn day() -> ClosedDay {
+    let statement = statement();
+    let fees = statement
+        .issuers
+        .iter()
+        .map(|position| (position.issuer.clone(), (1, position.fee.minor_units())))
+        .collect();
+    ClosedDay {
+        operator: header().operator,
+        day: header().day,
+        closed: true,
+        postings: 64,
+        postings_after: 0,
+        statements: 1,
+        paper: Some(Paper::try_sign(&statement, &key()).unwrap()),
+        totals: statement.totals,
+        positions: statement.issuers.clone(),
+        cash: Some(statement.cash),
+        fees,
+        recounted: figures(),
+    }
+}
+
+/// The invariants that break when the day is damaged so.
+fn broken_by(damage: impl FnOnce(&mut ClosedDay)) -> Vec<&'static str> {
+    let mut damaged = day();
+    damage(&mut damaged);
+    let mut invariants = Invariants::new();
+    invariants.check(&damaged, &key().public());
+    let verdict = invariants.verdict();
+    assert_eq!(verdict.ok, verdict.invariants.iter().all(|invariant| invariant.first.is_none()));
+    verdict.invariants.iter().filter(|found| found.broken > 0).map(|found| found.id).collect()
+}
+
+fn one_dong_more(amount: &mut Amount) {
+    *amount = Amount::try_new(amount.minor_units() + 1).unwrap();
+}
+
+#[test]
+fn a_day_as_it_was_closed_breaks_nothing_and_looks_at_everything() {
+    assert!(broken_by(|_| {}).is_empty());
+    let mut invariants = Invariants::new();
+    invariants.check(&day(), &key().public());
+    for invariant in invariants.verdict().invariants {
+        assert!(invariant.checked > 0, "{} was not looked at", invariant.id);
+    }
+}
+
+#[test]
+fn a_posting_after_the_close_is_found() {
+    assert_eq!(broken_by(|day| day.postings_after = 1), ["I11"]);
+}
+
+#[test]
+fn a_closed_day_without_statement_and_an_open_one_with_are_found() {
+    let without = broken_by(|day| (day.statements, day.paper) = (0, None));
+    assert_eq!(without, ["I12-once"]);
+    assert_eq!(broken_by(|day| day.statements = 2), ["I12-once"]);
+    assert_eq!(broken_by(|day| day.closed = false), ["I12-once"]);
+}
+
+#[test]
+fn one_dong_in_a_position_is_found() {
+    let found = broken_by(|day| one_dong_more(&mut day.positions[1].net));
+    assert_eq!(found, ["I12-positions"]);
+    assert_eq!(broken_by(|day| day.cash = None), ["I12-positions"]);
+    assert_eq!(broken_by(|day| one_dong_more(&mut day.totals.net)), ["I12-positions"]);
+}
+
+#[test]
+fn a_fee_posted_twice_or_not_at_all_is_found() {
+    let vetc: IssuerId = "vetc".parse().unwrap();
+    let twice = broken_by(|day| day.fees.extend([(vetc.clone(), (2, 84_600))]));
+    assert_eq!(twice, ["I12-fees"]);
+    assert_eq!(broken_by(|day| day.fees.retain(|issuer, _| *issuer != vetc)), ["I12-fees"]);
+
+    let mut invariants = Invariants::new();
+    invariants.check_stray_fees(3, &["fee/cienco4/2026-11-20/vetc".to_owned()]);
+    let fees = invariants.verdict().invariants.into_iter().find(|found| found.id == "I12-fees");
+    assert_eq!(fees.map(|fees| (fees.checked, fees.broken)), Some((3, 1)));
+}
+
+#[test]
+fn a_statement_signed_by_another_key_is_found() {
+    let other = SecretKey::from_seed(&[8; 32]);
+    let found = broken_by(|day| day.paper = Paper::try_sign(&statement(), &other).ok());
+    assert_eq!(found, ["I12-signature"]);
+}
+
+#[test]
+fn an_edited_statement_is_found_in_every_way_it_is_wrong() {
+    let found = broken_by(|day| {
+        let paper = day.paper.as_mut().unwrap();
+        paper.canonical = paper.canonical.replace("\"net\":1367700", "\"net\":1367701");
+    });
+    assert_eq!(found, ["I12-positions", "I12-signature", "I12-recount"]);
+}
+
+#[test]
+fn a_charge_that_came_or_went_is_found() {
+    let found = broken_by(|day| one_dong_more(&mut day.recounted.issuers[0].gross));
+    assert_eq!(found, ["I12-recount"]);
+    assert_eq!(broken_by(|day| day.recounted.lanes[0].last_seq += 1), ["I12-recount"]);
+}
+
+#[test]
+fn classes_that_do_not_add_up_are_found() {
+    // Signed and repeated in all places, and still wrong in itself.
+    let found = broken_by(|day| {
+        day.recounted.matching.matched.records -= 1;
+        let wrong = Statement::try_new(header(), day.recounted.clone()).unwrap();
+        day.paper = Paper::try_sign(&wrong, &key()).ok();
+    });
+    assert_eq!(found, ["I13"]);
+}
+
+#[test]
+fn the_recount_keeps_the_terms_of_the_statement() {
+    // The operator's terms may have changed since; the statement is held to its own.
+    let found = broken_by(|day| {
+        let terms = crate::statement::Header {
+            currency: Currency::VND,
+            fee_share: rust_decimal::Decimal::ZERO,
+            ..header()
+        };
+        let free = Statement::try_new(terms, figures()).unwrap();
+        day.paper = Paper::try_sign(&free, &key()).ok();
+        (day.totals, day.positions) = (free.totals, free.issuers);
+        day.fees.clear();
+    });
+    assert!(found.is_empty(), "{found:?}");
+}

@@ -1,0 +1,92 @@
+//! Verify: proves from the stored rows alone that every closed day still holds. The checks are pure.
+//!
+//! *Invariant*: what must hold, by its number in the design where it has one; it is *checked* so
+//! many times and *broken* so many of them. Nothing is trusted that can be counted again: figures
+//! come from charges and passages, fees from the ledger, and the signature from the centre's key.
+
+mod day;
+mod repo;
+
+use std::fmt;
+
+use domain::signature::PublicKey;
+use serde::Serialize;
+use sqlx::PgPool;
+
+use crate::settlement::SettlementError;
+
+/// How one invariant fared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Invariant {
+    /// Its name.
+    pub id: &'static str,
+    /// What must hold.
+    pub what: &'static str,
+    /// How often it was looked at.
+    pub checked: u64,
+    /// How often it did not hold.
+    pub broken: u64,
+    /// The first place where it did not.
+    pub first: Option<String>,
+}
+
+impl Invariant {
+    const fn new(id: &'static str, what: &'static str) -> Self {
+        Self { id, what, checked: 0, broken: 0, first: None }
+    }
+
+    /// Counts `checked` looks, of which `broken` failed at a place.
+    fn count(&mut self, checked: u64, broken: u64, place: impl FnOnce() -> String) {
+        self.checked += checked;
+        self.broken += broken;
+        if broken > 0 && self.first.is_none() {
+            self.first = Some(place());
+        }
+    }
+
+    /// Counts one look, which failed where there is something to say.
+    fn look(&mut self, failure: Option<String>) {
+        let broken = u64::from(failure.is_some());
+        self.count(1, broken, || failure.unwrap_or_default());
+    }
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether nothing is broken.
+    pub ok: bool,
+    /// The invariants, in order.
+    pub invariants: Vec<Invariant>,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<14} {:>10} {:>8}  what must hold", "invariant", "checked", "broken")?;
+        for Invariant { id, what, checked, broken, first } in &self.invariants {
+            writeln!(f, "{id:<14} {checked:>10} {broken:>8}  {what}")?;
+            if let Some(first) = first {
+                writeln!(f, "{:<14} {:>10} {:>8}  ! {first}", "", "", "")?;
+            }
+        }
+        write!(f, "{}", if self.ok { "all of it holds" } else { "BROKEN" })
+    }
+}
+
+/// Checks every closed day and every statement.
+///
+/// # Errors
+/// When the database fails or holds what it cannot hold; a broken invariant is no error.
+pub async fn verify(pool: &PgPool, key: &PublicKey) -> Result<Verdict, SettlementError> {
+    let mut ledger = day::Invariants::new();
+    // One snapshot for all of it: postings and closes go on meanwhile.
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to verify"))?;
+    repo::take_snapshot(&mut tx).await?;
+    for (operator, day) in repo::days(&mut tx).await? {
+        let closed = repo::day(&mut tx, &operator, day).await?;
+        ledger.check(&closed, key);
+    }
+    let (fees, strays) = repo::fees_without_position(&mut tx).await?;
+    ledger.check_stray_fees(fees, &strays);
+    Ok(ledger.verdict())
+}

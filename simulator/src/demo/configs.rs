@@ -1,0 +1,277 @@
+//! The configuration files of a run, one for each program.
+//!
+//! These structs mirror what the programs read; the files are theirs to refuse.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use domain::passage::LaneRole;
+use domain::time::ClockConfig;
+use domain::{LaneId, OperatorId, StationId};
+use serde::Serialize;
+
+use super::broker::{Broker, BrokerUser};
+use super::process::ProcessError;
+use super::run_folder::{RunFolder, write_secret};
+use crate::plaza::StationDevices;
+
+/// How often the lanes look at loops and arm.
+const POLL_MS: u64 = 20;
+const BAUD: u32 = 115_200;
+
+/// What every configuration of the run has in common.
+#[derive(Debug)]
+pub struct Common<'a> {
+    /// The run's folder.
+    pub run: &'a RunFolder,
+    /// The run's clock.
+    pub clock: ClockConfig,
+    /// The run's broker.
+    pub broker: &'a Broker,
+    /// Where the run's database is.
+    pub database_url: &'a str,
+}
+
+#[derive(Serialize)]
+struct BrokerPart {
+    url: String,
+    user: String,
+    password_file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct DatabasePart<'a> {
+    url: &'a str,
+}
+
+#[derive(Serialize)]
+struct SecretKeyPart<'a> {
+    secret_key_file: &'a Path,
+}
+
+#[derive(Serialize)]
+struct ListPart {
+    no_money_below: i64,
+    low_below: i64,
+}
+
+#[derive(Serialize)]
+struct ClearingHouseFile<'a> {
+    clock: ClockConfig,
+    broker: BrokerPart,
+    database: DatabasePart<'a>,
+    centre: SecretKeyPart<'a>,
+    list: ListPart,
+}
+
+#[derive(Serialize)]
+struct StatementsPart {
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct ReconciliationFile<'a> {
+    clock: ClockConfig,
+    database: DatabasePart<'a>,
+    centre: SecretKeyPart<'a>,
+    statements: StatementsPart,
+}
+
+#[derive(Serialize)]
+struct HttpPart {
+    listen: SocketAddr,
+}
+
+#[derive(Serialize)]
+struct AccessPart<'a> {
+    password_file: &'a Path,
+}
+
+#[derive(Serialize)]
+struct ConsoleFile<'a> {
+    clock: ClockConfig,
+    broker: BrokerPart,
+    database: DatabasePart<'a>,
+    http: HttpPart,
+    access: AccessPart<'a>,
+}
+
+#[derive(Serialize)]
+struct StationPart<'a> {
+    operator: &'a OperatorId,
+    station: &'a StationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    road: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PublicKeyPart<'a> {
+    public_key: &'a str,
+}
+
+#[derive(Serialize)]
+struct DataPart {
+    folder: PathBuf,
+    tariffs: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct FieldIoPart {
+    address: SocketAddr,
+    poll_ms: u64,
+}
+
+#[derive(Serialize)]
+struct LanePart<'a> {
+    id: &'a str,
+    role: &'static str,
+    reader: &'a Path,
+    baud: u32,
+    field_io_index: u16,
+    key_file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct LaneControllerFile<'a> {
+    clock: ClockConfig,
+    station: StationPart<'a>,
+    broker: BrokerPart,
+    centre: PublicKeyPart<'a>,
+    data: DataPart,
+    field_io: FieldIoPart,
+    lane: Vec<LanePart<'a>>,
+}
+
+impl Common<'_> {
+    /// Writes `clearing-house.toml`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn clearing_house(&self, key: &Path) -> Result<PathBuf, ProcessError> {
+        let file = ClearingHouseFile {
+            clock: self.clock,
+            broker: self.broker_part(&BrokerUser::Centre),
+            database: DatabasePart { url: self.database_url },
+            centre: SecretKeyPart { secret_key_file: key },
+            list: ListPart { no_money_below: 50_000, low_below: 300_000 },
+        };
+        self.write("clearing-house", &file)
+    }
+
+    /// Writes `reconciliation.toml`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn reconciliation(&self, key: &Path) -> Result<PathBuf, ProcessError> {
+        let file = ReconciliationFile {
+            clock: self.clock,
+            database: DatabasePart { url: self.database_url },
+            centre: SecretKeyPart { secret_key_file: key },
+            statements: StatementsPart { folder: self.run.join("statements") },
+        };
+        self.write("reconciliation", &file)
+    }
+
+    /// Writes `console.toml`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn console(
+        &self,
+        listen: SocketAddr,
+        desk_password: &Path,
+    ) -> Result<PathBuf, ProcessError> {
+        let file = ConsoleFile {
+            clock: self.clock,
+            broker: self.broker_part(&BrokerUser::Console),
+            database: DatabasePart { url: self.database_url },
+            http: HttpPart { listen },
+            access: AccessPart { password_file: desk_password },
+        };
+        self.write("console", &file)
+    }
+
+    /// Writes the lane controller's file of a station.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn lane_controller(
+        &self,
+        devices: &StationDevices,
+        public_key: &str,
+        tariffs: Vec<PathBuf>,
+    ) -> Result<PathBuf, ProcessError> {
+        let name = lane_controller_name(devices);
+        let user = BrokerUser::Lane {
+            operator: devices.operator.clone(),
+            station: devices.station.clone(),
+        };
+        let lanes = devices.lanes.iter().map(|lane| LanePart {
+            id: lane.lane.lane(),
+            role: role_name(lane.role),
+            reader: &lane.reader,
+            baud: BAUD,
+            field_io_index: lane.field_io_index,
+            key_file: lane_key(self.run, &lane.lane),
+        });
+        let file = LaneControllerFile {
+            clock: self.clock,
+            station: StationPart {
+                operator: &devices.operator,
+                station: &devices.station,
+                road: devices.road.as_deref(),
+            },
+            broker: self.broker_part(&user),
+            centre: PublicKeyPart { public_key },
+            data: DataPart { folder: self.run.join("data").join(&name), tariffs },
+            field_io: FieldIoPart { address: devices.field_io, poll_ms: POLL_MS },
+            lane: lanes.collect(),
+        };
+        self.write(&name, &file)
+    }
+
+    fn broker_part(&self, user: &BrokerUser) -> BrokerPart {
+        BrokerPart {
+            url: self.broker.url(),
+            user: user.name(),
+            password_file: self.broker.password_file(user),
+        }
+    }
+
+    /// A configuration may hold the database's password: only its owner reads it.
+    fn write(&self, name: &str, file: &impl Serialize) -> Result<PathBuf, ProcessError> {
+        let path = self.run.join("config").join(format!("{name}.toml"));
+        let text = toml::to_string(file).expect("a configuration has a TOML form");
+        write_secret(&path, &text)?;
+        Ok(path)
+    }
+}
+
+/// The name of a station's lane controller, in files and logs.
+#[must_use]
+pub fn lane_controller_name(devices: &StationDevices) -> String {
+    format!("lane-controller-{}-{}", devices.operator, devices.station)
+}
+
+/// Where a lane's secret key is.
+#[must_use]
+pub fn lane_key(run: &RunFolder, lane: &LaneId) -> PathBuf {
+    run.secret(&format!("{}-{}-{}.key", lane.operator(), lane.station(), lane.lane()))
+}
+
+/// Writes a file that anybody of the run may read.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_text(path: &Path, text: &str) -> Result<(), ProcessError> {
+    fs::write(path, text).map_err(ProcessError::preparing(path))
+}
+
+const fn role_name(role: LaneRole) -> &'static str {
+    match role {
+        LaneRole::Open => "open",
+        LaneRole::Entry => "entry",
+        LaneRole::Exit => "exit",
+    }
+}

@@ -1,0 +1,202 @@
+//! A database of the run's own: PostgreSQL on a free loopback port, with data checksums.
+//!
+//! Its settings are `deploy/postgresql.conf`. It listens on loopback alone and asks for a password
+//! that nobody chose; there is no socket file, whose path would have to be short.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::password::Password;
+use super::ports::free_port;
+use super::process::{ProcessError, Recipe, Supervised};
+use super::run_folder::{RunFolder, make_folder, write_secret};
+use super::system_user::SystemUser;
+
+const SETTINGS: &str = include_str!("../../../deploy/postgresql.conf");
+/// The user of the database, and the name of the run's database.
+const NAME: &str = "etc";
+/// How long a start may take; after a crash the log is replayed first.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long a stop may take: it writes back what it has in memory.
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// A port may be taken between the moment it was found free and the moment it is listened on.
+const PORT_TRIES: usize = 4;
+
+/// A running database; dropping it stops it.
+#[derive(Debug)]
+pub struct Database {
+    process: Supervised,
+    store: Store,
+    port: u16,
+    password: Password,
+    /// `createdb` and its kin.
+    createdb: Recipe,
+}
+
+impl Database {
+    /// Makes a database cluster in the run's folder, starts it, and creates the database `etc`.
+    ///
+    /// # Errors
+    /// When the cluster cannot be made, or the server does not come up.
+    pub fn start(run: &RunFolder, postgres_bin: &Path) -> Result<Self, ProcessError> {
+        let password = Password::random();
+        let store = Store::make(run, postgres_bin, &password)?;
+        let mut tries = 1;
+        let (process, port) = loop {
+            let port = free_port().map_err(ProcessError::preparing(&store.data))?;
+            let recipe = Recipe::new("postgres", &postgres_bin.join("postgres"), run)
+                .arg("-D")
+                .arg(&store.data)
+                .arg("-p")
+                .arg(port.to_string())
+                .user(store.user)
+                // The fast stop: no new work, what is running is rolled back.
+                .stop_signal(Signal::SIGINT);
+            let process = Supervised::start(recipe)?;
+            match store.wait_until_ready(&process) {
+                Err(ProcessError::Died { .. }) if tries < PORT_TRIES => tries += 1,
+                Err(error) => return Err(error),
+                Ok(()) => break (process, port),
+            }
+        };
+        let createdb = Recipe::new("createdb", &postgres_bin.join("createdb"), run)
+            .arg("--no-password")
+            .arg(format!("--host={}", Ipv4Addr::LOCALHOST))
+            .arg(format!("--port={port}"))
+            .arg(format!("--username={NAME}"))
+            .arg("--maintenance-db=postgres")
+            .env("PGPASSWORD", password.reveal());
+        let database = Self { process, store, port, password, createdb };
+        database.create(NAME)?;
+        Ok(database)
+    }
+
+    /// The run's database, with user and password.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url_of(NAME)
+    }
+
+    /// A database of this server by its name.
+    #[must_use]
+    pub fn url_of(&self, database: &str) -> String {
+        let address = Ipv4Addr::LOCALHOST;
+        format!("postgres://{NAME}:{}@{address}:{}/{database}", self.password.reveal(), self.port)
+    }
+
+    /// Creates one more database, such as one for a test, and hands back its address.
+    ///
+    /// # Errors
+    /// When there is one of that name, or the server is down.
+    pub fn create(&self, name: &str) -> Result<String, ProcessError> {
+        self.createdb.clone().arg(name).run_to_end()?;
+        Ok(self.url_of(name))
+    }
+
+    /// The process, for whoever watches over it.
+    #[must_use]
+    pub fn process(&self) -> &Supervised {
+        &self.process
+    }
+
+    /// Kills the server as `kill -9` does; it stays down until [`Self::restart`].
+    pub fn kill9(&self) {
+        self.process.kill9();
+    }
+
+    /// Starts the server that was killed, on the same port, and waits until it has recovered.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn restart(&self) -> Result<(), ProcessError> {
+        self.process.resume();
+        self.store.wait_until_ready(&self.process)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.process.stop(STOP_WITHIN);
+        if let Some(elsewhere) = &self.store.to_remove {
+            fs::remove_dir_all(elsewhere).ok();
+        }
+    }
+}
+
+/// Where the data is, and whose.
+#[derive(Debug)]
+struct Store {
+    data: PathBuf,
+    user: Option<SystemUser>,
+    /// A folder outside the run's that goes with the run.
+    to_remove: Option<PathBuf>,
+}
+
+impl Store {
+    fn make(
+        run: &RunFolder,
+        postgres_bin: &Path,
+        password: &Password,
+    ) -> Result<Self, ProcessError> {
+        let inside = run.join("database");
+        let user = SystemUser::for_database().map_err(ProcessError::preparing(&inside))?;
+        let mut store = Self { data: inside.join("data"), user, to_remove: None };
+        let mut folder = inside;
+        if user.is_some_and(|user| !user.reaches(&folder)) {
+            // As root, and in a folder that the database's own user may not enter.
+            let elsewhere =
+                std::env::temp_dir().join(format!("etc-db-{:08x}", rand::random::<u32>()));
+            std::os::unix::fs::symlink(&elsewhere, &folder)
+                .map_err(ProcessError::preparing(&folder))?;
+            store.data = elsewhere.join("data");
+            store.to_remove = (!run.is_kept()).then(|| elsewhere.clone());
+            folder = elsewhere;
+        }
+        make_folder(&folder, 0o711).map_err(ProcessError::preparing(&folder))?;
+        let password_file = folder.join("password");
+        write_secret(&password_file, password.reveal())?;
+        if let Some(user) = user {
+            for path in [&folder, &password_file] {
+                user.own(path).map_err(ProcessError::preparing(path))?;
+            }
+        }
+        Recipe::new("initdb", &postgres_bin.join("initdb"), run)
+            .arg("--pgdata")
+            .arg(&store.data)
+            .arg(format!("--username={NAME}"))
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg("--auth=scram-sha-256")
+            .arg("--encoding=UTF8")
+            .arg("--locale=C")
+            .arg("--data-checksums")
+            // A cluster half made is thrown away; what is written from now on is synced.
+            .arg("--no-sync")
+            .user(user)
+            .run_to_end()?;
+        let settings = store.data.join("postgresql.conf");
+        fs::write(&settings, SETTINGS).map_err(ProcessError::preparing(&settings))?;
+        Ok(store)
+    }
+
+    fn wait_until_ready(&self, process: &Supervised) -> Result<(), ProcessError> {
+        process.wait_until(READY_WITHIN, |pid| self.is_ready(pid))
+    }
+
+    /// Whether the server with this number says in its status file that it takes connections.
+    ///
+    /// PostgreSQL 15 documentation, "The PostgreSQL database file layout": `postmaster.pid`. Its
+    /// first line is the server's number and its eighth the status, as `pg_ctl` reads them.
+    fn is_ready(&self, pid: u32) -> bool {
+        let Ok(status) = fs::read_to_string(self.data.join("postmaster.pid")) else {
+            return false;
+        };
+        let lines: Vec<&str> = status.lines().map(str::trim).collect();
+        lines.first().is_some_and(|first| *first == pid.to_string())
+            && lines.get(7) == Some(&"ready")
+    }
+}
