@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use clearing_house::config::Database;
+use reconciliation::settlement::SettlementError;
 use sqlx::PgPool;
 use tracing::{info, warn};
 
@@ -28,7 +29,10 @@ pub(crate) enum BooksError {
     Silent,
     /// The question failed.
     #[error("read the books")]
-    Read(#[source] sqlx::Error),
+    Read(#[from] sqlx::Error),
+    /// Settlement's part of the books could not be read.
+    #[error("read the settlement")]
+    Settlement(#[from] SettlementError),
     /// The answer is not what the books hold by their own rules.
     #[error("{what} in the books is not one")]
     Shape {
@@ -77,11 +81,14 @@ impl Books {
 }
 
 /// Waits for an answer, but not for ever.
-pub(crate) async fn in_time<T>(
-    question: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, BooksError> {
+pub(crate) async fn in_time<T, E>(
+    question: impl Future<Output = Result<T, E>>,
+) -> Result<T, BooksError>
+where
+    BooksError: From<E>,
+{
     match tokio::time::timeout(ANSWER_MAX, question).await {
-        Ok(answer) => answer.map_err(BooksError::Read),
+        Ok(answer) => Ok(answer?),
         Err(_) => Err(BooksError::Silent),
     }
 }

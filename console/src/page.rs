@@ -48,9 +48,10 @@ impl Visit {
 
     /// This page in the other language.
     fn switch_url(&self) -> String {
-        let others = self.query.split('&').filter(|pair| {
-            !pair.is_empty() && *pair != "lang" && !pair.starts_with("lang=")
-        });
+        let others = self
+            .query
+            .split('&')
+            .filter(|pair| !pair.is_empty() && *pair != "lang" && !pair.starts_with("lang="));
         let mut url = format!("{}?", self.path);
         for pair in others {
             url.push_str(pair);
@@ -65,10 +66,8 @@ impl Visit {
 /// Finds out who asks and in which language, and remembers a language that was chosen.
 pub(crate) async fn receive(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let chosen = query
-        .split('&')
-        .filter_map(|pair| pair.strip_prefix("lang="))
-        .find_map(Language::of_code);
+    let chosen =
+        query.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(Language::of_code);
     let headers = request.headers();
     let remembered = cookie(headers, LANGUAGE_COOKIE).and_then(Language::of_code);
     let number = cookie(headers, SESSION_COOKIE).map(str::to_owned);

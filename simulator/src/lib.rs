@@ -14,14 +14,26 @@
 //!
 //! The pure part comes first, the shell ([`plaza`] and what it starts) last.
 
+// Who there is, and who comes when.
 pub mod network;
 pub mod population;
-pub mod plan;
+
 pub mod traffic;
+
+pub mod plan;
+
+// What happens, and the record of it.
 pub mod road;
-mod antenna;
-pub mod world;
+
 pub mod truth;
-pub mod field_io;
-pub mod attendant;
+
+mod antenna;
+mod world;
+
+// The wires.
+mod attendant;
+mod field_io;
+
 pub mod plaza;
+
+pub mod demo;

@@ -16,7 +16,8 @@ use domain::tariff::{Segment, Tariff, TariffBook, TariffError};
 use domain::{Amount, IdError, IssuerId, LaneId, OperatorId, StationId, Timestamp, VehicleGroup};
 
 pub use file::{
-    FareRow, IssuerRow, LaneRow, NetworkFile, OperatorRow, Role, StationKind, StationRow, TariffFile,
+    FareRow, IssuerRow, LaneRow, NetworkFile, OperatorRow, Role, StationKind, StationRow,
+    TariffFile,
 };
 
 use file::{GateFares, RoadsFile};
@@ -143,8 +144,10 @@ impl Network {
     /// When a file in `deploy/viet-nam/` is broken.
     pub fn viet_nam() -> Result<Self, NetworkError> {
         let file = file::parse("network.toml", VIET_NAM)?;
-        let tariffs =
-            vec![file::parse("tariff-ben-thuy.toml", BEN_THUY)?, file::parse("tariff-bac-nam.toml", BAC_NAM)?];
+        let tariffs = vec![
+            file::parse("tariff-ben-thuy.toml", BEN_THUY)?,
+            file::parse("tariff-bac-nam.toml", BAC_NAM)?,
+        ];
         let roads: RoadsFile = file::parse("roads.toml", ROADS)?;
         let mut network = Self::try_new(file, tariffs)?;
         for section in roads.section {
@@ -360,9 +363,9 @@ fn approaches(stations: &[Station]) -> Vec<Approach> {
     for station in stations {
         for lane in &station.lanes {
             let letters = lane.id.lane().trim_end_matches(|c: char| c.is_ascii_digit());
-            let known = approaches.iter_mut().find(|a| {
-                a.station == station.id && a.role == lane.role && a.letters == letters
-            });
+            let known = approaches
+                .iter_mut()
+                .find(|a| a.station == station.id && a.role == lane.role && a.letters == letters);
             match known {
                 Some(approach) => approach.lanes.push(lane.id.clone()),
                 None => approaches.push(Approach {

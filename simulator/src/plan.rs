@@ -209,8 +209,7 @@ impl Planner<'_> {
 
     fn leg_for(&mut self, means: Means, approach: ApproachIndex, drive: Duration) -> Leg {
         // Only where there is money behind it: what a missed tag comes to is then never in doubt.
-        let unread =
-            self.chance.random_ratio(UNREAD_PER_THOUSAND, 1000) && means == Means::Tag;
+        let unread = self.chance.random_ratio(UNREAD_PER_THOUSAND, 1000) && means == Means::Tag;
         let tag = if unread { TagReadable::No } else { TagReadable::Yes };
         self.leg(approach, drive, tag)
     }

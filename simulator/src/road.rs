@@ -193,7 +193,8 @@ impl LaneRoad {
 
     /// Lets a vehicle appear; there must be room.
     pub fn appear(&mut self, key: CrossingKey, length_m: f64, approach_mps: f64) {
-        let room_m = self.vehicles.back().map_or(f64::MAX, |last| last.rear_m() - GAP_M - APPEARS_M);
+        let room_m =
+            self.vehicles.back().map_or(f64::MAX, |last| last.rear_m() - GAP_M - APPEARS_M);
         self.vehicles.push_back(Moving {
             key,
             length_m,

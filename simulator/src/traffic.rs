@@ -155,7 +155,8 @@ impl Recording {
         let mut minutes: BTreeMap<(u32, Direction), BTreeMap<i64, u32>> = BTreeMap::new();
         for pass in &self.passes {
             let minute = pass.at.as_second().div_euclid(60);
-            *minutes.entry((pass.gate, pass.direction)).or_default().entry(minute).or_default() += 1;
+            *minutes.entry((pass.gate, pass.direction)).or_default().entry(minute).or_default() +=
+                1;
         }
         minutes
             .into_iter()

@@ -25,7 +25,7 @@ use crate::truth::{How, TruthLine};
 use crossing::{Answer, Crossing};
 use journeys::{Ended, Journeys};
 
-pub use crossing::Verdict;
+pub(crate) use crossing::Verdict;
 
 /// How far a run is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,7 +117,12 @@ pub(crate) struct World {
 impl World {
     /// A world in which nobody comes yet. Its time counts from `zero_at`; drivers who were turned
     /// away stay away for `away_min` at least.
-    pub(crate) fn new(network: Network, plan: Plan, zero_at: Timestamp, away_min: Duration) -> Self {
+    pub(crate) fn new(
+        network: Network,
+        plan: Plan,
+        zero_at: Timestamp,
+        away_min: Duration,
+    ) -> Self {
         let lanes = network
             .lanes()
             .map(|lane| LaneWorld {
@@ -232,7 +237,8 @@ impl World {
     /// The lane has ended its call. Where the head was to be turned away, that is the answer.
     pub(crate) fn handle_call_ended(&mut self, lane: LaneIndex) {
         let Some(head) = self.lanes[lane.0].road.head() else { return };
-        if self.crossings.get(&head).is_some_and(|c| c.answer == Answer::Sent(Verdict::TurnedAway)) {
+        if self.crossings.get(&head).is_some_and(|c| c.answer == Answer::Sent(Verdict::TurnedAway))
+        {
             self.handle_answer_done(head, Verdict::TurnedAway);
         }
     }

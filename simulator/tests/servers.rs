@@ -17,9 +17,9 @@ fn found(name: &str) -> PathBuf {
     let said = SAID.get_or_init(|| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../deploy/install-prerequisites.sh");
-        let output = Command::new(script).arg("/dev/stderr").output().unwrap();
+        let output = Command::new(script).arg("/dev/stderr").output().expect("the script runs");
         assert!(output.status.success(), "the prerequisites could not be found or installed");
-        String::from_utf8(output.stderr).unwrap()
+        String::from_utf8(output.stderr).expect("paths are text")
     });
     let line = said.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
     line.expect("the install script names every program").into()

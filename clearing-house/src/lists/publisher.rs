@@ -89,8 +89,8 @@ impl Publisher {
         while self.advance().await? {}
         for (version, payload, signature) in repo::unpublished(&self.pool).await? {
             let id = format!("list/{version}");
-            self.send(subject::LIST_DELTAS.subjects.to_owned(), payload, signature, Some(id))
-                .await?;
+            let to = subject::list_delta(u64::try_from(version).unwrap_or(0));
+            self.send(to, payload, signature, Some(id)).await?;
             repo::mark_published(&self.pool, version, self.clock.now()).await?;
         }
         self.rounds = self.rounds.wrapping_add(1);

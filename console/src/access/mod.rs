@@ -49,11 +49,8 @@ pub enum AccessError {
     Random(#[source] getrandom::Error),
 }
 
-/// The desk user's name and the digest of the password.
-pub(crate) struct Credentials {
-    user: String,
-    digest: Digest256,
-}
+/// The digest of the desk user's name and password.
+pub(crate) struct Credentials(Digest256);
 
 impl Credentials {
     /// Reads the password file.
@@ -66,12 +63,12 @@ impl Credentials {
     fn of_text(text: &str) -> Option<Self> {
         let (user, password) = text.trim_end_matches(['\r', '\n']).split_once(':')?;
         let whole = !user.is_empty() && !password.is_empty() && !password.contains('\n');
-        whole.then(|| Self { user: user.to_owned(), digest: digest(user, password) })
+        whole.then(|| Self(digest(user, password)))
     }
 
     /// Whether user and password are right, in a time that does not depend on how wrong they are.
     pub(crate) fn admit(&self, user: &str, password: &str) -> bool {
-        same(&digest(user, password), &self.digest)
+        same(&digest(user, password), &self.0)
     }
 }
 

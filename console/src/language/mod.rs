@@ -170,6 +170,7 @@ texts! {
     arm_up: "Mở", "Up";
     arm_down: "Đóng", "Down";
     queue: "Hàng chờ", "Queue";
+    calls: "Xe chờ hỗ trợ", "Calls waiting";
     vehicles: "xe", "vehicles";
     last_passage: "Lượt gần nhất", "Last passage";
     none_seen: "Chưa thấy", "None seen yet";

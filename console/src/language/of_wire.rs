@@ -101,7 +101,9 @@ impl Language {
                 ReasonRecord::CashAtExit => ("trả tiền mặt ở lối ra", "cash at the exit"),
                 ReasonRecord::PlateRead => ("biển số thay cho thẻ", "the plate stands for the tag"),
                 ReasonRecord::PriorityVehicle => ("xe ưu tiên", "priority vehicle on duty"),
-                ReasonRecord::EquipmentFault => ("thiết bị làn hỏng", "equipment of the lane failed"),
+                ReasonRecord::EquipmentFault => {
+                    ("thiết bị làn hỏng", "equipment of the lane failed")
+                }
                 ReasonRecord::NoMeansOfPayment => {
                     ("không có cách thanh toán", "no means of payment")
                 }
@@ -112,7 +114,7 @@ impl Language {
     }
 
     /// Who paid, by its name in the books.
-    pub(crate) fn payer<'a>(self, name: &'a str) -> &'a str {
+    pub(crate) fn payer(self, name: &str) -> &str {
         match name {
             "account" => pick(self, ("Tài khoản", "Account")),
             "cash" => pick(self, ("Tiền mặt", "Cash")),

@@ -138,7 +138,10 @@ impl Lane {
     }
 
     fn handle_heartbeat(&mut self, heartbeat: Heartbeat, now: Instant) {
-        if self.heartbeat.as_ref().is_some_and(|last| last.at > heartbeat.at) {
+        // One that was overtaken on the way adds nothing. A lane whose clock was set back is
+        // believed again once it would otherwise count as stale.
+        let overtaken = self.heartbeat.as_ref().is_some_and(|last| last.at > heartbeat.at);
+        if overtaken && self.freshness(now) == Freshness::Fresh {
             return;
         }
         if heartbeat.calls == 0 {
@@ -156,7 +159,10 @@ impl Lane {
                 self.bring_forward(at, |heartbeat| heartbeat.queue = queue);
             }
             EventKind::CallRaised { call, exception, tag, fare } => {
-                self.raise(call, Call { raised_at: at, repeated_at: at, heard: now, exception, tag, fare });
+                self.raise(
+                    call,
+                    Call { raised_at: at, repeated_at: at, heard: now, exception, tag, fare },
+                );
             }
             EventKind::CallEnded { call } => {
                 self.calls.remove(&call);

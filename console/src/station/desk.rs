@@ -4,7 +4,6 @@
 //! so, and commands are refused rather than kept for later.
 
 use std::error::Error;
-use std::future::Future;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,9 +12,7 @@ use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Message};
 use clearing_house::config::Broker;
 use domain::wire::subject;
-use domain::wire::v1::{
-    self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError,
-};
+use domain::wire::v1::{self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError};
 use domain::{Clock, LaneId};
 use futures::stream::{self, StreamExt};
 use jiff::tz::TimeZone;
@@ -133,9 +130,8 @@ impl Desk {
 
     /// Listens to all lanes for as long as the console lives.
     pub(crate) async fn listen(&self, broker: &Broker, password: String) {
-        let mut password = Some(password);
-        while let Some(secret) = password.take() {
-            match connect(broker, secret.clone()).await {
+        loop {
+            match connect(broker, password.clone()).await {
                 Ok(client) => {
                     self.client.get_or_init(|| client.clone());
                     match self.follow(&client).await {
@@ -148,7 +144,6 @@ impl Desk {
                 Err(error) => warn!(error = &error as &dyn Error, "connect to the broker"),
             }
             tokio::time::sleep(RETRY).await;
-            password = Some(secret);
         }
     }
 
@@ -228,21 +223,17 @@ impl Desk {
         if !waits {
             return Err(CommandError::CallGone);
         }
-        let patience = self
-            .clock
-            .to_real(validity(self.clock.speed()))
-            .clamp(ANSWER_MIN, ANSWER_MAX);
-        let request = async_nats::Request::new()
-            .payload(v1::emit(command).into())
-            .timeout(Some(patience));
-        let reply = client
-            .send_request(subject::command(&command.lane), request)
-            .await
-            .map_err(|error| match error.kind() {
+        let patience =
+            self.clock.to_real(validity(self.clock.speed())).clamp(ANSWER_MIN, ANSWER_MAX);
+        let request =
+            async_nats::Request::new().payload(v1::emit(command).into()).timeout(Some(patience));
+        let reply = client.send_request(subject::command(&command.lane), request).await.map_err(
+            |error| match error.kind() {
                 RequestErrorKind::TimedOut => CommandError::Silence,
                 RequestErrorKind::NoResponders => CommandError::NobodyThere,
                 _ => CommandError::Send(error),
-            })?;
+            },
+        )?;
         let reply: CommandReply =
             v1::parse("command reply", &reply.payload).map_err(CommandError::WrongReply)?;
         if reply.id == command.id { Ok(reply.answer) } else { Err(CommandError::AnotherReply) }
@@ -283,22 +274,20 @@ struct RegisterRow {
     currency: String,
 }
 
-fn register(books: &Books) -> impl Future<Output = Result<Vec<(LaneId, Place)>, BooksError>> {
-    async move {
-        let rows: Vec<RegisterRow> = in_time(
-            sqlx::query_as(
-                "select l.lane, l.role, o.name as operator_name, s.name as station_name, o.zone,
-                        o.currency::text as currency
-                 from lane l
-                 join operator o using (operator)
-                 join station s using (operator, station)
-                 order by l.lane",
-            )
-            .fetch_all(books.pool()?),
+async fn register(books: &Books) -> Result<Vec<(LaneId, Place)>, BooksError> {
+    let rows: Vec<RegisterRow> = in_time(
+        sqlx::query_as(
+            "select l.lane, l.role, o.name as operator_name, s.name as station_name, o.zone,
+                    o.currency::text as currency
+             from lane l
+             join operator o using (operator)
+             join station s using (operator, station)
+             order by l.lane",
         )
-        .await?;
-        rows.into_iter().map(RegisterRow::place).collect()
-    }
+        .fetch_all(books.pool()?),
+    )
+    .await?;
+    rows.into_iter().map(RegisterRow::place).collect()
 }
 
 impl RegisterRow {

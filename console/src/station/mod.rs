@@ -23,7 +23,7 @@ use axum::response::{IntoResponse, Json, Response};
 use futures::stream::{self, Stream, StreamExt};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{error, info};
+use tracing::{info, warn};
 
 use crate::access::random_hex;
 use crate::http::{App, problem};
@@ -136,8 +136,10 @@ pub(crate) async fn answer(
         Err(failure) => (failure.status(), failure.text(t).to_owned()),
     };
     match &outcome {
-        Ok(_) => info!(lane.id = %lane, call, command.id = id, attendant, status = status.as_u16(), "order given"),
-        Err(failure) => error!(
+        Ok(_) => {
+            info!(lane.id = %lane, call, command.id = id, attendant, status = status.as_u16(), "order given")
+        }
+        Err(failure) => warn!(
             lane.id = %lane, call, command.id = id, attendant,
             error = failure as &dyn Error, "order not given"
         ),

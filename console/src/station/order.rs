@@ -131,12 +131,10 @@ impl OrderForm {
                 plate: self.plate()?,
                 group: self.group()?,
             },
-            "charge-by-plate" => {
-                Verb::ChargeByPlate { plate: self.plate()?, group: self.group()? }
+            "charge-by-plate" => Verb::ChargeByPlate { plate: self.plate()?, group: self.group()? },
+            "turn-away" => {
+                Verb::TurnAway { reason: self.reason(&self.turn_away_reason, &TURN_AWAY_REASONS)? }
             }
-            "turn-away" => Verb::TurnAway {
-                reason: self.reason(&self.turn_away_reason, &TURN_AWAY_REASONS)?,
-            },
             _ => return Err(OrderError::Action),
         };
         Ok(Order { lane, call: self.call, verb })
@@ -155,8 +153,7 @@ impl OrderForm {
     }
 
     fn reason(&self, name: &str, choices: &[ReasonChoice]) -> Result<ReasonRecord, OrderError> {
-        let chosen =
-            choices.iter().find(|choice| choice.name == name).ok_or(OrderError::Reason)?;
+        let chosen = choices.iter().find(|choice| choice.name == name).ok_or(OrderError::Reason)?;
         match &chosen.reason {
             ReasonRecord::Other { .. } => {
                 let note = self.note.trim();

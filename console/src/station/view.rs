@@ -136,7 +136,8 @@ impl Scene {
                 let place = lane.place.as_ref();
                 stations.push(StationGroup {
                     name: place.map_or_else(|| id.station().to_string(), |p| p.station.clone()),
-                    operator: place.map_or_else(|| id.operator().to_string(), |p| p.operator.clone()),
+                    operator: place
+                        .map_or_else(|| id.operator().to_string(), |p| p.operator.clone()),
                     lanes: Vec::new(),
                 });
                 last_station = Some(station);

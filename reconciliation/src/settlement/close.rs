@@ -8,7 +8,7 @@ use domain::{BusinessDate, Clock, Currency, OperatorId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
 use super::repo::{self, DayState, Operator};
-use super::{Refusal, SettlementError, completeness, proof};
+use super::{Refusal, SettlementError, completeness, figures, proof};
 use crate::statement::{Header, Paper, Statement, Totals};
 
 /// What became of one operator's day.
@@ -123,7 +123,7 @@ async fn close_day(
         issued_at: closed_at,
         early_reason,
     };
-    let figures = repo::figures(&mut tx, &operator.operator, day).await?;
+    let figures = figures(&mut tx, &operator.operator, day).await?;
     let statement = Statement::try_new(header, figures)?;
     let paper = Paper::try_sign(&statement, key)?;
     post_in_tx(&mut tx, &fees(&statement, closed_at)).await?;

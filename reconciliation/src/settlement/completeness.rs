@@ -11,45 +11,45 @@ use super::Refusal;
 
 /// How far one journal of a lane is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JournalState {
+pub(super) struct JournalState {
     /// The lane.
-    pub lane: LaneId,
+    pub(super) lane: LaneId,
     /// The journal's epoch.
-    pub epoch: u32,
+    pub(super) epoch: u32,
     /// Where the lane's receipts stand.
-    pub posted_upto: u64,
+    pub(super) posted_upto: u64,
     /// How many passages are stored.
-    pub stored: u64,
+    pub(super) stored: u64,
     /// The last of them.
-    pub last_seq: u64,
+    pub(super) last_seq: u64,
 }
 
 /// Numbers of a journal that are not stored though later ones are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hole {
+pub(super) struct Hole {
     /// The lane.
-    pub lane: LaneId,
+    pub(super) lane: LaneId,
     /// The journal's epoch.
-    pub epoch: u32,
+    pub(super) epoch: u32,
     /// The first number missing.
-    pub first_seq: u64,
+    pub(super) first_seq: u64,
     /// The last number missing.
-    pub last_seq: u64,
+    pub(super) last_seq: u64,
     /// When the passage before the hole was; none where the journal's beginning is missing.
-    pub after: Option<Timestamp>,
+    pub(super) after: Option<Timestamp>,
 }
 
 /// A passage that is stored and not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
+pub(super) struct Pending {
     /// The lane.
-    pub lane: LaneId,
+    pub(super) lane: LaneId,
     /// The journal's epoch.
-    pub epoch: u32,
+    pub(super) epoch: u32,
     /// Its number.
-    pub seq: u64,
+    pub(super) seq: u64,
     /// When it was, or where it cannot be read, when it came.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// Everything the journals hold against closing a day. `pending` is in order of lane, epoch, number.

@@ -12,11 +12,13 @@
 
 mod close;
 mod completeness;
-mod proof;
+mod figures;
+pub(crate) mod proof;
 pub(crate) mod repo;
 
+pub(crate) use figures::figures;
+
 pub use close::{DayClose, Outcome, Today, close_through};
-pub use completeness::{Hole, JournalState, Pending};
 pub use proof::Difference;
 
 use std::fmt;
@@ -94,8 +96,7 @@ impl fmt::Display for Refusal {
             ),
             Self::Undecided { lane, epoch, first_seq, last_seq, passages } => write!(
                 f,
-                "lane {lane} epoch {epoch}: {passages} passages between {first_seq} and {last_seq} \
-                 are not decided"
+                "lane {lane} epoch {epoch}: {passages} undecided among passages {first_seq} to {last_seq}"
             ),
             Self::NotProven(difference) => write!(f, "{difference}"),
         }

@@ -36,7 +36,7 @@ impl fmt::Display for Difference {
 }
 
 /// Every difference, by source.
-pub(super) fn differences(
+pub(crate) fn differences(
     charges: &BTreeMap<Source, Counted>,
     ledger: &BTreeMap<Source, Counted>,
 ) -> Vec<Difference> {

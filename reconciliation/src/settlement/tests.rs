@@ -89,7 +89,7 @@ fn undecided_passages_of_the_day_are_named_and_those_of_tomorrow_are_not() {
             pending(6, "2026-11-21T16:59:59Z"),
             pending(9, "2026-11-21T17:00:00Z"),
         ],
-        &["lane cienco4/ben-thuy/l01 epoch 1: 2 passages between 3 and 6 are not decided"],
+        &["lane cienco4/ben-thuy/l01 epoch 1: 2 undecided among passages 3 to 6"],
     );
 }
 

@@ -107,3 +107,28 @@ pub fn file(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::signature::SecretKey;
+
+    use super::*;
+    use crate::statement::tests::{header, statement};
+
+    #[test]
+    fn a_paper_is_filed_in_every_form_and_a_lost_file_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("statements");
+        let paper = Paper::try_sign(&statement(), &SecretKey::from_seed(&[7; 32])).unwrap();
+        let file_it = || file(&folder, &header().operator, header().day, &paper).unwrap();
+        file_it();
+        std::fs::remove_file(folder.join("cienco4-2026-11-21.txt")).unwrap();
+        std::fs::write(folder.join("cienco4-2026-11-21.csv"), "noted by a clerk").unwrap();
+        file_it();
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!(read("cienco4-2026-11-21.json"), paper.to_json());
+        assert_eq!(read("cienco4-2026-11-21.txt"), paper.to_text().unwrap());
+        assert_eq!(read("cienco4-2026-11-21.csv"), "noted by a clerk", "what is there stays");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "no draft is left");
+    }
+}

@@ -6,6 +6,7 @@ use domain::signature::PublicKey;
 use domain::{BusinessDate, IssuerId, OperatorId};
 
 use super::{Invariant, Verdict};
+use crate::settlement::{Counted, Source, proof};
 use crate::statement::{Cash, DayFigures, Paper, Position, Statement, Totals};
 
 /// Everything that is stored about a day that is closed or has a statement.
@@ -28,6 +29,9 @@ pub(super) struct ClosedDay {
     pub(super) cash: Option<Cash>,
     /// Fees in the ledger: how many, and their sum in minor units.
     pub(super) fees: BTreeMap<IssuerId, (u64, i64)>,
+    /// The day's money as the charges have it, and as the ledger has it.
+    pub(super) charges: BTreeMap<Source, Counted>,
+    pub(super) ledger: BTreeMap<Source, Counted>,
     /// What charges and passages say now.
     pub(super) recounted: DayFigures,
 }
@@ -39,6 +43,7 @@ pub(super) struct Invariants {
     once: Invariant,
     positions: Invariant,
     fees: Invariant,
+    proof: Invariant,
     signature: Invariant,
     recount: Invariant,
     partition: Invariant,
@@ -55,6 +60,10 @@ impl Invariants {
                 "positions and cash are the statement's, gross = fee + net",
             ),
             fees: invariant("I12-fees", "the fee of each position is in the ledger exactly once"),
+            proof: invariant(
+                "I12-proof",
+                "charges and ledger agree on each payer to the last unit",
+            ),
             signature: invariant(
                 "I12-signature",
                 "each statement has its digest and the centre's signature",
@@ -68,8 +77,8 @@ impl Invariants {
     }
 
     pub(super) fn verdict(self) -> Verdict {
-        let Self { closed, once, positions, fees, signature, recount, partition } = self;
-        let invariants = vec![closed, once, positions, fees, signature, recount, partition];
+        let Self { closed, once, positions, fees, proof, signature, recount, partition } = self;
+        let invariants = vec![closed, once, positions, fees, proof, signature, recount, partition];
         Verdict { ok: invariants.iter().all(|invariant| invariant.broken == 0), invariants }
     }
 
@@ -84,6 +93,7 @@ impl Invariants {
                 .then(|| format!("{name}: {} statements instead of {wanted}", day.statements)),
         );
         self.check_fees(day, &name);
+        self.check_proof(day, &name);
         let Some(paper) = &day.paper else { return };
         let statement = match paper.open(key) {
             Ok(statement) => {
@@ -130,6 +140,16 @@ impl Invariants {
                 format!("{name}: the fee of {issuer}, {fee}, is in the ledger {times} times: {sum}")
             }));
         }
+    }
+
+    fn check_proof(&mut self, day: &ClosedDay, name: &str) {
+        let differences = proof::differences(&day.charges, &day.ledger);
+        let broken = u64::try_from(differences.len()).unwrap_or(u64::MAX);
+        let payers = u64::try_from(day.charges.len()).unwrap_or(u64::MAX);
+        self.proof.count(payers.max(broken), broken, || {
+            let first = differences.first().map(ToString::to_string);
+            format!("{name}: {}", first.unwrap_or_default())
+        });
     }
 
     /// Fees in the ledger that no position asks for.

@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 use sqlx::types::time::Date;
 
 use super::day::ClosedDay;
-use crate::settlement::repo::{figures, number, parsed};
-use crate::settlement::{SettlementError, stored_amount};
+use crate::settlement::repo::{counted_from_charges, counted_from_ledger, number, parsed};
+use crate::settlement::{SettlementError, figures, stored_amount};
 use crate::statement::repo::paper;
 use crate::statement::{Cash, Position, Totals};
 
@@ -58,6 +58,8 @@ pub(super) async fn day(
         positions: positions(tx, operator, day).await?,
         cash: cash(tx, operator, day).await?,
         fees: fees(tx, operator, day).await?,
+        charges: counted_from_charges(tx, operator, day).await?,
+        ledger: counted_from_ledger(tx, operator, day).await?,
         recounted: figures(tx, operator, day).await?,
     })
 }

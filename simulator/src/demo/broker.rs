@@ -1,4 +1,4 @@
-//! A broker of the run's own: `nats-server` with JetStream on a free loopback port.
+//! A broker of the run's own: `nats-server`, with streams, on a free loopback port.
 //!
 //! Its settings are `deploy/nats-server.conf`; beside it stands a file with the run's users, each
 //! with a password that nobody chose and the rights that its part needs, and no more.
@@ -19,6 +19,8 @@ use super::run_folder::{RunFolder, make_folder, write_secret};
 const SETTINGS: &str = include_str!("../../../deploy/nats-server.conf");
 /// How long a start may take; a store with something in it is read first.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// A broker that was killed is back within a second or so.
+const RECONNECT_AFTER: Duration = Duration::from_millis(100);
 /// A port may be taken between the moment it was found free and the moment it is listened on.
 const PORT_TRIES: usize = 4;
 
@@ -175,11 +177,14 @@ impl Broker {
         let password = self.password(user).to_owned();
         async_nats::ConnectOptions::with_user_and_password(user.name(), password)
             .name(user.name())
+            .reconnect_delay_callback(|_attempt| RECONNECT_AFTER)
             .connect(self.url())
             .await
     }
 
-    fn password(&self, user: &BrokerUser) -> &str {
+    /// A user's password; empty for one that the broker was not started for.
+    #[must_use]
+    pub fn password(&self, user: &BrokerUser) -> &str {
         self.users.iter().find(|(known, _)| known == user).map_or("", |(_, word)| word.reveal())
     }
 

@@ -1,4 +1,4 @@
-//! A database of the run's own: PostgreSQL on a free loopback port, with data checksums.
+//! A database of the run's own: `postgres` on a free loopback port, with data checksums.
 //!
 //! Its settings are `deploy/postgresql.conf`. It listens on loopback alone and asks for a password
 //! that nobody chose; there is no socket file, whose path would have to be short.
@@ -189,8 +189,8 @@ impl Store {
 
     /// Whether the server with this number says in its status file that it takes connections.
     ///
-    /// PostgreSQL 15 documentation, "The PostgreSQL database file layout": `postmaster.pid`. Its
-    /// first line is the server's number and its eighth the status, as `pg_ctl` reads them.
+    /// The first line of `postmaster.pid` is the server's number and the eighth its status, as
+    /// `pg_ctl` reads them (its source, `src/include/utils/pidfile.h`).
     fn is_ready(&self, pid: u32) -> bool {
         let Ok(status) = fs::read_to_string(self.data.join("postmaster.pid")) else {
             return false;

@@ -7,8 +7,9 @@ use clap::Args;
 /// Runs a toll network of its own: broker, database, clearing house, lanes, console and traffic.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// How many vehicles drive.
-    #[arg(long, default_value_t = 300, value_name = "N")]
+    /// How many vehicles drive; with --traffic as many as the recording has rows.
+    #[arg(long, default_value_t = 300, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..))]
     pub vehicles: u32,
     /// Where all chance comes from: the same seed, the same vehicles.
     #[arg(long, default_value_t = 1, value_name = "S")]
@@ -33,7 +34,7 @@ pub struct Options {
     #[arg(long)]
     pub hold: bool,
     /// Replay recorded toll-gate passes (CSV, plain or gzipped) instead of made-up vehicles.
-    #[arg(long, value_name = "FILE", conflicts_with = "vehicles")]
+    #[arg(long, value_name = "FILE")]
     pub traffic: Option<PathBuf>,
     /// The broker's program, version 2.14 or newer.
     #[arg(long, env = "NATS_SERVER", value_name = "PATH", default_value = "nats-server")]
@@ -75,7 +76,7 @@ mod tests {
             &["demo", "--speed", "NaN"],
             &["demo", "--speed", "-3"],
             &["demo", "--vehicles", "-1"],
-            &["demo", "--vehicles", "5", "--traffic", "x.csv"],
+            &["demo", "--vehicles", "0"],
         ] {
             assert!(Line::try_parse_from(line).is_err(), "{line:?} was accepted");
         }

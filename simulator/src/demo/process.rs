@@ -11,10 +11,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,6 +23,7 @@ use domain::Clock;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+use serde::de::DeserializeOwned;
 
 use super::run_folder::RunFolder;
 use super::system_user::SystemUser;
@@ -70,11 +71,22 @@ pub enum ProcessError {
     /// A program that should have done its work and ended well did not.
     #[error("{name} failed ({status}):\n{tail}")]
     Failed {
-        /// Which program, with its subcommand.
+        /// Which program, with its arguments.
         name: String,
         /// How it ended.
         status: std::process::ExitStatus,
         /// The end of what it said.
+        tail: String,
+    },
+    /// A program did not print the JSON that it should.
+    #[error("{name} gave no answer that could be read:\n{tail}")]
+    Answer {
+        /// Which program, with its arguments.
+        name: String,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+        /// The end of what it logged.
         tail: String,
     },
     /// A file or folder that the server needs could not be made.
@@ -176,23 +188,44 @@ impl Recipe {
     /// # Errors
     /// When it cannot be started, or ends otherwise than well.
     pub fn run_to_end(&self) -> Result<String, ProcessError> {
-        let start = |source| ProcessError::Start { name: self.name.clone(), source };
-        let output = self.command().stdin(Stdio::null()).output().map_err(start)?;
-        if !output.stderr.is_empty() {
-            let mut log = open_log(&self.log).map_err(ProcessError::preparing(&self.log))?;
-            io::Write::write_all(&mut log, &output.stderr)
-                .map_err(ProcessError::preparing(&self.log))?;
-        }
+        let output = self.output()?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             return Ok(said);
         }
         let all = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
-        Err(ProcessError::Failed {
-            name: self.name.clone(),
-            status: output.status,
-            tail: last_lines(&all),
+        let (name, status) = (self.title(), output.status);
+        Err(ProcessError::Failed { name, status, tail: last_lines(&all) })
+    }
+
+    /// Runs the program to its end and reads the JSON that it printed, whether it ended well or
+    /// not: a check that found something ends otherwise than well and still says what.
+    ///
+    /// # Errors
+    /// When it cannot be started, or printed no such JSON.
+    pub fn run_for_json<T: DeserializeOwned>(&self) -> Result<T, ProcessError> {
+        let output = self.output()?;
+        serde_json::from_slice(&output.stdout).map_err(|source| ProcessError::Answer {
+            name: self.title(),
+            source,
+            tail: last_lines(&String::from_utf8_lossy(&output.stderr)),
         })
+    }
+
+    /// Runs the program to its end; what it logged goes to its log.
+    fn output(&self) -> Result<Output, ProcessError> {
+        let start = |source| ProcessError::Start { name: self.title(), source };
+        let output = self.command().stdin(Stdio::null()).output().map_err(start)?;
+        open_log(&self.log)
+            .and_then(|mut log| log.write_all(&output.stderr))
+            .map_err(ProcessError::preparing(&self.log))?;
+        Ok(output)
+    }
+
+    /// Name and arguments, for an error.
+    fn title(&self) -> String {
+        let words = self.arguments.iter().map(|word| word.to_string_lossy());
+        std::iter::once(self.name.as_str().into()).chain(words).collect::<Vec<_>>().join(" ")
     }
 
     fn spawn(&self) -> io::Result<Child> {

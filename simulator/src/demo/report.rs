@@ -7,7 +7,6 @@ use serde::Serialize;
 use super::books::{Books, LaneLine, LedgerLine, SettlementLine, TollLine};
 use super::latency::Percentiles;
 use super::watch::Seen;
-use crate::truth::How;
 use crate::world::Progress;
 
 /// `--report FILE`.
@@ -22,7 +21,7 @@ pub struct Report {
     /// Vehicles whose journey is over.
     pub vehicles: u64,
     /// Crossings by how they ended, as the road saw them.
-    pub crossings: BTreeMap<How, u64>,
+    pub crossings: BTreeMap<String, u64>,
     /// Passages by disposition, as the books have them.
     pub passages: BTreeMap<String, u64>,
     /// Exceptions by kind.
@@ -106,7 +105,7 @@ impl Report {
             speed: run.speed,
             traffic: run.traffic,
             vehicles: run.progress.vehicles_done,
-            crossings: run.progress.by_how.clone(),
+            crossings: run.progress.by_how.iter().map(|(how, n)| (name(how), *n)).collect(),
             passages: books.centre.passages,
             exceptions: books.centre.exceptions,
             lanes: books.centre.lanes,
@@ -123,4 +122,10 @@ impl Report {
             connect: run.connect,
         }
     }
+}
+
+/// A name as JSON has it.
+fn name(of: &impl Serialize) -> String {
+    let value = serde_json::to_value(of).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }

@@ -18,9 +18,7 @@ impl Display for Summary<'_> {
             let (rows, bad) = (grouped(traffic.rows as u64), grouped(traffic.bad_rows as u64));
             writeln!(f, "recording    {rows} rows replayed, {bad} skipped")?;
         }
-        let crossings: BTreeMap<String, u64> =
-            report.crossings.iter().map(|(how, n)| (how.to_string(), *n)).collect();
-        counts(f, "crossings", &crossings)?;
+        counts(f, "crossings", &report.crossings)?;
         counts(f, "passages", &report.passages)?;
         counts(f, "exceptions", &report.exceptions)?;
         self.tolls(f)?;

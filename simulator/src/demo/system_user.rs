@@ -1,7 +1,7 @@
 //! The user of the system that the database runs as, where the demo itself is root.
 //!
-//! PostgreSQL refuses to run as root. Then it runs as `postgres`, which its package makes, or as
-//! `nobody`; everybody else runs it as themselves.
+//! `postgres` refuses to run as root. Then it runs as the user `postgres`, which its package makes,
+//! or as `nobody`; everybody else runs it as themselves.
 
 use std::ffi::OsString;
 use std::io;

@@ -165,8 +165,7 @@ impl TryFrom<&TariffFile> for Tariff {
             file.source.clone(),
         );
         for (index, row) in file.fare.iter().enumerate() {
-            let refused =
-                || NetworkError::Fare { version: file.version.clone(), row: index + 1 };
+            let refused = || NetworkError::Fare { version: file.version.clone(), row: index + 1 };
             let segment = row.segment().ok_or_else(refused)?;
             for (group, amount) in (1..).zip(&row.amounts) {
                 let group = VehicleGroup::try_new(group).map_err(|_no_group| refused())?;
@@ -222,6 +221,5 @@ impl NetworkFile {
 }
 
 pub(super) fn parse<T: for<'a> Deserialize<'a>>(what: &str, text: &str) -> Result<T, NetworkError> {
-    toml::from_str(text)
-        .map_err(|source| NetworkError::File { what: what.to_owned(), source })
+    toml::from_str(text).map_err(|source| NetworkError::File { what: what.to_owned(), source })
 }

@@ -55,7 +55,9 @@ fn what_is_rendered_reads_back_as_the_same_network() {
     for network in [Network::viet_nam().unwrap(), replay()] {
         let file: NetworkFile = toml::from_str(&network.network_toml()).unwrap();
         assert_eq!(file, network.file);
-        for ((operator, name, text), tariff) in network.tariff_tomls().iter().zip(&network.tariff_files) {
+        for ((operator, name, text), tariff) in
+            network.tariff_tomls().iter().zip(&network.tariff_files)
+        {
             assert_eq!(&toml::from_str::<TariffFile>(text).unwrap(), tariff, "{name}");
             assert_eq!(operator, &tariff.operator);
         }
@@ -78,7 +80,13 @@ fn a_gate_has_the_lanes_that_its_busiest_minute_needs() {
     let lanes: Vec<String> = network.lanes().map(|lane| lane.id.to_string()).collect();
     assert_eq!(
         lanes,
-        ["gates/gate-1/i01", "gates/gate-3/i01", "gates/gate-3/o01", "gates/gate-3/o02", "gates/gate-3/o03"]
+        [
+            "gates/gate-1/i01",
+            "gates/gate-3/i01",
+            "gates/gate-3/o01",
+            "gates/gate-3/o02",
+            "gates/gate-3/o03"
+        ]
     );
     let out = network.gate(3, Direction::Out).unwrap();
     assert_eq!(network.approach(out).lanes.len(), 3);

@@ -71,7 +71,8 @@ fn a_recorded_pass_comes_at_its_recorded_second() {
     let network = Network::of_gates(&recording.demands()).unwrap();
     let plan = Plan::of_recording(&network, &recording, 7).unwrap();
     assert_eq!(plan.begins_at, Some("2016-10-18T01:00:00Z".parse().unwrap()));
-    let arrivals: Vec<_> = plan.journeys.iter().map(|j| (j.vehicle.0, j.arrives.as_secs())).collect();
+    let arrivals: Vec<_> =
+        plan.journeys.iter().map(|j| (j.vehicle.0, j.arrives.as_secs())).collect();
     assert_eq!(arrivals, [(1, 0), (0, 30)]);
     assert_eq!(plan.population.vehicles()[0].means, Means::Tag);
     assert_ne!(plan.population.vehicles()[1].means, Means::Tag);

@@ -35,7 +35,10 @@ fn columns_are_found_by_name_in_any_order() {
                 0,1,x,4,2016-10-18 00:00:00,2\n";
     let recording = read(text.as_bytes()).unwrap();
     let pass = recording.passes[0];
-    assert_eq!((pass.gate, pass.direction, pass.model, pass.has_tag), (2, Direction::Out, 4, false));
+    assert_eq!(
+        (pass.gate, pass.direction, pass.model, pass.has_tag),
+        (2, Direction::Out, 4, false)
+    );
     assert_eq!(pass.group().number(), 3);
 }
 

@@ -15,7 +15,7 @@ use crate::truth::How;
 
 /// What an attendant decided about a vehicle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Let through: charged by plate, or paid in cash.
     LetThrough,
     /// Let through as a priority vehicle.

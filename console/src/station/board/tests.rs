@@ -160,6 +160,16 @@ fn events_bring_the_heartbeat_forward_and_never_back() {
 }
 
 #[test]
+fn a_lane_whose_clock_was_set_back_is_believed_again() {
+    let mut story = Story::new();
+    story.hear(1, heartbeat("l01", 3_600));
+    story.hear(2, heartbeat("l01", 2));
+    assert_eq!(story.board.lane(&lane("l01")).unwrap().heard, Some(story.real(1)));
+    story.hear(7, heartbeat("l01", 7));
+    assert_eq!(story.condition(7, "l01"), Condition::Normal);
+}
+
+#[test]
 fn calls_stand_oldest_first_until_the_lane_ends_them() {
     let mut story = Story::new();
     story.call(3, "l01", 1, None);

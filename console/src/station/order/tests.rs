@@ -32,10 +32,7 @@ fn each_action_becomes_its_own_verb() {
         Ok(Verb::Open { reason: ReasonRecord::CashPaid, plate: plate.clone(), group })
     );
     assert_eq!(verb(&form("charge-by-plate")), Ok(Verb::ChargeByPlate { plate, group }));
-    assert_eq!(
-        verb(&form("turn-away")),
-        Ok(Verb::TurnAway { reason: ReasonRecord::DriversWish })
-    );
+    assert_eq!(verb(&form("turn-away")), Ok(Verb::TurnAway { reason: ReasonRecord::DriversWish }));
     let order = form("open").order().unwrap();
     assert_eq!((order.lane.to_string().as_str(), order.call), ("cienco4/ben-thuy/l01", 7));
 }

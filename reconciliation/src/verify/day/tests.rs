@@ -8,6 +8,15 @@ fn key() -> SecretKey {
     SecretKey::from_seed(&[7; 32])
 }
 
+fn money() -> BTreeMap<Source, Counted> {
+    let counted = |tolls, minor_units| Counted { tolls, minor_units };
+    BTreeMap::from([
+        (Source::Issuer("epass".parse().unwrap()), counted(1, 64_050)),
+        (Source::Issuer("vetc".parse().unwrap()), counted(30, 1_410_000)),
+        (Source::Cash, counted(1, 47_000)),
+    ])
+}
+
 /// A day as `close` leaves it.
 fn day() -> ClosedDay {
     let statement = statement();
@@ -28,6 +37,8 @@ fn day() -> ClosedDay {
         positions: statement.issuers.clone(),
         cash: Some(statement.cash),
         fees,
+        charges: money(),
+        ledger: money(),
         recounted: figures(),
     }
 }
@@ -89,6 +100,12 @@ fn a_fee_posted_twice_or_not_at_all_is_found() {
     invariants.check_stray_fees(3, &["fee/cienco4/2026-11-20/vetc".to_owned()]);
     let fees = invariants.verdict().invariants.into_iter().find(|found| found.id == "I12-fees");
     assert_eq!(fees.map(|fees| (fees.checked, fees.broken)), Some((3, 1)));
+}
+
+#[test]
+fn a_toll_that_is_charged_and_not_in_the_ledger_is_found() {
+    assert_eq!(broken_by(|day| drop(day.ledger.pop_first())), ["I12-proof"]);
+    assert_eq!(broken_by(|day| drop(day.charges.pop_last())), ["I12-proof"]);
 }
 
 #[test]

@@ -1,0 +1,272 @@
+//! What finance asks the books.
+
+use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
+use domain::{BusinessDate, OperatorId, Timestamp};
+use reconciliation::statement::Paper;
+use sqlx::types::time::{Date, OffsetDateTime};
+
+use crate::books::{Books, BooksError, in_time};
+
+use super::name_of;
+use super::search::{Cursor, ExceptionFilter, Search};
+
+/// How many days the overview goes back.
+const DAYS_MAX: i32 = 62;
+
+/// How many passages a page has.
+const PASSAGES_MAX: i64 = 50;
+
+/// An operator's settlement day.
+pub(super) struct DayRow {
+    pub operator: String,
+    pub operator_name: String,
+    pub currency: String,
+    pub zone: String,
+    pub day: BusinessDate,
+    pub state: String,
+    pub closed_at: Option<Timestamp>,
+    pub early_reason: Option<String>,
+    /// Passages by the name of their disposition.
+    pub counts: Vec<(String, i64)>,
+    pub tolls: i64,
+    pub cash: i64,
+    pub fee: i64,
+    pub has_statement: bool,
+}
+
+/// One disposition of one operator's day.
+#[derive(sqlx::FromRow)]
+struct DispositionRow {
+    operator: String,
+    operator_name: String,
+    currency: String,
+    zone: String,
+    day: Date,
+    state: String,
+    closed_at: Option<OffsetDateTime>,
+    early_reason: Option<String>,
+    disposition: Option<String>,
+    passages: i64,
+    tolls: i64,
+    cash: i64,
+    fee_estimate: i64,
+}
+
+/// The settlement days, newest first, operators in order of their names.
+pub(super) async fn days(books: &Books) -> Result<Vec<DayRow>, BooksError> {
+    let pool = books.pool()?;
+    let rows: Vec<DispositionRow> = in_time(
+        sqlx::query_as(
+            "select d.operator, o.name as operator_name, o.currency::text as currency, o.zone,
+                    d.day, d.state, d.closed_at, d.early_reason, c.disposition,
+                    coalesce(c.passages, 0) as passages, coalesce(c.tolls, 0) as tolls,
+                    coalesce(c.cash, 0) as cash,
+                    round(coalesce(c.tolls, 0) * o.fee_share)::bigint as fee_estimate
+             from settlement_day d
+             join operator o using (operator)
+             left join (
+                 select operator, day, disposition, count(*) as passages,
+                        coalesce(sum(amount) filter (where payer = 'account'), 0)::bigint as tolls,
+                        coalesce(sum(amount) filter (where payer = 'cash'), 0)::bigint as cash
+                 from charge
+                 where day > (select max(day) from settlement_day) - $1
+                 group by operator, day, disposition
+             ) c using (operator, day)
+             where d.day > (select max(day) from settlement_day) - $1
+             order by d.day desc, o.name, c.passages desc",
+        )
+        .bind(DAYS_MAX)
+        .fetch_all(pool),
+    )
+    .await?;
+    let mut days: Vec<DayRow> = Vec::new();
+    for row in rows {
+        let day = day_from_sql(row.day);
+        if days.last().is_none_or(|last| last.operator != row.operator || last.day != day) {
+            days.push(row.day_without_passages(day));
+        }
+        if let (Some(last), Some(disposition)) = (days.last_mut(), row.disposition) {
+            last.counts.push((disposition, row.passages));
+            last.tolls += row.tolls;
+            last.cash += row.cash;
+            last.fee += row.fee_estimate;
+        }
+    }
+    state_fees(books, &mut days).await?;
+    Ok(days)
+}
+
+impl DispositionRow {
+    fn day_without_passages(&self, day: BusinessDate) -> DayRow {
+        DayRow {
+            operator: self.operator.clone(),
+            operator_name: self.operator_name.clone(),
+            currency: self.currency.clone(),
+            zone: self.zone.clone(),
+            day,
+            state: self.state.clone(),
+            closed_at: self.closed_at.map(from_sql),
+            early_reason: self.early_reason.clone(),
+            counts: Vec::new(),
+            tolls: 0,
+            cash: 0,
+            fee: 0,
+            has_statement: false,
+        }
+    }
+}
+
+/// Puts the fee that was stated in place of the estimate, where a day has a statement.
+async fn state_fees(books: &Books, days: &mut [DayRow]) -> Result<(), BooksError> {
+    let pool = books.pool()?;
+    if !has_statements(books).await? {
+        return Ok(());
+    }
+    let stated: Vec<(String, Date, i64)> = in_time(
+        sqlx::query_as("select operator, day, fee from statement where revision = 1")
+            .fetch_all(pool),
+    )
+    .await?;
+    for (operator, day, fee) in stated {
+        let day = day_from_sql(day);
+        if let Some(row) = days.iter_mut().find(|row| row.operator == operator && row.day == day) {
+            row.fee = fee;
+            row.has_statement = true;
+        }
+    }
+    Ok(())
+}
+
+/// Whether settlement has its tables yet: they come with its first run.
+async fn has_statements(books: &Books) -> Result<bool, BooksError> {
+    in_time(
+        sqlx::query_scalar("select to_regclass('statement') is not null").fetch_one(books.pool()?),
+    )
+    .await
+}
+
+/// The statement of a closed day.
+pub(super) async fn statement(
+    books: &Books,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<Option<Paper>, BooksError> {
+    if !has_statements(books).await? {
+        return Ok(None);
+    }
+    in_time(reconciliation::statement::repo::paper(books.pool()?, operator, day)).await
+}
+
+/// A station for the choice of one.
+#[derive(sqlx::FromRow)]
+pub(crate) struct StationRow {
+    /// `operator/station`.
+    pub id: String,
+    pub name: String,
+}
+
+/// All stations.
+pub(crate) async fn stations(books: &Books) -> Result<Vec<StationRow>, BooksError> {
+    in_time(
+        sqlx::query_as(
+            "select operator || '/' || station as id, name from station order by operator, name",
+        )
+        .fetch_all(books.pool()?),
+    )
+    .await
+}
+
+/// A passage with its charge.
+#[derive(sqlx::FromRow)]
+pub(super) struct PassageRow {
+    lane: String,
+    pub station_name: String,
+    pub lane_name: String,
+    pub epoch: i32,
+    pub seq: i64,
+    pub zone: String,
+    pub currency: String,
+    at: OffsetDateTime,
+    pub tag: Option<String>,
+    pub plate: Option<String>,
+    pub vehicle_group: Option<i16>,
+    pub exception: Option<String>,
+    pub decision: Option<String>,
+    pub disposition: String,
+    pub why: Option<String>,
+    day: Option<Date>,
+    pub payer: Option<String>,
+    pub amount: Option<i64>,
+}
+
+impl PassageRow {
+    /// When the lane saw it; when it came in, where that cannot be read.
+    pub(super) fn at(&self) -> Timestamp {
+        from_sql(self.at)
+    }
+
+    /// The settlement day it fell into.
+    pub(super) fn day(&self) -> Option<BusinessDate> {
+        self.day.map(day_from_sql)
+    }
+
+    /// The place in the list after this passage.
+    pub(super) fn cursor(&self) -> Result<Cursor, BooksError> {
+        let shape = BooksError::Shape { what: "identity of a passage" };
+        let id = format!("{}:{}:{}", self.lane, self.epoch, self.seq);
+        Ok(Cursor { at: self.at(), passage: id.parse().or(Err(shape))? })
+    }
+}
+
+/// One page of passages, newest first, and whether there are more.
+pub(super) async fn passages(
+    books: &Books,
+    search: &Search,
+) -> Result<(Vec<PassageRow>, bool), BooksError> {
+    let (has_exception, exception) = match search.exception {
+        ExceptionFilter::Whatever => (None, None),
+        ExceptionFilter::None => (Some(false), None),
+        ExceptionFilter::Some => (Some(true), None),
+        ExceptionFilter::Kind(kind) => (Some(true), Some(name_of(kind))),
+    };
+    let after = search.after.as_ref();
+    let mut rows: Vec<PassageRow> = in_time(
+        sqlx::query_as(
+            "select p.lane, s.name as station_name, p.lane_name, p.epoch, p.seq, o.zone,
+                    o.currency::text as currency, coalesce(p.at, p.received_at) as at, p.tag,
+                    p.plate, p.vehicle_group, p.exception, p.decision, p.disposition, p.why, p.day,
+                    p.payer, p.amount
+             from passage_v1 p
+             join operator o using (operator)
+             join station s using (operator, station)
+             where ($1::text is null or p.operator = $1)
+               and ($2::text is null or p.station = $2)
+               and ($3::date is null or p.day = $3)
+               and ($4::text is null or p.disposition = $4)
+               and ($5::bool is null or (p.exception is not null) = $5)
+               and ($6::text is null or p.exception = $6)
+               and ($7::timestamptz is null
+                    or (coalesce(p.at, p.received_at), p.lane, p.epoch, p.seq)
+                       < ($7, $8::text, $9::int, $10::bigint))
+             order by coalesce(p.at, p.received_at) desc, p.lane desc, p.epoch desc, p.seq desc
+             limit $11",
+        )
+        .bind(search.station.as_ref().map(|(operator, _)| operator.as_str()))
+        .bind(search.station.as_ref().map(|(_, station)| station.as_str()))
+        .bind(search.day.map(day_to_sql))
+        .bind(search.disposition.map(domain::wire::v1::Disposition::name))
+        .bind(has_exception)
+        .bind(exception)
+        .bind(after.map(|after| to_sql(after.at)))
+        .bind(after.map(|after| after.passage.lane.to_string()))
+        .bind(after.map(|after| i32::try_from(after.passage.epoch).unwrap_or(i32::MAX)))
+        .bind(after.map(|after| i64::try_from(after.passage.seq.get()).unwrap_or(i64::MAX)))
+        .bind(PASSAGES_MAX + 1)
+        .fetch_all(books.pool()?),
+    )
+    .await?;
+    let page = usize::try_from(PASSAGES_MAX).unwrap_or(usize::MAX);
+    let more = rows.len() > page;
+    rows.truncate(page);
+    Ok((rows, more))
+}

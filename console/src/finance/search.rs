@@ -1,0 +1,120 @@
+//! What a person searches passages by: a form in the address, read strictly. Pure.
+//!
+//! *Cursor*: the last passage of a page, after which the next page begins; with it a page deep in
+//! the list costs no more than the first.
+
+use std::fmt::Write as _;
+
+use domain::wire::v1::{Disposition, ExceptionRecord};
+use domain::{BusinessDate, OperatorId, PassageId, StationId, Timestamp};
+use serde::Deserialize;
+
+use super::named;
+
+/// The search as it stands in the address; an empty field asks for nothing.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SearchForm {
+    /// `operator/station`.
+    #[serde(default)]
+    pub station: String,
+    /// The settlement day.
+    #[serde(default)]
+    pub day: String,
+    /// A disposition by name.
+    #[serde(default)]
+    pub disposition: String,
+    /// An exception by name, `any` or `none`.
+    #[serde(default)]
+    pub exception: String,
+    /// Where the page begins.
+    #[serde(default)]
+    pub after: String,
+}
+
+/// Which exceptions are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExceptionFilter {
+    Whatever,
+    None,
+    Some,
+    Kind(ExceptionRecord),
+}
+
+/// The last passage of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cursor {
+    pub at: Timestamp,
+    pub passage: PassageId,
+}
+
+/// A search that is understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Search {
+    pub station: Option<(OperatorId, StationId)>,
+    pub day: Option<BusinessDate>,
+    pub disposition: Option<Disposition>,
+    pub exception: ExceptionFilter,
+    pub after: Option<Cursor>,
+}
+
+/// Reads a field that may be empty: nothing is asked for, or it must be readable.
+fn field<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
+}
+
+impl SearchForm {
+    /// Reads the form; nothing when a field is not what it should be.
+    pub(super) fn search(&self) -> Option<Search> {
+        let exception = match self.exception.as_str() {
+            "" => ExceptionFilter::Whatever,
+            "none" => ExceptionFilter::None,
+            "any" => ExceptionFilter::Some,
+            name => ExceptionFilter::Kind(named(name)?),
+        };
+        Some(Search {
+            station: field(&self.station, |text| {
+                let (operator, station) = text.split_once('/')?;
+                Some((operator.parse().ok()?, station.parse().ok()?))
+            })?,
+            day: field(&self.day, |text| text.parse().ok())?,
+            disposition: field(&self.disposition, named)?,
+            exception,
+            after: field(&self.after, Cursor::of_text)?,
+        })
+    }
+
+    /// The address of the page after a cursor, with the same search.
+    ///
+    /// Every part is made of characters that an address takes as they are.
+    pub(super) fn page_url(&self, after: &Cursor) -> String {
+        let mut url = String::from("/passages?");
+        for (name, value) in [
+            ("station", &self.station),
+            ("day", &self.day),
+            ("disposition", &self.disposition),
+            ("exception", &self.exception),
+        ] {
+            if !value.is_empty() {
+                // Writing to a string cannot fail.
+                write!(url, "{name}={value}&").ok();
+            }
+        }
+        write!(url, "after={}", after.to_text()).ok();
+        url
+    }
+}
+
+impl Cursor {
+    /// `microseconds_operator/station/lane:epoch:sequence`.
+    fn to_text(&self) -> String {
+        format!("{}_{}", self.at.as_microsecond(), self.passage)
+    }
+
+    fn of_text(text: &str) -> Option<Self> {
+        let (at, passage) = text.split_once('_')?;
+        Some(Self {
+            at: Timestamp::from_microsecond(at.parse().ok()?).ok()?,
+            passage: passage.parse().ok()?,
+        })
+    }
+}

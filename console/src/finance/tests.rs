@@ -1,0 +1,93 @@
+use domain::wire::v1::{Disposition, ExceptionRecord};
+
+use super::search::{Cursor, ExceptionFilter, Search, SearchForm};
+use super::{DISPOSITIONS, EXCEPTIONS, masked_plate, masked_tag, name_of, named};
+
+fn form(station: &str, day: &str, disposition: &str, exception: &str, after: &str) -> SearchForm {
+    SearchForm {
+        station: station.to_owned(),
+        day: day.to_owned(),
+        disposition: disposition.to_owned(),
+        exception: exception.to_owned(),
+        after: after.to_owned(),
+    }
+}
+
+#[test]
+fn an_empty_search_asks_for_everything() {
+    let all = Search {
+        station: None,
+        day: None,
+        disposition: None,
+        exception: ExceptionFilter::Whatever,
+        after: None,
+    };
+    assert_eq!(SearchForm::default().search(), Some(all));
+}
+
+#[test]
+fn a_search_is_read_by_its_names() {
+    let search = form("cienco4/ben-thuy", "2026-11-21", "not-posted", "no-tag", "").search();
+    let search = search.unwrap();
+    assert_eq!(search.station.unwrap().1.as_str(), "ben-thuy");
+    assert_eq!(search.day.unwrap().to_string(), "2026-11-21");
+    assert_eq!(search.disposition, Some(Disposition::NotPosted));
+    assert_eq!(search.exception, ExceptionFilter::Kind(ExceptionRecord::NoTag));
+}
+
+#[test]
+fn a_field_that_is_not_understood_is_not_left_out_in_silence() {
+    for wrong in [
+        form("ben-thuy", "", "", "", ""),
+        form("a/B", "", "", "", ""),
+        form("", "21/11/2026", "", "", ""),
+        form("", "", "lost", "", ""),
+        form("", "", "", "tag", ""),
+        form("", "", "", "", "1_x"),
+        form("", "", "", "", "x_a/b/c:1:1"),
+    ] {
+        assert_eq!(wrong.search(), None, "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_next_page_has_the_same_search_and_begins_after_the_last_passage() {
+    let form = form("cienco4/ben-thuy", "2026-11-21", "", "any", "");
+    let cursor = Cursor {
+        at: "2026-11-21T05:00:00.123456Z".parse().unwrap(),
+        passage: "cienco4/ben-thuy/l01:1:77".parse().unwrap(),
+    };
+    let url = form.page_url(&cursor);
+    let query = url.strip_prefix("/passages?").unwrap();
+    let mut next = SearchForm::default();
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match name {
+            "station" => next.station = value.to_owned(),
+            "day" => next.day = value.to_owned(),
+            "exception" => next.exception = value.to_owned(),
+            "after" => next.after = value.to_owned(),
+            other => panic!("{other} was never asked for"),
+        }
+    }
+    let search = next.search().unwrap();
+    assert_eq!(search.after, Some(cursor));
+    assert_eq!(search.exception, ExceptionFilter::Some);
+}
+
+#[test]
+fn plates_and_tags_are_masked_even_when_they_are_not_well_formed() {
+    assert_eq!(masked_plate("37A12345"), "37…45");
+    assert_eq!(masked_plate("?!"), "…");
+    assert_eq!(masked_tag("3416214b88c0011762000493"), "…0493");
+    assert_eq!(masked_tag("34zz"), "…");
+}
+
+#[test]
+fn what_the_page_offers_is_what_the_search_takes() {
+    for disposition in DISPOSITIONS {
+        assert_eq!(named::<Disposition>(disposition.name()), Some(disposition));
+    }
+    for exception in EXCEPTIONS {
+        assert_eq!(named::<ExceptionRecord>(&name_of(exception)), Some(exception));
+    }
+}

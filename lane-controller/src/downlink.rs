@@ -1,0 +1,303 @@
+//! The downlink: account list, entries and receipts from the clearing house.
+//!
+//! What is said live is heard by plain subscription; what was missed is fetched by direct gets, on
+//! every round and at once when a gap shows. Everything is signed by the centre, and what is not
+//! changes nothing.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::Stream;
+use async_nats::{Client, HeaderMap, Message};
+use domain::LaneId;
+use domain::account_list::{self, AccountList};
+use domain::signature::{Context as Purpose, PublicKey, Signature};
+use domain::wire::v1::{EntryRecord, Receipt, parse};
+use domain::wire::{SIGNATURE_HEADER, subject};
+use futures::StreamExt;
+use tokio::sync::watch;
+
+use crate::entries::EntryBook;
+use crate::list::{ListError, ListStore, SignedMessage, build, read_delta, read_manifest};
+use crate::runner::Wake;
+use crate::uplink::Posted;
+
+/// How often what may have been missed is asked for, in real time.
+const ROUND_EVERY: Duration = Duration::from_secs(1);
+/// The most entries and deltas fetched in one round.
+const FETCH_MAX: usize = 5_000;
+
+/// A lane, as the downlink reaches it.
+#[derive(Debug)]
+pub struct LaneLine {
+    /// The lane.
+    pub id: LaneId,
+    /// Its epoch.
+    pub epoch: u32,
+    /// Its thread.
+    pub wakes: Sender<Wake>,
+    /// Its uplink.
+    pub posted: watch::Sender<Posted>,
+}
+
+/// The downlink of a station.
+#[derive(Debug)]
+pub struct Downlink {
+    /// The connection.
+    pub client: Client,
+    /// The same, for what is stored at the broker.
+    pub jetstream: Context,
+    /// The key everything must be signed by.
+    pub centre: PublicKey,
+    /// Where the list is kept.
+    pub store: ListStore,
+    /// The list in use.
+    pub list: Arc<RwLock<AccountList>>,
+    /// The entries in use.
+    pub entries: Arc<RwLock<EntryBook>>,
+    /// The road whose entries matter here.
+    pub road: Option<String>,
+    /// The lanes.
+    pub lanes: Vec<LaneLine>,
+    /// Up to which of the stored entries all have been read.
+    pub entries_read: u64,
+}
+
+impl Downlink {
+    /// Listens and fetches for as long as the process lives.
+    ///
+    /// # Errors
+    /// When a subscription cannot be made.
+    pub async fn run(mut self) -> Result<(), async_nats::SubscribeError> {
+        let mut deltas = self.client.subscribe(subject::LIST_DELTAS.subjects).await?;
+        let mut receipts = Vec::new();
+        for lane in &self.lanes {
+            receipts.push(self.client.subscribe(subject::receipt(&lane.id)).await?);
+        }
+        let mut receipts = futures::stream::select_all(receipts);
+        let entries = self.road.clone().unwrap_or_else(|| "none".to_owned());
+        let mut entries = self.client.subscribe(subject::entry(&entries)).await?;
+        let mut round = tokio::time::interval(ROUND_EVERY);
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some(message) = deltas.next() => self.delta(&message).await,
+                Some(message) = receipts.next() => {
+                    self.receipt(&message.payload, signature(message.headers.as_ref()));
+                }
+                Some(message) = entries.next() => {
+                    self.entry(&message.payload, signature(message.headers.as_ref()));
+                }
+                _ = round.tick() => self.round().await,
+            }
+        }
+    }
+
+    async fn delta(&mut self, message: &Message) {
+        let signed = SignedMessage::try_new(&message.payload, signature(message.headers.as_ref()));
+        match signed.and_then(|signed| self.apply(&signed)) {
+            Ok(()) => self.tell_lanes(),
+            Err(ListError::Refused(account_list::ListError::Gap { .. })) => self.fetch_list().await,
+            Err(ListError::Refused(account_list::ListError::Old { .. })) => {}
+            Err(error) => self.complain(&error),
+        }
+    }
+
+    fn apply(&self, signed: &SignedMessage) -> Result<(), ListError> {
+        let delta = read_delta(signed, &self.centre)?;
+        self.list
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .apply(&delta)
+            .map_err(ListError::Refused)?;
+        self.store.keep_delta(signed)
+    }
+
+    fn tell_lanes(&self) {
+        for lane in &self.lanes {
+            // A lane that has stopped needs no list.
+            drop(lane.wakes.send(Wake::ListChanged));
+        }
+    }
+
+    fn complain(&self, error: &ListError) {
+        tracing::error!(error = error as &dyn std::error::Error, "the list stays as it is");
+    }
+
+    async fn round(&mut self) {
+        if self.client.connection_state() != State::Connected {
+            return;
+        }
+        self.fetch_list().await;
+        self.fetch_receipts().await;
+        self.fetch_entries().await;
+    }
+
+    fn version(&self) -> u64 {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).version()
+    }
+
+    /// Fetches the deltas that are missing, or the snapshot where they no longer lead on.
+    async fn fetch_list(&mut self) {
+        let before = self.version();
+        if before > 0 {
+            self.fetch_deltas().await;
+        }
+        match self.fetch_snapshot().await {
+            Ok(true) => self.fetch_deltas().await,
+            Ok(false) => {}
+            Err(error) => self.complain(&error),
+        }
+        if self.version() == 0 {
+            self.fetch_deltas().await;
+        }
+        if self.version() != before {
+            self.tell_lanes();
+        }
+    }
+
+    async fn fetch_deltas(&mut self) {
+        let Ok(stream) = self.jetstream.get_stream_no_info(subject::LIST_DELTAS.name).await else {
+            return;
+        };
+        for _ in 0..FETCH_MAX {
+            let next = self.version() + 1;
+            let Ok(message) = stream.direct_get_last_for_subject(subject::list_delta(next)).await
+            else {
+                return;
+            };
+            match signed(&message).and_then(|signed| self.apply(&signed)) {
+                Ok(()) => {}
+                Err(error) => {
+                    self.complain(&error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes the snapshot where it is ahead of the list; tells whether it was.
+    async fn fetch_snapshot(&mut self) -> Result<bool, ListError> {
+        let Ok(stream) = self.jetstream.get_stream_no_info(subject::LIST_SNAPSHOTS.name).await
+        else {
+            return Ok(false);
+        };
+        let Ok(manifest) = stream.direct_get_last_for_subject(subject::LIST_MANIFEST).await else {
+            return Ok(false);
+        };
+        let manifest = signed(&manifest)?;
+        let content = read_manifest(&manifest, &self.centre)?;
+        if content.version <= self.version() {
+            return Ok(false);
+        }
+        let mut parts = Vec::with_capacity(content.parts.len());
+        for part in 0..content.parts.len() {
+            let place = subject::list_part(content.version, part);
+            let Ok(message) = stream.direct_get_last_for_subject(place).await else {
+                return Ok(false);
+            };
+            parts.push(signed(&message)?);
+        }
+        let list = build(&manifest, &parts, &self.centre)?;
+        self.store.keep_snapshot(&manifest, &parts)?;
+        tracing::info!(version = list.version(), tags = list.len(), "list snapshot taken");
+        *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
+        Ok(true)
+    }
+
+    fn receipt(&self, payload: &[u8], signature: Option<&str>) {
+        if !self.is_signed(Purpose::Receipt, payload, signature) {
+            tracing::error!("a receipt is not signed by the clearing house");
+            return;
+        }
+        let Ok(receipt) = parse::<Receipt>("receipt", payload) else {
+            tracing::error!("a receipt cannot be read");
+            return;
+        };
+        let known = self
+            .lanes
+            .iter()
+            .find(|lane| lane.id == receipt.lane && lane.epoch == receipt.epoch);
+        if let Some(lane) = known {
+            let posted = Posted {
+                upto: receipt.posted_upto,
+                missing_from: receipt.missing.first().map(|(first, _)| *first),
+            };
+            lane.posted.send_if_modified(|before| {
+                let news = posted.upto >= before.upto && posted != *before;
+                if news {
+                    *before = posted;
+                }
+                news
+            });
+            drop(lane.wakes.send(Wake::Posted { upto: receipt.posted_upto }));
+        }
+    }
+
+    async fn fetch_receipts(&self) {
+        let Ok(stream) = self.jetstream.get_stream_no_info(subject::RECEIPTS.name).await else {
+            return;
+        };
+        for lane in &self.lanes {
+            if let Ok(message) =
+                stream.direct_get_last_for_subject(subject::receipt(&lane.id)).await
+            {
+                self.receipt(&message.payload, signature(Some(&message.headers)));
+            }
+        }
+    }
+
+    fn entry(&self, payload: &[u8], signature: Option<&str>) {
+        if !self.is_signed(Purpose::Entry, payload, signature) {
+            tracing::error!("an entry is not signed by the clearing house");
+            return;
+        }
+        match parse::<EntryRecord>("entry", payload) {
+            Ok(record) => {
+                self.entries.write().unwrap_or_else(PoisonError::into_inner).note(record);
+            }
+            Err(error) => tracing::error!(%error, "an entry cannot be read"),
+        }
+    }
+
+    async fn fetch_entries(&mut self) {
+        let Some(road) = self.road.clone() else { return };
+        let Ok(stream) = self.jetstream.get_stream_no_info(subject::ENTRIES.name).await else {
+            return;
+        };
+        for _ in 0..FETCH_MAX {
+            let Some(message) = next_entry(&stream, &road, self.entries_read).await else { return };
+            self.entries_read = message.sequence;
+            self.entry(&message.payload, signature(Some(&message.headers)));
+        }
+    }
+
+    fn is_signed(&self, purpose: Purpose, payload: &[u8], signature: Option<&str>) -> bool {
+        signature
+            .and_then(|text| Signature::try_from(text.to_owned()).ok())
+            .is_some_and(|signature| self.centre.verify(purpose, payload, &signature).is_ok())
+    }
+}
+
+async fn next_entry(stream: &Stream<()>, road: &str, read: u64) -> Option<StreamMessage> {
+    stream.direct_get_next_for_subject(subject::entry(road), Some(read + 1)).await.ok()
+}
+
+fn signature(headers: Option<&HeaderMap>) -> Option<&str> {
+    headers?.get(SIGNATURE_HEADER).map(async_nats::HeaderValue::as_str)
+}
+
+fn signed(message: &StreamMessage) -> Result<SignedMessage, ListError> {
+    SignedMessage::try_new(&message.payload, signature(Some(&message.headers)))
+}
+
+/// The lanes by their id, for those who bring a lane something.
+#[must_use]
+pub fn by_id(lanes: &[LaneLine]) -> HashMap<LaneId, Sender<Wake>> {
+    lanes.iter().map(|lane| (lane.id.clone(), lane.wakes.clone())).collect()
+}

@@ -1,0 +1,470 @@
+//! One lane's thread: takes what happened, asks the core, carries out what it says.
+//!
+//! Everything that wakes a lane is one enum. Actions are carried out in the order given, and a
+//! passage is on the disk before the action behind it begins. Latencies are taken in real time,
+//! from the instant at which the last byte of the tag's frame was read.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use domain::account_list::AccountList;
+use domain::passage::{ClockQuality, LaneRole};
+use domain::tariff::TariffBook;
+use domain::wire::field_io::Output;
+use domain::wire::v1::{
+    Command, CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
+};
+use domain::signature::Digest256;
+use domain::{Clock, LaneId, PassageId, TagId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::entries::EntryBook;
+use crate::field_io::{FieldWord, Outputs, Reading};
+use crate::journal::{Journal, JournalError};
+use crate::lane::safety::SafetyMonitor;
+use crate::lane::{Action, Answer, Event, Knowledge, Lane, PassageDraft, SavedLane};
+
+/// What a station's lanes share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The account list.
+    pub list: Arc<RwLock<AccountList>>,
+    /// Entries onto the road.
+    pub entries: Arc<RwLock<EntryBook>>,
+    /// Tariffs.
+    pub tariffs: Arc<TariffBook>,
+    /// The run's clock.
+    pub clock: Clock,
+}
+
+/// Everything that wakes a lane.
+#[derive(Debug)]
+pub enum Wake {
+    /// A tag was read.
+    Tag {
+        /// Which.
+        tag: TagId,
+        /// When its frame was complete.
+        at: Instant,
+    },
+    /// The reader's health changed.
+    Reader(ReaderHealth),
+    /// The loops.
+    Field(FieldWord),
+    /// An attendant's command, and where its reply goes.
+    Command(Box<Command>, oneshot::Sender<CommandReply>),
+    /// The account list changed.
+    ListChanged,
+    /// The clearing house has everything up to here.
+    Posted {
+        /// The watermark.
+        upto: u64,
+    },
+    /// Somebody asks how the lane is.
+    Health(oneshot::Sender<Heartbeat>),
+    /// The process ends.
+    Stop,
+}
+
+/// What a lane tells the outside.
+#[derive(Debug, Clone)]
+pub enum Word {
+    /// An event, for people who watch.
+    Event(Box<LaneEvent>),
+    /// A passage was written: there is something to send.
+    Written {
+        /// Its sequence.
+        seq: u64,
+    },
+}
+
+/// How many passages' read instants are remembered for the latency to the receipt.
+const READ_AT_MAX: usize = 10_000;
+/// How many commands are remembered, so that one sent twice has one effect.
+const COMMANDS_MAX: usize = 64;
+/// How long to wait before a failed write is tried again, in real time.
+const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(50);
+
+/// A lane with its devices.
+#[derive(Debug)]
+pub struct LaneThread {
+    id: LaneId,
+    role: LaneRole,
+    lane: Lane,
+    journal: Journal,
+    outputs: Outputs,
+    shared: Shared,
+    words: mpsc::UnboundedSender<Word>,
+    saved: Option<SavedLane>,
+    field: Option<Reading>,
+    field_lost: bool,
+    monitor: SafetyMonitor,
+    close_wanted: bool,
+    reader: ReaderHealth,
+    posted_upto: u64,
+    keep_records: u64,
+    /// When the tag was read that the event in hand is about.
+    read_at: Option<Instant>,
+    read_of_seq: BTreeMap<u64, Instant>,
+    answered: VecDeque<CommandReply>,
+    reply_to: Option<(String, oneshot::Sender<CommandReply>)>,
+    last_written: Option<PassageId>,
+}
+
+impl LaneThread {
+    /// Puts a lane together.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn try_new(
+        id: LaneId,
+        role: LaneRole,
+        lane: Lane,
+        journal: Journal,
+        outputs: Outputs,
+        shared: Shared,
+        words: mpsc::UnboundedSender<Word>,
+        keep_records: u64,
+    ) -> Result<Self, JournalError> {
+        let saved = journal.saved_lane()?;
+        let posted_upto = journal.posted_upto()?;
+        Ok(Self {
+            id,
+            role,
+            lane,
+            journal,
+            outputs,
+            shared,
+            words,
+            saved,
+            field: None,
+            field_lost: false,
+            monitor: SafetyMonitor::default(),
+            close_wanted: false,
+            reader: ReaderHealth::Away,
+            posted_upto,
+            keep_records,
+            read_at: None,
+            read_of_seq: BTreeMap::new(),
+            answered: VecDeque::new(),
+            reply_to: None,
+            last_written: None,
+        })
+    }
+
+    /// Runs the lane until it is told to stop.
+    pub fn run(mut self, wakes: &Receiver<Wake>) {
+        loop {
+            let wake = match self.next_deadline() {
+                None => wakes.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
+                Some(at) => {
+                    let wait = at.saturating_duration_since(self.shared.clock.real());
+                    wakes.recv_timeout(wait)
+                }
+            };
+            match wake {
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(wake) => self.wake(wake),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // What has arrived is older than what is due: a late tag is not beaten by its deadline.
+            while let Ok(wake) = wakes.try_recv() {
+                if matches!(wake, Wake::Stop) {
+                    return;
+                }
+                self.wake(wake);
+            }
+            self.do_what_is_due();
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let core = self.lane.next_deadline();
+        let closing = self.close_wanted.then(|| self.monitor.may_close_at()).flatten();
+        core.into_iter().chain(closing).min().map(|at| self.shared.clock.real_at(at))
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = self.shared.clock.uptime();
+        if self.lane.next_deadline().is_some_and(|at| at <= now) {
+            self.ask(|lane, known| lane.handle_deadline(now, known));
+        }
+        if self.close_wanted && self.monitor.may_close(now) {
+            self.close_wanted = false;
+            self.set(Output::Green, false);
+            self.set(Output::Close, true);
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Tag { tag, at } => {
+                self.read_at = Some(at);
+                self.event(Event::TagSeen { tag });
+                self.read_at = None;
+            }
+            Wake::Reader(health) => {
+                if health != self.reader {
+                    self.reader = health;
+                    self.tell(EventKind::Reader { health });
+                }
+            }
+            Wake::Field(FieldWord::Reads(reading)) => self.field_reads(reading),
+            Wake::Field(FieldWord::Silent) => {
+                self.field_lost = true;
+                let now = self.shared.clock.uptime();
+                self.monitor.sees(None, true, now);
+                self.event(Event::FieldLost);
+                self.tell(EventKind::Alarm { text: "loops and arm are silent".to_owned() });
+            }
+            Wake::Command(command, reply) => self.command(*command, reply),
+            Wake::ListChanged => self.event(Event::ListChanged),
+            Wake::Posted { upto } => self.posted(upto),
+            Wake::Health(reply) => {
+                // Whoever asked may have gone.
+                drop(reply.send(self.heartbeat()));
+            }
+            Wake::Stop => {}
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        let now = self.shared.clock.uptime();
+        self.ask(|lane, known| lane.handle(event, now, known));
+    }
+
+    /// Asks the core with what the lane knows now, and carries out the answer.
+    fn ask(&mut self, question: impl FnOnce(&mut Lane, &Knowledge<'_>) -> Vec<Action>) {
+        let actions = {
+            let list = self.shared.list.read().unwrap_or_else(PoisonError::into_inner);
+            let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
+            let known = Knowledge {
+                list: &list,
+                tariffs: &self.shared.tariffs,
+                entries: &entries,
+                at: self.shared.clock.now(),
+                clock: ClockQuality::Synchronised,
+            };
+            question(&mut self.lane, &known)
+        };
+        let decided_after =
+            self.read_at.map(|at| micros(self.shared.clock.real().duration_since(at)));
+        for action in actions {
+            self.carry_out(action, decided_after);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action, decided_after: Option<u64>) {
+        match action {
+            Action::Record { vehicle, draft } => self.record(vehicle, *draft, decided_after),
+            Action::Open => {
+                self.close_wanted = false;
+                if let Err(error) = self.outputs.open() {
+                    self.alarm(&error, "the arm was not raised");
+                    return;
+                }
+                let after = self.read_at.map(|at| self.shared.clock.real().duration_since(at));
+                self.tell(EventKind::Opened { read_to_open_us: after.map(micros) });
+            }
+            Action::Close => self.close_wanted = true,
+            Action::Red => self.set(Output::Green, false),
+            Action::Siren => self.set(Output::Siren, true),
+            Action::Tell(kind) => self.tell(kind),
+            Action::Confirm => {
+                if let Some(passage) = self.last_written.clone() {
+                    self.answer(CommandAnswer::Done { passage });
+                }
+            }
+            Action::Refuse { why } => self.answer(CommandAnswer::Refused { why: why.to_owned() }),
+        }
+    }
+
+    /// Writes a passage, and comes back only when it is on the disk: before that nothing opens.
+    fn record(&mut self, vehicle: u64, draft: PassageDraft, decided_after: Option<u64>) {
+        let seq = self.journal.next_seq();
+        self.lane.recorded(vehicle, seq);
+        let saved = self.lane.saved();
+        let id = loop {
+            match self.journal.append(self.role, draft.clone(), &saved, self.posted_upto) {
+                Ok(id) => break id,
+                Err(error) => {
+                    self.alarm(&error, "a passage cannot be written, the lane waits");
+                    std::thread::park_timeout(WRITE_AGAIN_AFTER);
+                }
+            }
+        };
+        if let Some(at) = self.read_at {
+            self.read_of_seq.insert(seq, at);
+            if self.read_of_seq.len() > READ_AT_MAX {
+                self.read_of_seq.pop_first();
+            }
+        }
+        tracing::info!(passage.id = %id, decision = ?draft.decision, "passage");
+        self.tell(EventKind::PassageRecorded {
+            epoch: id.epoch,
+            seq,
+            decision: draft.decision.into(),
+            group: draft.group,
+            fare: draft.fare,
+            read_to_decision_us: decided_after,
+        });
+        self.last_written = Some(id);
+        // Nobody listens any more when the process ends; the journal has it.
+        drop(self.words.send(Word::Written { seq }));
+    }
+
+    fn field_reads(&mut self, reading: Reading) {
+        let now = self.shared.clock.uptime();
+        let before = self.field.replace(reading);
+        let first = before.is_none() || std::mem::take(&mut self.field_lost);
+        let (Some(before), false) = (before, first) else {
+            self.monitor.sees(Some(reading.inputs.safety), true, now);
+            let saved = self.saved.take();
+            self.event(Event::Restored { inputs: reading.inputs, saved });
+            return;
+        };
+        let moved = reading.safety_rises != before.safety_rises
+            || reading.inputs.safety_falls != before.inputs.safety_falls;
+        self.monitor.sees(Some(reading.inputs.safety), moved, now);
+        let presence = edges(
+            before.inputs.presence,
+            reading.inputs.presence_rises.wrapping_sub(before.inputs.presence_rises),
+            reading.inputs.presence_falls.wrapping_sub(before.inputs.presence_falls),
+        );
+        for rose in presence {
+            self.event(if rose { Event::PresenceRose } else { Event::PresenceFell });
+        }
+        let safety = edges(
+            before.inputs.safety,
+            reading.safety_rises.wrapping_sub(before.safety_rises),
+            reading.inputs.safety_falls.wrapping_sub(before.inputs.safety_falls),
+        );
+        for rose in safety {
+            self.event(if rose { Event::SafetyRose } else { Event::SafetyFell });
+        }
+    }
+
+    fn command(&mut self, command: Command, reply: oneshot::Sender<CommandReply>) {
+        if let Some(before) = self.answered.iter().find(|before| before.id == command.id) {
+            drop(reply.send(before.clone()));
+            return;
+        }
+        self.reply_to = Some((command.id.clone(), reply));
+        if command.expires_at < self.shared.clock.now() {
+            self.answer(CommandAnswer::Refused { why: "the command has expired".to_owned() });
+            return;
+        }
+        let answer = Answer {
+            command: command.id,
+            call: command.call,
+            attendant: command.attendant,
+            verb: command.verb,
+        };
+        self.event(Event::Answered(answer));
+    }
+
+    fn answer(&mut self, answer: CommandAnswer) {
+        if let Some((id, reply_to)) = self.reply_to.take() {
+            let reply = CommandReply { v: 1, id, answer };
+            self.answered.push_back(reply.clone());
+            if self.answered.len() > COMMANDS_MAX {
+                self.answered.pop_front();
+            }
+            // The attendant may have given up waiting; the command is done all the same.
+            drop(reply_to.send(reply));
+        }
+    }
+
+    fn posted(&mut self, upto: u64) {
+        if upto <= self.posted_upto {
+            return;
+        }
+        if upto > self.journal.last_seq() {
+            self.tell(EventKind::Alarm {
+                text: "the clearing house has passages that this journal never had".to_owned(),
+            });
+            return;
+        }
+        self.posted_upto = upto;
+        let later = self.read_of_seq.split_off(&(upto + 1));
+        let now = self.shared.clock.real();
+        let took = std::mem::replace(&mut self.read_of_seq, later);
+        let read_to_posted_us =
+            took.values().map(|at| micros(now.saturating_duration_since(*at))).collect();
+        self.tell(EventKind::Posted { upto, read_to_posted_us });
+        if upto.is_multiple_of(PRUNE_EVERY) {
+            if let Err(error) = self.journal.prune(upto, self.keep_records) {
+                self.alarm(&error, "posted records were not forgotten");
+            }
+        }
+    }
+
+    fn heartbeat(&self) -> Heartbeat {
+        let list = self.shared.list.read().unwrap_or_else(PoisonError::into_inner);
+        Heartbeat {
+            v: 1,
+            lane: self.id.clone(),
+            at: self.shared.clock.now(),
+            epoch: self.journal.epoch(),
+            last_seq: self.journal.last_seq(),
+            posted_upto: self.posted_upto,
+            list_version: list.version(),
+            list_hash: Digest256::new(*list.hash().as_bytes()),
+            reader: self.reader,
+            field_io: self.field.is_some() && !self.field_lost,
+            queue: self.lane.queue_len(),
+            calls: self.lane.calls_waiting(),
+            arm_up: self.field.filter(|_| !self.field_lost).map(|field| field.arm_up),
+        }
+    }
+
+    fn set(&mut self, output: Output, on: bool) {
+        if let Err(error) = self.outputs.set(output, on) {
+            self.alarm(&error, "an output was not set");
+        }
+    }
+
+    fn alarm(&self, error: &(dyn std::error::Error + 'static), text: &'static str) {
+        tracing::error!(lane.id = %self.id, error, text);
+        self.tell(EventKind::Alarm { text: text.to_owned() });
+    }
+
+    fn tell(&self, kind: EventKind) {
+        let event = LaneEvent { v: 1, lane: self.id.clone(), at: self.shared.clock.now(), kind };
+        drop(self.words.send(Word::Event(Box::new(event))));
+    }
+}
+
+/// How often, in posted passages, the journal is pruned.
+const PRUNE_EVERY: u64 = 256;
+
+/// The edges of a loop in their order: they alternate, beginning with the one that leaves the
+/// level it had.
+fn edges(occupied: bool, rises: u16, falls: u16) -> impl Iterator<Item = bool> {
+    let count = usize::from(rises) + usize::from(falls);
+    (0..count).map(move |index| occupied == (index % 2 == 1))
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edges_of_a_loop_alternate() {
+        let check = |occupied, rises, falls, expected: &[bool]| {
+            assert_eq!(edges(occupied, rises, falls).collect::<Vec<_>>(), expected);
+        };
+        check(false, 1, 0, &[true]);
+        check(false, 1, 1, &[true, false]);
+        check(false, 2, 1, &[true, false, true]);
+        check(true, 0, 1, &[false]);
+        check(true, 1, 1, &[false, true]);
+        check(true, 0, 0, &[]);
+    }
+}
