@@ -21,6 +21,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tokio::task::JoinSet;
 
+use crate::road::CrossingKey;
 use crate::world::{Head, LaneIndex, Verdict, World};
 
 /// How long an attendant looks before answering, in seconds of run time.
@@ -29,8 +30,15 @@ const THINKS_S: std::ops::Range<f64> = 3.0..7.0;
 const VALID_RUN: Duration = Duration::from_secs(10);
 /// but at least this long on the machine, so that a busy one does not let it expire.
 const VALID_REAL_MIN: Duration = Duration::from_secs(2);
-/// How often a command is sent whose reply does not come.
-const SENDS_MAX: u32 = 3;
+/// How long to wait before a command is sent again whose reply did not come.
+const NOBODY_PAUSE: Duration = Duration::from_millis(100);
+/// How often an attendant looks whether a vehicle has come to a stand,
+const LOOKS_AGAIN: Duration = Duration::from_millis(500);
+/// but not more often than this on the machine.
+const LOOKS_AGAIN_REAL_MIN: Duration = Duration::from_millis(2);
+/// A vehicle is turned away only once the lane has seen it leave the presence loop forwards; this
+/// is longer than a lane takes to look at its loops.
+const SETTLES_REAL: Duration = Duration::from_millis(100);
 /// How long to wait before subscribing again when the broker would not have it.
 const SUBSCRIBE_PAUSE: Duration = Duration::from_millis(200);
 
@@ -74,26 +82,14 @@ impl Attendant {
                 message = events.next() => {
                     let Some(message) = message else { return };
                     let Some((index, event)) = self.event_of(&message) else { continue };
-                    match event.kind {
-                        EventKind::CallRaised { call, .. } => {
-                            let thinks = Duration::from_secs_f64(chance.random_range(THINKS_S));
-                            if at_work.insert(event.lane.clone()) {
-                                let attendant = self.clone();
-                                answers.spawn(async move {
-                                    attendant.answer_call(index, &event.lane, call, thinks).await;
-                                    event.lane
-                                });
-                            }
-                        }
-                        EventKind::CallEnded { .. } => self.world().handle_call_ended(index),
-                        EventKind::VehicleArrived { .. }
-                        | EventKind::PassageRecorded { .. }
-                        | EventKind::Opened { .. }
-                        | EventKind::VehicleLeft { .. }
-                        | EventKind::Violation
-                        | EventKind::Posted { .. }
-                        | EventKind::Reader { .. }
-                        | EventKind::Alarm { .. } => {}
+                    let EventKind::CallRaised { call, .. } = event.kind else { continue };
+                    let thinks = Duration::from_secs_f64(chance.random_range(THINKS_S));
+                    if at_work.insert(event.lane.clone()) {
+                        let attendant = self.clone();
+                        answers.spawn(async move {
+                            attendant.answer_call(index, &event.lane, call, thinks).await;
+                            event.lane
+                        });
                     }
                 }
                 Some(answered) = answers.join_next(), if !answers.is_empty() => {
@@ -117,12 +113,13 @@ impl Attendant {
     }
 
     async fn answer_call(&self, index: LaneIndex, lane: &LaneId, call: u64, thinks: Duration) {
-        let Some(seen) = self.head(index) else { return };
+        let Some(seen) = self.world().head(index).map(|head| head.crossing) else { return };
         tokio::time::sleep(self.clock.to_real(thinks)).await;
-        let Some(head) = self.head(index).filter(|head| head.crossing == seen.crossing) else {
-            return;
-        };
+        let Some(head) = self.standing(index, seen).await else { return };
         let (verb, verdict) = answer::answer(head.role, &head.vehicle);
+        if verdict == Verdict::TurnedAway {
+            tokio::time::sleep(SETTLES_REAL).await;
+        }
         let now = self.clock.now();
         let command = Command {
             v: 1,
@@ -134,13 +131,25 @@ impl Attendant {
             expires_at: now,
             verb,
         };
-        self.world().handle_answer_sent(head.crossing, verdict);
+        self.world().handle_answer_sent(seen, verdict);
         let send = |command, timeout| self.send(command, timeout);
-        match carry_out(command, verdict, &self.clock, send).await {
-            Outcome::Done => self.world().handle_answer_done(head.crossing, verdict),
-            Outcome::NotDone => self.world().handle_answer_refused(head.crossing),
+        let still_there = || self.world().head(index).is_some_and(|head| head.crossing == seen);
+        match carry_out(command, verdict, &self.clock, send, still_there).await {
+            Outcome::Done => self.world().handle_answer_done(seen, verdict),
+            Outcome::NotDone => self.world().handle_answer_refused(seen),
             // The truth goes by what the vehicle does, and the lane calls again if it waits.
             Outcome::Unknown => {}
+        }
+    }
+
+    /// Waits until the vehicle that was seen stands at the line; none if it is no longer there.
+    async fn standing(&self, lane: LaneIndex, seen: CrossingKey) -> Option<Head> {
+        loop {
+            let head = self.world().head(lane).filter(|head| head.crossing == seen)?;
+            if head.stands {
+                return Some(head);
+            }
+            tokio::time::sleep(self.clock.to_real(LOOKS_AGAIN).max(LOOKS_AGAIN_REAL_MIN)).await;
         }
     }
 
@@ -166,10 +175,6 @@ impl Attendant {
         }
     }
 
-    fn head(&self, lane: LaneIndex) -> Option<Head> {
-        self.world().head(lane)
-    }
-
     fn world(&self) -> std::sync::MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,40 +198,44 @@ enum Outcome {
     Unknown,
 }
 
-/// Sends a command until its reply is known, as often as is sensible.
+/// Sends a command until its reply is known, or its vehicle is no longer there.
 async fn carry_out<F: Future<Output = Sent>>(
     mut command: Command,
     verdict: Verdict,
     clock: &Clock,
     mut send: impl FnMut(Command, Duration) -> F,
+    still_there: impl Fn() -> bool,
 ) -> Outcome {
     let valid_real = clock.to_real(VALID_RUN).max(VALID_REAL_MIN);
     let valid_run = valid_real.mul_f64(clock.speed());
     let mut reply_lost = false;
-    for _ in 0..SENDS_MAX {
+    loop {
         command.issued_at = clock.now();
         command.expires_at =
             command.issued_at.saturating_add(valid_run).unwrap_or(command.issued_at);
         match send(command.clone(), valid_real).await {
             Sent::Answered(CommandAnswer::Done { .. }) => return Outcome::Done,
-            // The call is over, and a reply about it was lost: the lane has sent the vehicle back,
-            // or it has let it through by itself, and then it no longer stands there.
-            Sent::Answered(CommandAnswer::Refused { .. })
-                if reply_lost && verdict == Verdict::TurnedAway =>
-            {
-                return Outcome::Done;
-            }
             Sent::Answered(CommandAnswer::Refused { why }) => {
                 tracing::debug!(lane.id = %command.lane, why, "a command was refused");
-                return if reply_lost { Outcome::Unknown } else { Outcome::NotDone };
+                return match (reply_lost, verdict) {
+                    (false, _) => Outcome::NotDone,
+                    // The call is over, and a reply about it was lost: the lane has sent the
+                    // vehicle back. It may wait for that, and would not call again.
+                    (true, Verdict::TurnedAway) => Outcome::Done,
+                    (true, Verdict::LetThrough | Verdict::Priority) => Outcome::Unknown,
+                };
             }
-            Sent::Nobody => {
-                return if reply_lost { Outcome::Unknown } else { Outcome::NotDone };
+            Sent::Nobody if !reply_lost => return Outcome::NotDone,
+            Sent::Nobody => tokio::time::sleep(NOBODY_PAUSE).await,
+            Sent::Lost => {
+                reply_lost = true;
+                tokio::time::sleep(NOBODY_PAUSE).await;
             }
-            Sent::Lost => reply_lost = true,
+        }
+        if !still_there() {
+            return Outcome::Unknown;
         }
     }
-    Outcome::Unknown
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ const GONE_M: f64 = 25.0;
 /// A vehicle that backs out turns off to the side once its front is here.
 const BACKED_OUT_M: f64 = -1.0;
 
+/// Who is no farther from the stop line than that, and no faster, stands at it.
+const AT_LINE_M: f64 = 0.5;
+const STANDING_MPS: f64 = 0.3;
 /// Who stands at the last place may be past it by a rounding error.
 const ROUNDING_M: f64 = 1e-6;
 
@@ -105,7 +108,7 @@ pub enum RoadEvent {
 pub fn length_m(group: VehicleGroup) -> f64 {
     match group.number() {
         1 => 4.5,
-        2 => 7.0,
+        2 => 7.5,
         3 => 9.0,
         4 => 11.0,
         _ => 16.0,
@@ -237,6 +240,13 @@ impl LaneRoad {
             .find(|v| v.front_m < ARM_M)
             .filter(|v| v.front_m > PRESENCE_BEGIN_M && v.course == Course::Forward)
             .map(|v| v.key)
+    }
+
+    /// Whether the head has come to a stand at the line.
+    #[must_use]
+    pub fn head_stands(&self) -> bool {
+        let head = self.vehicles.iter().find(|v| v.front_m < ARM_M);
+        head.is_some_and(|v| STOP_LINE_M - v.front_m < AT_LINE_M && v.speed_mps < STANDING_MPS)
     }
 
     /// Makes the head back out, unless it has been let through meanwhile; says whether it does.

@@ -77,6 +77,8 @@ pub(crate) struct LaneIndex(pub(crate) usize);
 pub(crate) struct Head {
     pub(crate) crossing: CrossingKey,
     pub(crate) role: LaneRole,
+    /// Whether it has come to a stand at the line.
+    pub(crate) stands: bool,
     pub(crate) vehicle: Vehicle,
 }
 
@@ -211,8 +213,8 @@ impl World {
     pub(crate) fn head(&self, lane: LaneIndex) -> Option<Head> {
         let lane = &self.lanes[lane.0];
         let crossing = lane.road.head()?;
-        let journey = self.crossings.get(&crossing)?.journey;
-        Some(Head { crossing, role: lane.role, vehicle: self.journeys.vehicle(journey).clone() })
+        let vehicle = self.journeys.vehicle(self.crossings.get(&crossing)?.journey).clone();
+        Some(Head { crossing, role: lane.role, stands: lane.road.head_stands(), vehicle })
     }
 
     /// The attendant has sent a command about a crossing; nobody knows yet what became of it.
@@ -231,15 +233,6 @@ impl World {
         let lane = self.crossings.get(&crossing).map(|crossing| crossing.lane);
         if let (Verdict::TurnedAway, Some(lane)) = (verdict, lane) {
             self.lanes[lane.0].road.turn_back(crossing);
-        }
-    }
-
-    /// The lane has ended its call. Where the head was to be turned away, that is the answer.
-    pub(crate) fn handle_call_ended(&mut self, lane: LaneIndex) {
-        let Some(head) = self.lanes[lane.0].road.head() else { return };
-        if self.crossings.get(&head).is_some_and(|c| c.answer == Answer::Sent(Verdict::TurnedAway))
-        {
-            self.handle_answer_done(head, Verdict::TurnedAway);
         }
     }
 

@@ -66,8 +66,11 @@ pub(super) async fn days(books: &Books) -> Result<Vec<DayRow>, BooksError> {
              join operator o using (operator)
              left join (
                  select operator, day, disposition, count(*) as passages,
-                        coalesce(sum(amount) filter (where payer = 'account'), 0)::bigint as tolls,
-                        coalesce(sum(amount) filter (where payer = 'cash'), 0)::bigint as cash
+                        -- Charges that are not posted move no money.
+                        coalesce(sum(amount) filter (
+                            where disposition = 'posted' and payer = 'account'), 0)::bigint as tolls,
+                        coalesce(sum(amount) filter (
+                            where disposition = 'posted' and payer = 'cash'), 0)::bigint as cash
                  from charge
                  where day > (select max(day) from settlement_day) - $1
                  group by operator, day, disposition

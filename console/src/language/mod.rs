@@ -162,7 +162,7 @@ texts! {
     state_stale: "Dữ liệu cũ", "Stale";
     since: "từ", "since";
     reader: "Đầu đọc", "Reader";
-    field_io: "Vòng từ, thanh chắn", "Loops and arm";
+    field_io: "Vòng từ, barie", "Loops, arm";
     answering: "Phản hồi", "Answering";
     not_answering: "Không phản hồi", "Not answering";
     unknown: "Không rõ", "Unknown";

@@ -137,12 +137,13 @@ pub(crate) async fn answer(
     };
     match &outcome {
         Ok(_) => {
-            info!(lane.id = %lane, call, command.id = id, attendant, status = status.as_u16(), "order given")
+            let status = status.as_u16();
+            info!(lane.id = %lane, call, command.id = id, attendant, status, "order given");
         }
-        Err(failure) => warn!(
-            lane.id = %lane, call, command.id = id, attendant,
-            error = failure as &dyn Error, "order not given"
-        ),
+        Err(failure) => {
+            let error = failure as &dyn Error;
+            warn!(lane.id = %lane, call, command.id = id, attendant, error, "order not given");
+        }
     }
     told(&app, &visit, &headers, status, &text)
 }

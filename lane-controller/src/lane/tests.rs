@@ -1,0 +1,588 @@
+//! Stories of a lane, read as they are told: a time in milliseconds and what happened; behind
+//! `>` what the lane did.
+//!
+//! Tags: `good` has money, `poor` has none, `pass` holds a month pass, `exempt` is exempt,
+//! `stranger` is on no list. A new story about a lane goes here.
+
+use std::fmt::Write as _;
+
+use domain::account_list::{AccountList, ListChange, ListEntry, ListStatus, PassOnList};
+use domain::passage::ClockQuality;
+use domain::tariff::{Segment, Tariff, TariffBook};
+use domain::wire::v1::{EntryRecord, ReasonRecord};
+use domain::{Currency, StationId, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::entries::EntryBook;
+
+const NAMES: [&str; 6] = ["good", "poor", "pass", "exempt", "blocked", "stranger"];
+
+fn tag(name: &str) -> TagId {
+    let serial = NAMES.iter().position(|known| *known == name).unwrap();
+    TagId::try_from_slice(&[0x34, 0x16, 0, u8::try_from(serial).unwrap()]).unwrap()
+}
+
+fn at() -> Timestamp {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+/// Everything a lane of the stories knows.
+struct World {
+    list: AccountList,
+    tariffs: TariffBook,
+    entries: EntryBook,
+}
+
+impl World {
+    fn new() -> Self {
+        let entry = |name: &str, status| ListEntry {
+            tag: tag(name),
+            status,
+            group: VehicleGroup::try_new(1).unwrap(),
+            exempt: name == "exempt",
+            pass: (name == "pass").then(|| PassOnList {
+                pass: 1,
+                station: StationId::try_new("ben-thuy").unwrap(),
+                until: "2026-04-01T00:00:00Z".parse().unwrap(),
+            }),
+        };
+        let entries = [
+            entry("good", ListStatus::Good),
+            entry("poor", ListStatus::NoMoney),
+            entry("pass", ListStatus::Good),
+            entry("exempt", ListStatus::NoMoney),
+            entry("blocked", ListStatus::Blocked),
+        ];
+        let mut list = AccountList::default();
+        let delta = list.plan(entries.into_iter().map(ListChange::Upsert).collect(), at());
+        list.apply(&delta).unwrap();
+        let operator = domain::OperatorId::try_new("op").unwrap();
+        let mut tariff =
+            Tariff::new("v1".into(), operator, Currency::VND, Timestamp::UNIX_EPOCH, "test".into());
+        let group = VehicleGroup::try_new(1).unwrap();
+        let station = |name| StationId::try_new(name).unwrap();
+        let amount = |units| Amount::try_new(units).unwrap();
+        tariff.add(Segment::Pass { station: station("ben-thuy") }, group, amount(47_000)).unwrap();
+        let trip = Segment::Trip { entry: station("a"), exit: station("z") };
+        tariff.add(trip, group, amount(40_516)).unwrap();
+        let mut tariffs = TariffBook::default();
+        tariffs.insert(tariff);
+        let mut entries = EntryBook::default();
+        entries.note(EntryRecord {
+            v: 1,
+            passage: "op/a/e01:1:1".parse().unwrap(),
+            station: station("a"),
+            at: at(),
+            tag: Some(tag("good")),
+            plate: Some(Plate::try_new("37A12345").unwrap()),
+            group: Some(group),
+        });
+        Self { list, tariffs, entries }
+    }
+
+    fn known(&self) -> Knowledge<'_> {
+        Knowledge {
+            list: &self.list,
+            tariffs: &self.tariffs,
+            entries: &self.entries,
+            at: at(),
+            clock: ClockQuality::Synchronised,
+        }
+    }
+
+    fn pay_in(&mut self, name: &str) {
+        let mut entry = self.list.find(&tag(name)).unwrap().clone();
+        entry.status = ListStatus::Good;
+        let delta = self.list.plan(vec![ListChange::Upsert(entry)], at());
+        self.list.apply(&delta).unwrap();
+    }
+}
+
+fn lane(role: LaneRole) -> Lane {
+    let station = match role {
+        LaneRole::Open => "ben-thuy",
+        LaneRole::Entry => "a",
+        LaneRole::Exit => "z",
+    };
+    let id: LaneId = format!("op/{station}/l01").parse().unwrap();
+    let mut lane = Lane::new(id, role, LanePolicy::default());
+    let world = World::new();
+    let restored = Event::Restored { inputs: Inputs::default(), saved: None };
+    let _closes_at_first = lane.handle(restored, Duration::ZERO, &world.known());
+    let _closes_at_first = lane.handle_deadline(Duration::from_secs(1), &world.known());
+    lane
+}
+
+fn describe(action: &Action) -> String {
+    match action {
+        Action::Record { draft, .. } => {
+            let mut text = format!("Record {:?} {:?}", draft.decision, draft.payment);
+            if let Some(fare) = draft.fare {
+                write!(text, " {}", fare.minor_units()).unwrap();
+            }
+            if let Some(exception) = draft.exception {
+                write!(text, " after {exception:?}").unwrap();
+            }
+            text
+        }
+        Action::Tell(EventKind::CallRaised { call, exception, .. }) => {
+            format!("Call {call} {exception:?}")
+        }
+        Action::Tell(EventKind::CallEnded { call }) => format!("CallEnded {call}"),
+        Action::Tell(EventKind::VehicleArrived { queue }) => format!("Arrived {queue}"),
+        Action::Tell(EventKind::VehicleLeft { queue }) => format!("Left {queue}"),
+        Action::Tell(EventKind::Violation) => "Violation".to_owned(),
+        Action::Tell(other) => format!("{other:?}"),
+        Action::Refuse { why } => format!("Refuse: {why}"),
+        Action::Open | Action::Close | Action::Red | Action::Siren | Action::Confirm => {
+            format!("{action:?}")
+        }
+    }
+}
+
+fn event(words: &str, world: &mut World) -> Event {
+    let mut words = words.split_whitespace();
+    let answer = |call: &str, verb| {
+        Event::Answered(Answer {
+            command: "c1".into(),
+            call: call.parse().unwrap(),
+            attendant: "nv-07".into(),
+            verb,
+        })
+    };
+    let plate = || Plate::try_new("37A12345").unwrap();
+    let group = VehicleGroup::try_new(1).unwrap();
+    match words.next().unwrap() {
+        "presence" if words.next() == Some("on") => Event::PresenceRose,
+        "presence" => Event::PresenceFell,
+        "safety" if words.next() == Some("on") => Event::SafetyRose,
+        "safety" => Event::SafetyFell,
+        "tag" => Event::TagSeen { tag: tag(words.next().unwrap()) },
+        "pays-in" => {
+            world.pay_in(words.next().unwrap());
+            Event::ListChanged
+        }
+        "by-plate" => answer(words.next().unwrap(), Verb::ChargeByPlate { plate: plate(), group }),
+        "cash" => answer(
+            words.next().unwrap(),
+            Verb::Open { reason: ReasonRecord::CashPaid, plate: plate(), group },
+        ),
+        "on-duty" => answer(
+            words.next().unwrap(),
+            Verb::Open { reason: ReasonRecord::PriorityVehicle, plate: plate(), group },
+        ),
+        "turn-away" => answer(
+            words.next().unwrap(),
+            Verb::TurnAway { reason: ReasonRecord::NoMeansOfPayment },
+        ),
+        other => panic!("no story word {other:?}"),
+    }
+}
+
+/// Tells the story to the lane and compares what it did.
+fn check(role: LaneRole, story: &str) {
+    let mut world = World::new();
+    let mut lane = lane(role);
+    let mut told = String::new();
+    let mut seq = 0;
+    for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if line.starts_with('>') {
+            continue;
+        }
+        let (at, what) = line.split_once(' ').unwrap();
+        let now = Duration::from_millis(at.parse().unwrap()) + Duration::from_secs(10);
+        let actions = if what.trim() == "deadline" {
+            assert!(lane.next_deadline().is_some_and(|at| at <= now), "nothing is due at {at}");
+            lane.handle_deadline(now, &world.known())
+        } else {
+            let event = event(what, &mut world);
+            lane.handle(event, now, &world.known())
+        };
+        writeln!(told, "{line}").unwrap();
+        for action in &actions {
+            if let Action::Record { vehicle, .. } = action {
+                seq += 1;
+                lane.recorded(*vehicle, seq);
+            }
+            writeln!(told, "> {}", describe(action)).unwrap();
+        }
+    }
+    let expected: String =
+        story.lines().map(str::trim).filter(|line| !line.is_empty()).fold(String::new(), |mut text, line| {
+            writeln!(text, "{line}").unwrap();
+            text
+        });
+    assert_eq!(told, expected, "\n--- told ---\n{told}");
+}
+
+#[test]
+fn a_good_tag_opens_after_its_passage_is_written_and_the_arm_falls_behind_the_vehicle() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag good
+        > Record OpenedByTag Account 47000
+        > Open
+        25 tag good
+        900 presence off
+        1500 safety on
+        2400 safety off
+        > Left 0
+        > Red
+        3400 deadline
+        > Close
+        ",
+    );
+}
+
+#[test]
+fn a_tag_that_is_read_before_the_loop_opens_when_its_vehicle_arrives() {
+    check(
+        LaneRole::Open,
+        "
+        0 tag good
+        300 presence on
+        > Arrived 1
+        > Record OpenedByTag Account 47000
+        > Open
+        ",
+    );
+}
+
+#[test]
+fn a_vehicle_without_a_tag_gets_help_and_may_still_pass() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        3000 deadline
+        > Call 1 NoTag
+        8000 deadline
+        > Call 1 NoTag
+        9000 by-plate 1
+        > CallEnded 1
+        > Record ChargedByPlate Account 47000 after NoTag
+        > Open
+        > Confirm
+        ",
+    );
+}
+
+#[test]
+fn a_tag_that_is_read_late_settles_the_call_by_itself() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        3000 deadline
+        > Call 1 NoTag
+        3100 tag good
+        > CallEnded 1
+        > Record OpenedByTag Account 47000 after NoTag
+        > Open
+        3200 by-plate 1
+        > Refuse: this call has ended
+        ",
+    );
+}
+
+#[test]
+fn a_vehicle_without_money_is_turned_away_and_leaves_over_the_loop_it_came_by() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag poor
+        > Call 1 NoMoney
+        900 presence off
+        4000 turn-away 1
+        > CallEnded 1
+        > Record TurnedAway Nothing after NoMoney
+        > Confirm
+        5000 presence on
+        6000 presence off
+        > Left 0
+        7000 tag poor
+        ",
+    );
+}
+
+#[test]
+fn a_driver_who_pays_in_while_waiting_passes_without_an_attendant() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag poor
+        > Call 1 NoMoney
+        2000 pays-in poor
+        > CallEnded 1
+        > Record OpenedByTag Account 47000 after NoMoney
+        > Open
+        ",
+    );
+}
+
+#[test]
+fn passes_exemptions_and_duty_cost_nothing_and_cash_costs_the_fare() {
+    for (tag, told) in [
+        ("pass", "> Record OpenedByTag Nothing 0\n> Open"),
+        ("exempt", "> Record OpenedByTag Nothing 0\n> Open"),
+        ("blocked", "> Call 1 Blocked"),
+        ("stranger", "> Call 1 UnknownTag"),
+    ] {
+        check(LaneRole::Open, &format!("0 presence on\n> Arrived 1\n5 tag {tag}\n{told}"));
+    }
+    for (answer, told) in [
+        ("on-duty", "Record OpenedByAttendant Nothing 0 after NoTag"),
+        ("cash", "Record OpenedByAttendant Cash 47000 after NoTag"),
+    ] {
+        check(
+            LaneRole::Open,
+            &format!(
+                "0 presence on\n> Arrived 1\n3000 deadline\n> Call 1 NoTag\n4000 {answer} 1\n\
+                 > CallEnded 1\n> {told}\n> Open\n> Confirm"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_trip_costs_nothing_at_its_entry_and_its_fare_at_its_exit() {
+    check(
+        LaneRole::Entry,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag good
+        > Record OpenedByTag Nothing 0
+        > Open
+        ",
+    );
+    check(
+        LaneRole::Exit,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag good
+        > Record OpenedByTag Account 40516
+        > Open
+        ",
+    );
+    // The exit does not know the entry: the vehicle goes, and the centre finds the fare.
+    check(
+        LaneRole::Exit,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag pass
+        > Record OpenedByTag Account
+        > Open
+        ",
+    );
+}
+
+#[test]
+fn the_arm_stays_up_for_a_second_vehicle_that_may_go_and_comes_down_before_one_that_may_not() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag good
+        > Record OpenedByTag Account 47000
+        > Open
+        900 presence off
+        1400 presence on
+        > Arrived 2
+        1405 tag pass
+        > Record OpenedByTag Nothing 0
+        1500 safety on
+        2400 safety off
+        > Left 1
+        > Open
+        2500 presence off
+        3000 presence on
+        > Arrived 2
+        3005 tag poor
+        > Call 1 NoMoney
+        3500 safety on
+        4000 safety off
+        > Left 1
+        > Red
+        5000 deadline
+        > Close
+        ",
+    );
+}
+
+#[test]
+fn a_vehicle_that_goes_without_a_decision_is_a_violation_with_a_record() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag poor
+        > Call 1 NoMoney
+        2000 safety on
+        > CallEnded 1
+        > Siren
+        > Violation
+        > Record LeftUndecided Nothing after LeftUndecided
+        3000 safety off
+        > Left 0
+        > Red
+        ",
+    );
+}
+
+#[test]
+fn nobody_is_served_before_the_vehicle_that_stands_in_front() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag poor
+        > Call 1 NoMoney
+        900 presence off
+        1400 presence on
+        > Arrived 2
+        1405 tag good
+        > Record OpenedByTag Account 47000
+        2000 cash 1
+        > CallEnded 1
+        > Record OpenedByAttendant Cash 47000 after NoMoney
+        > Open
+        > Confirm
+        2600 safety on
+        3000 safety off
+        > Left 1
+        > Open
+        ",
+    );
+}
+
+/// A lane that was killed and found these loops when it came back.
+fn restarted(lane: &Lane, inputs: Inputs) -> (Lane, Vec<String>) {
+    let world = World::new();
+    let mut next = Lane::new(lane.id.clone(), lane.role, lane.policy);
+    let event = Event::Restored { inputs, saved: Some(lane.saved()) };
+    let told = next.handle(event, Duration::from_secs(100), &world.known());
+    (next, told.iter().map(describe).collect())
+}
+
+/// A lane with one vehicle that may go and has not yet.
+fn lane_with_released_vehicle() -> Lane {
+    let world = World::new();
+    let mut lane = lane(LaneRole::Open);
+    let now = Duration::from_secs(20);
+    let _arrives = lane.handle(Event::PresenceRose, now, &world.known());
+    let seen = Event::TagSeen { tag: tag("good") };
+    let actions = lane.handle(seen, now, &world.known());
+    let vehicle = actions.iter().find_map(|action| match action {
+        Action::Record { vehicle, .. } => Some(*vehicle),
+        _ => None,
+    });
+    lane.recorded(vehicle.unwrap(), 1);
+    lane
+}
+
+#[test]
+fn a_vehicle_that_was_released_before_a_crash_goes_on_and_is_not_charged_again() {
+    let lane = lane_with_released_vehicle();
+    let still_there = Inputs { presence: true, presence_rises: 1, ..Inputs::default() };
+    let (mut next, told) = restarted(&lane, still_there);
+    assert_eq!(told, ["Open"]);
+    let world = World::new();
+    let seen = Event::TagSeen { tag: tag("good") };
+    assert_eq!(next.handle(seen, Duration::from_secs(101), &world.known()), []);
+    assert_eq!(next.queue_len(), 1);
+}
+
+#[test]
+fn a_vehicle_that_left_during_a_crash_does_not_let_the_next_one_through() {
+    let lane = lane_with_released_vehicle();
+    let left_and_another_came = Inputs {
+        presence: true,
+        presence_rises: 2,
+        presence_falls: 1,
+        safety_falls: 1,
+        ..Inputs::default()
+    };
+    let (next, told) = restarted(&lane, left_and_another_came);
+    assert_eq!(told, Vec::<String>::new());
+    assert_eq!(next.queue_len(), 1);
+    assert!(matches!(next.queue[0].state, VehicleState::AwaitingTag { .. }));
+}
+
+#[test]
+fn a_vehicle_that_was_decided_and_not_yet_written_is_decided_again_after_a_crash() {
+    let world = World::new();
+    let mut lane = lane(LaneRole::Open);
+    let now = Duration::from_secs(20);
+    let _arrives = lane.handle(Event::PresenceRose, now, &world.known());
+    let _decided = lane.handle(Event::TagSeen { tag: tag("good") }, now, &world.known());
+    assert_eq!(lane.saved().vehicles, [SavedVehicle::Undecided]);
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        4 => Just(Event::PresenceRose),
+        4 => Just(Event::PresenceFell),
+        4 => Just(Event::SafetyRose),
+        4 => Just(Event::SafetyFell),
+        6 => (0..NAMES.len()).prop_map(|name| Event::TagSeen { tag: tag(NAMES[name]) }),
+        1 => Just(Event::ListChanged),
+        3 => (1_u64..6, 0..3).prop_map(|(call, verb)| {
+            let mut world = World::new();
+            let verb = ["by-plate", "cash", "turn-away"][usize::try_from(verb).unwrap()];
+            event(&format!("{verb} {call}"), &mut world)
+        }),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, in whatever order: nothing opens without its passage written before, and no
+    /// vehicle has two passages that let it through.
+    #[test]
+    fn an_open_command_always_stands_behind_a_written_passage(
+        events in prop::collection::vec((any_event(), 0_u64..4_000), 1..80)
+    ) {
+        let world = World::new();
+        let mut lane = lane(LaneRole::Open);
+        let mut now = Duration::from_secs(10);
+        let mut written = std::collections::HashSet::new();
+        let mut seq = 0;
+        for (event, pause_ms) in events {
+            now += Duration::from_millis(pause_ms);
+            let mut actions = lane.handle_deadline(now, &world.known());
+            actions.extend(lane.handle(event, now, &world.known()));
+            for action in actions {
+                match action {
+                    Action::Record { vehicle, draft } => {
+                        let goes = draft.decision.went_through();
+                        prop_assert!(!goes || written.insert(vehicle), "vehicle {} goes twice", vehicle);
+                        seq += 1;
+                        lane.recorded(vehicle, seq);
+                    }
+                    Action::Open => {
+                        let head = lane.queue.front().unwrap();
+                        prop_assert!(written.contains(&head.number));
+                        prop_assert!(matches!(head.state, VehicleState::Released { seq: Some(_) }), "{:?}", head);
+                    }
+                    _ => {}
+                }
+            }
+            prop_assert!(lane.next_deadline().is_none_or(|at| at + Duration::from_secs(60) > now));
+        }
+    }
+}

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::future;
 
 use domain::wire::v1::Verb;
@@ -27,11 +28,19 @@ async fn check(verdict: Verdict, replies: Vec<Sent>, outcome: Outcome) -> Vec<Co
     };
     let mut heard = Vec::new();
     let mut left = replies.clone().into_iter();
+    // A vehicle that nobody answers for drives off in the end.
+    let left_to_hear = Cell::new(replies.len());
+    let still_there = || left_to_hear.get() > 0;
     let send = |command: Command, _timeout| {
         heard.push(command);
+        left_to_hear.set(left_to_hear.get() - 1);
         future::ready(left.next().expect("another send than the lane replies to"))
     };
-    assert_eq!(carry_out(command, verdict, &clock, send).await, outcome, "{replies:?}");
+    assert_eq!(
+        carry_out(command, verdict, &clock, send, still_there).await,
+        outcome,
+        "{replies:?}"
+    );
     assert_eq!(heard.len(), replies.len());
     heard
 }
@@ -49,6 +58,7 @@ async fn a_lost_reply_is_asked_for_again_with_the_same_command() {
     check(through, vec![Lost, refused()], Unknown).await;
     check(Verdict::TurnedAway, vec![refused()], NotDone).await;
     check(Verdict::TurnedAway, vec![Lost, refused()], Done).await;
+    check(Verdict::TurnedAway, vec![Lost, Nobody, Nobody, Lost, refused()], Done).await;
     let heard = check(through, vec![Lost, Lost, done()], Done).await;
     assert!(heard.iter().all(|command| command.id == heard[0].id));
 }

@@ -33,11 +33,11 @@ pub struct LaneLine {
     pub epoch: u32,
     /// The highest sequence that is known.
     pub last_seq: u64,
-    /// Passages with the disposition posted, or another that needs no more.
+    /// Sequences charged, or found to cost nothing.
     pub posted: u64,
-    /// Passages that were rejected with a reason.
+    /// Sequences with any other disposition.
     pub rejected: u64,
-    /// Passages that are not accounted for yet.
+    /// Sequences that are not accounted for yet.
     pub pending: u64,
 }
 
@@ -46,8 +46,10 @@ pub struct LaneLine {
 pub struct TollLine {
     /// The operator.
     pub operator: OperatorId,
-    /// How much.
+    /// How much in all, from accounts and in cash.
     pub amount_vnd: i64,
+    /// Of these, in cash at the lane.
+    pub cash_vnd: i64,
     /// For how many passages.
     pub passages: u64,
 }

@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use domain::passage::LaneRole;
 use domain::time::ClockConfig;
@@ -16,8 +17,9 @@ use super::process::ProcessError;
 use super::run_folder::{RunFolder, write_secret};
 use crate::plaza::StationDevices;
 
-/// How often the lanes look at loops and arm.
-const POLL_MS: u64 = 20;
+/// How often the lanes look at loops and arm: in run time, and on the machine at most.
+const POLL_MS: f64 = 20.0;
+const POLL_REAL_MS_MIN: f64 = 2.0;
 const BAUD: u32 = 115_200;
 
 /// What every configuration of the run has in common.
@@ -120,6 +122,12 @@ struct DataPart {
 struct FieldIoPart {
     address: SocketAddr,
     poll_ms: u64,
+}
+
+/// In run time; a fast run does not ask more often than the machine likes.
+fn poll_ms(speed: f64) -> u64 {
+    let poll = Duration::from_secs_f64(POLL_MS.max(POLL_REAL_MS_MIN * speed) / 1000.0);
+    poll.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 #[derive(Serialize)]
@@ -225,7 +233,7 @@ impl Common<'_> {
             broker: self.broker_part(&user),
             centre: PublicKeyPart { public_key },
             data: DataPart { folder: self.run.join("data").join(&name), tariffs },
-            field_io: FieldIoPart { address: devices.field_io, poll_ms: POLL_MS },
+            field_io: FieldIoPart { address: devices.field_io, poll_ms: poll_ms(self.clock.speed) },
             lane: lanes.collect(),
         };
         self.write(&name, &file)

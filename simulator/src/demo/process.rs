@@ -177,6 +177,14 @@ impl Recipe {
             }
             None => Command::new(&self.program),
         };
+        // What overrides a configuration, or leads a client elsewhere, is for other servers.
+        let leads_astray = |name: &OsString| {
+            let name = name.as_encoded_bytes();
+            name.starts_with(b"ETC_") || name.starts_with(b"PG")
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| leads_astray(name)) {
+            command.env_remove(name);
+        }
         command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)));

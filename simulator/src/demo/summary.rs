@@ -32,10 +32,16 @@ impl Display for Summary<'_> {
 
 impl Summary<'_> {
     fn tolls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\ntolls        {:<16} {:>16} {:>10}", "operator", "VND", "passages")?;
+        writeln!(f, "\ntolls        {:<16} {:>14} {:>14} {:>10}", "operator", "VND", "of it cash", "passages")?;
         for toll in &self.0.tolls {
-            let (amount, passages) = (grouped(toll.amount_vnd), grouped(toll.passages));
-            writeln!(f, "             {:<16} {amount:>16} {passages:>10}", toll.operator.as_str())?;
+            writeln!(
+                f,
+                "             {:<16} {:>14} {:>14} {:>10}",
+                toll.operator.as_str(),
+                grouped(toll.amount_vnd),
+                grouped(toll.cash_vnd),
+                grouped(toll.passages)
+            )?;
         }
         Ok(())
     }

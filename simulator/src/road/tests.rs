@@ -72,6 +72,7 @@ fn a_driver_waits_at_the_stop_line_while_the_arm_is_down() {
     let front_m = lane.front_m(car);
     assert!((8.8..=9.1).contains(&front_m), "{front_m}");
     assert_eq!(lane.road.head(), Some(car));
+    assert!(lane.road.head_stands());
     let inputs = lane.road.inputs();
     assert!(inputs.arm_down && !inputs.arm_up && !inputs.presence && !inputs.safety);
     assert_eq!(lane.road.presence_edges(), EdgeCounts { rises: 1, falls: 1 });
@@ -194,7 +195,7 @@ enum Deed {
 
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
-        2 => prop_oneof![Just(4.5), Just(7.0), Just(9.0), Just(11.0), Just(16.0)].prop_map(Deed::Appear),
+        2 => prop_oneof![Just(4.5), Just(7.5), Just(9.0), Just(11.0), Just(16.0)].prop_map(Deed::Appear),
         2 => Just(Deed::Open),
         1 => Just(Deed::Close),
         1 => Just(Deed::TurnBack),

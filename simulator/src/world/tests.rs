@@ -165,7 +165,7 @@ fn a_crossing_of_an_entry_costs_nothing_and_is_followed_by_an_exit() {
 }
 
 #[test]
-fn a_lost_reply_to_turn_away_is_made_good_by_the_end_of_the_call() {
+fn a_vehicle_backs_out_once_turning_it_away_is_done_and_not_before() {
     let zero_at: Timestamp = ZERO_AT.parse().unwrap();
     let network = Network::viet_nam().unwrap();
     let plan = (0..).find_map(|seed| {
@@ -179,12 +179,13 @@ fn a_lost_reply_to_turn_away_is_made_good_by_the_end_of_the_call() {
     world.advance(Duration::from_secs(60)).unwrap();
     let lane = (0..world.lanes.len()).map(LaneIndex).find(|lane| world.head(*lane).is_some());
     let (lane, head) = (lane.unwrap(), world.head(lane.unwrap()).unwrap());
+    assert!(head.stands);
 
-    world.handle_call_ended(lane);
-    assert!(world.head(lane).is_some(), "nothing was sent yet");
     world.handle_answer_sent(head.crossing, Verdict::TurnedAway);
-    world.handle_call_ended(lane);
     world.advance(Duration::from_secs(90)).unwrap();
+    assert!(world.head(lane).is_some_and(|head| head.stands));
+    world.handle_answer_done(head.crossing, Verdict::TurnedAway);
+    world.advance(Duration::from_secs(120)).unwrap();
     assert_eq!(world.take_truths()[0].how, How::TurnedAway);
     assert_eq!(world.take_top_ups().len(), 1);
 }

@@ -44,7 +44,7 @@ fn well() -> (Progress, TruthTotals, Books) {
     let books = Books {
         centre: CentreReport {
             lanes: vec![lane],
-            tolls: vec![TollLine { operator: operator(), amount_vnd: 94_000, passages: 2 }],
+            tolls: vec![TollLine { operator: operator(), amount_vnd: 94_000, cash_vnd: 0, passages: 2 }],
             ledger: LedgerLine { entries: 4, sum: 0, accounts_checked: 3, mismatches: 0 },
             ..CentreReport::default()
         },
@@ -91,6 +91,6 @@ fn every_difference_is_a_problem_with_its_name() {
 fn an_operator_that_only_the_books_know_is_a_problem() {
     check("vec: 1 VND in the books, 0 by the truth", |_, _, books| {
         let operator = "vec".parse().unwrap();
-        books.centre.tolls.push(TollLine { operator, amount_vnd: 1, passages: 1 });
+        books.centre.tolls.push(TollLine { operator, amount_vnd: 1, cash_vnd: 0, passages: 1 });
     });
 }
