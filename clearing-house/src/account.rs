@@ -310,11 +310,12 @@ pub async fn top_up(
         return Err(AccountError::NoAmount);
     }
     let mut tx = pool.begin().await.map_err(failed("begin the top-up"))?;
-    let issuer: Option<String> = sqlx::query_scalar("select issuer from account where account = $1")
-        .bind(account.as_i64())
-        .fetch_optional(&mut *tx)
-        .await
-        .map_err(failed("look up the account"))?;
+    let issuer: Option<String> =
+        sqlx::query_scalar("select issuer from account where account = $1")
+            .bind(account.as_i64())
+            .fetch_optional(&mut *tx)
+            .await
+            .map_err(failed("look up the account"))?;
     let issuer = issuer
         .and_then(|issuer| IssuerId::try_new(&issuer).ok())
         .ok_or(AccountError::NoAccount(account))?;

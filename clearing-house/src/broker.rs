@@ -51,7 +51,9 @@ pub async fn connect(broker: &Broker, name: &str) -> Result<Client, BrokerError>
         .connection_timeout(Duration::from_secs(5))
         .client_capacity(256)
         .reconnect_delay_callback(|attempt| {
-            Duration::from_millis(50).saturating_mul(1 << attempt.min(5)).min(Duration::from_secs(1))
+            Duration::from_millis(50)
+                .saturating_mul(1 << attempt.min(5))
+                .min(Duration::from_secs(1))
         })
         .event_callback(|event| async move {
             match event {

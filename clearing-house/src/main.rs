@@ -159,7 +159,11 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Verify(output) => {
             let centre = config.centre.secret_key()?.public();
             let proof = verify::verify(&pool, centre, config.list).await?;
-            if output.json { say(&serde_json::to_string(&proof)?)? } else { say(&table(&proof))? }
+            if output.json {
+                say(&serde_json::to_string(&proof)?)?
+            } else {
+                say(&table(&proof))?
+            }
             return Ok(if proof.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Report(output) => {
@@ -204,10 +208,7 @@ async fn accounts(
                     .map_err(|error| format!("open {}: {error}", file.display()))?,
             );
             let imported = account::import(pool, reader, clock).await?;
-            say(&format!(
-                r#"{{"accounts":{},"tags":{}}}"#,
-                imported.accounts, imported.tags
-            ))?;
+            say(&format!(r#"{{"accounts":{},"tags":{}}}"#, imported.accounts, imported.tags))?;
         }
         AccountCommand::TopUp { account, amount, reference } => {
             let amount = Amount::try_new(amount)?;

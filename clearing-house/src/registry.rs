@@ -41,7 +41,9 @@ pub enum RegistryError {
     #[error(transparent)]
     File(#[from] ConfigError),
     /// The books hold the version, or another from the same instant, with other fares.
-    #[error("tariff {version} or one from the same instant is in the books with other fares: publish a version with a name and beginning of its own")]
+    #[error(
+        "tariff {version} or one from the same instant is in the books with other fares: publish a version with a name and beginning of its own"
+    )]
     TariffTaken {
         /// The version that was offered.
         version: String,
@@ -115,8 +117,7 @@ impl Registry {
             .map_err(failed("read lane keys"))?
         {
             let lane: LaneId = row.get::<&str, _>(0).parse().map_err(stored("lane"))?;
-            let public_key =
-                PublicKey::try_from_slice(row.get(1)).map_err(stored("lane key"))?;
+            let public_key = PublicKey::try_from_slice(row.get(1)).map_err(stored("lane key"))?;
             registry.keys.entry(lane).or_default().push(LaneKey {
                 public_key,
                 valid_from: from_sql(row.get(2)),
@@ -186,10 +187,11 @@ async fn load_tariffs(pool: &PgPool) -> Result<TariffBook, RegistryError> {
         );
         tariffs.insert((operator, version), tariff);
     }
-    for row in sqlx::query("select operator, version, entry, station, vehicle_group, amount from fare")
-        .fetch_all(pool)
-        .await
-        .map_err(failed("read fares"))?
+    for row in
+        sqlx::query("select operator, version, entry, station, vehicle_group, amount from fare")
+            .fetch_all(pool)
+            .await
+            .map_err(failed("read fares"))?
     {
         let Some(tariff) = tariffs.get_mut(&(row.get(0), row.get(1))) else { continue };
         let station = StationId::try_new(row.get(3)).map_err(stored("station"))?;
@@ -289,8 +291,9 @@ pub struct LaneRow {
 /// When the file contradicts itself or the database fails; nothing is then changed.
 pub async fn import_network(pool: &PgPool, file: &NetworkFile) -> Result<(), RegistryError> {
     for operator in &file.operators {
-        SettlementCalendar::try_new(&operator.zone, &operator.cut_off)
-            .map_err(|error| RegistryError::Network(format!("operator {}: {error}", operator.id)))?;
+        SettlementCalendar::try_new(&operator.zone, &operator.cut_off).map_err(|error| {
+            RegistryError::Network(format!("operator {}: {error}", operator.id))
+        })?;
     }
     let mut tx = pool.begin().await.map_err(failed("begin the import"))?;
     for operator in &file.operators {
@@ -365,15 +368,16 @@ async fn write_lane(tx: &mut PgConnection, lane: &LaneRow) -> Result<(), Registr
 /// When the database fails, or holds the version with other fares.
 pub async fn import_tariff(pool: &PgPool, tariff: &Tariff) -> Result<(), RegistryError> {
     let mut tx = pool.begin().await.map_err(failed("begin the import"))?;
-    let inserted = sqlx::query("insert into tariff values ($1, $2, $3, $4, $5) on conflict do nothing")
-        .bind(tariff.operator.as_str())
-        .bind(&tariff.version)
-        .bind(tariff.currency.to_string())
-        .bind(to_sql(tariff.valid_from))
-        .bind(&tariff.source)
-        .execute(&mut *tx)
-        .await
-        .map_err(failed("write a tariff"))?;
+    let inserted =
+        sqlx::query("insert into tariff values ($1, $2, $3, $4, $5) on conflict do nothing")
+            .bind(tariff.operator.as_str())
+            .bind(&tariff.version)
+            .bind(tariff.currency.to_string())
+            .bind(to_sql(tariff.valid_from))
+            .bind(&tariff.source)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed("write a tariff"))?;
     if inserted.rows_affected() == 0 {
         let known = load_tariffs(pool).await?;
         let same = known.versions().any(|version| version == tariff);
@@ -450,14 +454,15 @@ pub async fn epoch_of_journal(
     .execute(pool)
     .await
     .map_err(failed("open an epoch: the lane must be in the network"))?;
-    let epoch: i32 = sqlx::query_scalar("select epoch from lane_epoch where lane = $1 and journal = $2")
-        .bind(lane.to_string())
-        .bind(journal.as_slice())
-        .fetch_one(pool)
-        .await
-        .map_err(failed("read the epoch"))?;
-    u64::try_from(epoch).ok().and_then(NonZeroU64::new).ok_or(RegistryError::Stored {
-        what: "epoch",
-        why: "it is not positive".to_owned(),
-    })
+    let epoch: i32 =
+        sqlx::query_scalar("select epoch from lane_epoch where lane = $1 and journal = $2")
+            .bind(lane.to_string())
+            .bind(journal.as_slice())
+            .fetch_one(pool)
+            .await
+            .map_err(failed("read the epoch"))?;
+    u64::try_from(epoch)
+        .ok()
+        .and_then(NonZeroU64::new)
+        .ok_or(RegistryError::Stored { what: "epoch", why: "it is not positive".to_owned() })
 }

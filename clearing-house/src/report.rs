@@ -98,9 +98,11 @@ pub async fn report(pool: &PgPool) -> Result<Report, sqlx::Error> {
         }
     }
     let exceptions = counts(
-        sqlx::query("select exception, count(*) from passage where exception is not null group by 1")
-            .fetch_all(&mut *tx)
-            .await?,
+        sqlx::query(
+            "select exception, count(*) from passage where exception is not null group by 1",
+        )
+        .fetch_all(&mut *tx)
+        .await?,
     );
     let lanes = sqlx::query(
         "select l.operator, l.station, split_part(l.lane, '/', 3), e.epoch, coalesce(max(p.seq), 0), \

@@ -16,10 +16,7 @@ pub async fn connect(database: &Database) -> Result<PgPool, sqlx::Error> {
     let options = options
         .application_name("etc")
         .log_statements(log::LevelFilter::Off)
-        .log_slow_statements(
-            log::LevelFilter::Warn,
-            std::time::Duration::from_secs(1),
-        );
+        .log_slow_statements(log::LevelFilter::Warn, std::time::Duration::from_secs(1));
     PgPoolOptions::new().max_connections(8).connect_with(options).await
 }
 

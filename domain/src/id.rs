@@ -160,11 +160,7 @@ impl LaneId {
     ///
     /// # Errors
     /// When `lane` is not a token.
-    pub fn try_new(
-        operator: OperatorId,
-        station: StationId,
-        lane: &str,
-    ) -> Result<Self, IdError> {
+    pub fn try_new(operator: OperatorId, station: StationId, lane: &str) -> Result<Self, IdError> {
         Ok(Self { operator, station, lane: token("lane", lane)? })
     }
 

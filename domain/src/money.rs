@@ -97,7 +97,11 @@ impl Amount {
     /// # Errors
     /// When they are negative.
     pub const fn try_new(minor_units: i64) -> Result<Self, MoneyError> {
-        if minor_units >= 0 { Ok(Self(minor_units)) } else { Err(MoneyError::Negative(minor_units)) }
+        if minor_units >= 0 {
+            Ok(Self(minor_units))
+        } else {
+            Err(MoneyError::Negative(minor_units))
+        }
     }
 
     /// The whole minor units.
@@ -134,8 +138,7 @@ impl Amount {
     /// # Errors
     /// When the share is negative or the product does not fit.
     pub fn share(self, share: Decimal, rounding: Rounding) -> Result<Self, MoneyError> {
-        let product =
-            Decimal::from(self.0).checked_mul(share).ok_or(MoneyError::Overflow)?;
+        let product = Decimal::from(self.0).checked_mul(share).ok_or(MoneyError::Overflow)?;
         let strategy = match rounding {
             Rounding::HalfUp => RoundingStrategy::MidpointAwayFromZero,
             Rounding::Down => RoundingStrategy::ToZero,
@@ -188,7 +191,8 @@ mod tests {
 
     #[test]
     fn amounts_print_in_groups_of_three() {
-        for (units, text) in [(0, "0"), (999, "999"), (47_000, "47.000"), (1_410_000, "1.410.000")] {
+        for (units, text) in [(0, "0"), (999, "999"), (47_000, "47.000"), (1_410_000, "1.410.000")]
+        {
             assert_eq!(Amount::try_new(units).unwrap().to_string(), text);
         }
     }

@@ -69,9 +69,7 @@ impl Context {
 
 fn decode<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], SignatureError> {
     let bytes = STANDARD.decode(text).ok();
-    bytes
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(SignatureError::Malformed { what, len: N })
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(SignatureError::Malformed { what, len: N })
 }
 
 /// A detached signature; base64 in text.

@@ -106,10 +106,10 @@ pub async fn heartbeats(lane: LaneId, client: Client, wakes: Sender<Wake>) {
             return;
         }
         let Ok(heartbeat) = health.await else { return };
-        if client.connection_state() == State::Connected {
-            if let Err(error) = client.publish(to.clone(), emit(&heartbeat).into()).await {
-                tracing::debug!(%error, "a heartbeat was not sent");
-            }
+        if client.connection_state() == State::Connected
+            && let Err(error) = client.publish(to.clone(), emit(&heartbeat).into()).await
+        {
+            tracing::debug!(%error, "a heartbeat was not sent");
         }
     }
 }

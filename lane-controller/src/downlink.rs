@@ -219,10 +219,8 @@ impl Downlink {
             tracing::error!("a receipt cannot be read");
             return;
         };
-        let known = self
-            .lanes
-            .iter()
-            .find(|lane| lane.id == receipt.lane && lane.epoch == receipt.epoch);
+        let known =
+            self.lanes.iter().find(|lane| lane.id == receipt.lane && lane.epoch == receipt.epoch);
         if let Some(lane) = known {
             let posted = Posted {
                 upto: receipt.posted_upto,

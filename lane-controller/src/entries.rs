@@ -16,18 +16,17 @@ pub struct EntryBook {
 impl EntryBook {
     /// Notes an entry; an older one than is known changes nothing.
     pub fn note(&mut self, record: EntryRecord) {
-        let entry =
-            EntryRef { passage: record.passage, station: record.station, at: record.at };
+        let entry = EntryRef { passage: record.passage, station: record.station, at: record.at };
         let newer = |known: Option<&EntryRef>| known.is_none_or(|known| known.at <= entry.at);
-        if let Some(tag) = record.tag {
-            if newer(self.by_tag.get(&tag)) {
-                self.by_tag.insert(tag, entry.clone());
-            }
+        if let Some(tag) = record.tag
+            && newer(self.by_tag.get(&tag))
+        {
+            self.by_tag.insert(tag, entry.clone());
         }
-        if let Some(plate) = record.plate {
-            if newer(self.by_plate.get(&plate)) {
-                self.by_plate.insert(plate, entry.clone());
-            }
+        if let Some(plate) = record.plate
+            && newer(self.by_plate.get(&plate))
+        {
+            self.by_plate.insert(plate, entry.clone());
         }
     }
 

@@ -174,34 +174,38 @@ impl InputThread {
     ) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("field-inputs".to_owned()).spawn(move || {
-            let mut line = Line { address: module, context: None };
-            let mut last: Vec<Option<Reading>> = vec![None; indices.len()];
-            let mut silent = false;
-            while !stopped.load(Ordering::Relaxed) {
-                match read_all(&mut line, &indices) {
-                    Ok(readings) => {
-                        silent = false;
-                        for (place, reading) in readings.into_iter().enumerate() {
-                            if last[place] != Some(reading) {
-                                last[place] = Some(reading);
-                                tell(place, FieldWord::Reads(reading));
+        let thread =
+            std::thread::Builder::new().name("field-inputs".to_owned()).spawn(move || {
+                let mut line = Line { address: module, context: None };
+                let mut last: Vec<Option<Reading>> = vec![None; indices.len()];
+                let mut silent = false;
+                while !stopped.load(Ordering::Relaxed) {
+                    match read_all(&mut line, &indices) {
+                        Ok(readings) => {
+                            silent = false;
+                            for (place, reading) in readings.into_iter().enumerate() {
+                                if last[place] != Some(reading) {
+                                    last[place] = Some(reading);
+                                    tell(place, FieldWord::Reads(reading));
+                                }
                             }
+                            std::thread::park_timeout(period);
                         }
-                        std::thread::park_timeout(period);
-                    }
-                    Err(error) => {
-                        if !silent {
-                            tracing::error!(error = &error as &dyn std::error::Error, "loops are silent");
-                            (0..indices.len()).for_each(|place| tell(place, FieldWord::Silent));
+                        Err(error) => {
+                            if !silent {
+                                tracing::error!(
+                                    error = &error as &dyn std::error::Error,
+                                    "loops are silent"
+                                );
+                                (0..indices.len()).for_each(|place| tell(place, FieldWord::Silent));
+                            }
+                            silent = true;
+                            last.fill(None);
+                            std::thread::park_timeout(ASK_AGAIN_AFTER);
                         }
-                        silent = true;
-                        last.fill(None);
-                        std::thread::park_timeout(ASK_AGAIN_AFTER);
                     }
                 }
-            }
-        })?;
+            })?;
         Ok(Self { stop, thread: Some(thread) })
     }
 }
@@ -230,8 +234,7 @@ fn read_all(line: &mut Line, indices: &[u16]) -> Result<Vec<Reading>, FieldError
         counters.extend(part);
         first += LANES_PER_REQUEST;
     }
-    let levels =
-        line.call(|context| context.read_discrete_inputs(0, lanes * LANE_BLOCK))?;
+    let levels = line.call(|context| context.read_discrete_inputs(0, lanes * LANE_BLOCK))?;
     Ok(indices
         .iter()
         .map(|&index| {

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use domain::account_list::AccountList;
 use domain::passage::{ClockQuality, LaneRole};
+use domain::signature::Digest256;
 use domain::tariff::TariffBook;
 use domain::wire::field_io::Output;
 use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
 };
-use domain::signature::Digest256;
 use domain::{Clock, LaneId, PassageId, TagId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -24,7 +24,7 @@ use crate::entries::EntryBook;
 use crate::field_io::{FieldWord, Outputs, Reading};
 use crate::journal::{Journal, JournalError};
 use crate::lane::safety::SafetyMonitor;
-use crate::lane::{Action, Answer, Event, Knowledge, Lane, PassageDraft, SavedLane};
+use crate::lane::{Action, Answer, Event, Knowledge, Lane, LanePolicy, PassageDraft, SavedLane};
 
 /// What a station's lanes share.
 #[derive(Debug, Clone)]
@@ -87,6 +87,27 @@ const COMMANDS_MAX: usize = 64;
 /// How long to wait before a failed write is tried again, in real time.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// What a lane is put together from.
+#[derive(Debug)]
+pub struct LaneParts {
+    /// The lane.
+    pub id: LaneId,
+    /// What it is for.
+    pub role: LaneRole,
+    /// How it behaves.
+    pub policy: LanePolicy,
+    /// Its journal.
+    pub journal: Journal,
+    /// Its arm, light and siren.
+    pub outputs: Outputs,
+    /// What it shares with the station's other lanes.
+    pub shared: Shared,
+    /// Where it tells what it does.
+    pub words: mpsc::UnboundedSender<Word>,
+    /// How many posted records are kept all the same.
+    pub keep_records: u64,
+}
+
 /// A lane with its devices.
 #[derive(Debug)]
 pub struct LaneThread {
@@ -118,16 +139,9 @@ impl LaneThread {
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn try_new(
-        id: LaneId,
-        role: LaneRole,
-        lane: Lane,
-        journal: Journal,
-        outputs: Outputs,
-        shared: Shared,
-        words: mpsc::UnboundedSender<Word>,
-        keep_records: u64,
-    ) -> Result<Self, JournalError> {
+    pub fn try_new(parts: LaneParts) -> Result<Self, JournalError> {
+        let LaneParts { id, role, policy, journal, outputs, shared, words, keep_records } = parts;
+        let lane = Lane::new(id.clone(), role, policy);
         let saved = journal.saved_lane()?;
         let posted_upto = journal.posted_upto()?;
         Ok(Self {
@@ -258,7 +272,7 @@ impl LaneThread {
 
     fn carry_out(&mut self, action: Action, decided_after: Option<u64>) {
         match action {
-            Action::Record { vehicle, draft } => self.record(vehicle, *draft, decided_after),
+            Action::Record { vehicle, draft } => self.record(vehicle, &draft, decided_after),
             Action::Open => {
                 self.close_wanted = false;
                 if let Err(error) = self.outputs.open() {
@@ -282,7 +296,7 @@ impl LaneThread {
     }
 
     /// Writes a passage, and comes back only when it is on the disk: before that nothing opens.
-    fn record(&mut self, vehicle: u64, draft: PassageDraft, decided_after: Option<u64>) {
+    fn record(&mut self, vehicle: u64, draft: &PassageDraft, decided_after: Option<u64>) {
         let seq = self.journal.next_seq();
         self.lane.recorded(vehicle, seq);
         let saved = self.lane.saved();
@@ -394,10 +408,10 @@ impl LaneThread {
         let read_to_posted_us =
             took.values().map(|at| micros(now.saturating_duration_since(*at))).collect();
         self.tell(EventKind::Posted { upto, read_to_posted_us });
-        if upto.is_multiple_of(PRUNE_EVERY) {
-            if let Err(error) = self.journal.prune(upto, self.keep_records) {
-                self.alarm(&error, "posted records were not forgotten");
-            }
+        if upto.is_multiple_of(PRUNE_EVERY)
+            && let Err(error) = self.journal.prune(upto, self.keep_records)
+        {
+            self.alarm(&error, "posted records were not forgotten");
         }
     }
 

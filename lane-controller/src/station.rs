@@ -22,9 +22,9 @@ use crate::downlink::{self, Downlink, LaneLine};
 use crate::entries::EntryBook;
 use crate::field_io::{InputThread, Outputs};
 use crate::journal::{Journal, JournalError};
-use crate::lane::{Lane, LanePolicy};
+use crate::lane::LanePolicy;
 use crate::list::{ListError, ListStore};
-use crate::runner::{LaneThread, Shared, Wake};
+use crate::runner::{LaneParts, LaneThread, Shared, Wake};
 use crate::uplink::{self, Marks, Posted};
 
 /// How long to wait for the centre's grant of an epoch before asking again, in real time.
@@ -84,8 +84,7 @@ pub async fn run(config: Config) -> Result<(), StationError> {
         clock,
     };
     let client = connect(&config).await?;
-    let jetstream =
-        ContextBuilder::new().timeout(Duration::from_secs(5)).build(client.clone());
+    let jetstream = ContextBuilder::new().timeout(Duration::from_secs(5)).build(client.clone());
     let mut lines = Vec::new();
     let mut running = Vec::new();
     let mut indices = Vec::new();
@@ -97,11 +96,12 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     }
     let wakes: Vec<Sender<Wake>> = lines.iter().map(|line| line.wakes.clone()).collect();
     let period = clock.to_real(Duration::from_millis(config.field_io.poll_ms)).max(POLL_MIN);
-    let inputs = InputThread::start(config.field_io.address, indices, period, move |place, word| {
-        // A lane that has stopped needs no inputs.
-        drop(wakes[place].send(Wake::Field(word)));
-    })
-    .map_err(|source| StationError::System { doing: "start the input thread", source })?;
+    let inputs =
+        InputThread::start(config.field_io.address, indices, period, move |place, word| {
+            // A lane that has stopped needs no inputs.
+            drop(wakes[place].send(Wake::Field(word)));
+        })
+        .map_err(|source| StationError::System { doing: "start the input thread", source })?;
     let lanes_by_id = downlink::by_id(&lines);
     let downlink = Downlink {
         client: client.clone(),
@@ -158,7 +158,9 @@ async fn connect(config: &Config) -> Result<Client, StationError> {
         .ping_interval(Duration::from_secs(5))
         .client_capacity(128)
         .reconnect_delay_callback(|attempt| {
-            Duration::from_millis(50).saturating_mul(1 << attempt.min(5)).min(Duration::from_secs(1))
+            Duration::from_millis(50)
+                .saturating_mul(1 << attempt.min(5))
+                .min(Duration::from_secs(1))
         })
         .event_callback(|event| async move {
             match event {
@@ -213,16 +215,16 @@ async fn start_lane(
     let (say, words) = mpsc::unbounded_channel();
     let (wakes, wake_up) = channel();
     let role = LaneRole::from(lane.role);
-    let thread = LaneThread::try_new(
-        id.clone(),
+    let thread = LaneThread::try_new(LaneParts {
+        id: id.clone(),
         role,
-        Lane::new(id.clone(), role, LanePolicy::from(config.policy)),
+        policy: LanePolicy::from(config.policy),
         journal,
-        Outputs::new(config.field_io.address, lane.field_io_index),
-        shared.clone(),
-        say,
-        config.policy.keep_records,
-    )?;
+        outputs: Outputs::new(config.field_io.address, lane.field_io_index),
+        shared: shared.clone(),
+        words: say,
+        keep_records: config.policy.keep_records,
+    })?;
     let thread = std::thread::Builder::new()
         .name(format!("lane-{}", id.lane()))
         .spawn(move || thread.run(&wake_up))
@@ -331,7 +333,8 @@ async fn granted_epoch(
                         centre.verify(Purpose::Epoch, &answer.payload, &signature).is_ok()
                     });
                 let grant: Option<EpochGrant> = parse("grant of an epoch", &answer.payload).ok();
-                match grant.filter(|grant| signed && grant.lane == *id && grant.journal == journal) {
+                match grant.filter(|grant| signed && grant.lane == *id && grant.journal == journal)
+                {
                     Some(grant) => return grant.epoch,
                     None => tracing::error!(lane.id = %id, "an answer is no grant of the centre"),
                 }

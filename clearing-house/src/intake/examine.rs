@@ -99,7 +99,9 @@ pub fn examine(
     let claimed: Option<PassageId> = delivery.message_id.as_deref().and_then(|id| id.parse().ok());
     let record: Option<PassageRecord> = parse("passage", &delivery.payload).ok();
     let id = match (&record, claimed) {
-        (Some(record), Some(claimed)) if record.id != claimed => return Err(Refusal::ForeignPassage),
+        (Some(record), Some(claimed)) if record.id != claimed => {
+            return Err(Refusal::ForeignPassage);
+        }
         (Some(record), _) => record.id.clone(),
         (None, Some(claimed)) => claimed,
         (None, None) => return Err(Refusal::ForeignPassage),

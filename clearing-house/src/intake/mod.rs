@@ -166,7 +166,10 @@ where
         match attempt().await {
             Ok(outcome) => return outcome,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "batch not written, again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "batch not written, again"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }

@@ -257,8 +257,7 @@ impl Books {
         repo::insert_charges(tx, &charges, now).await?;
         repo::insert_trips(tx, &charges).await?;
         repo::set_waits(tx, &awaiting, &charges).await?;
-        let changes =
-            ledger::post_in_tx(tx, &transfers).await.map_err(BooksError::Ledger)?;
+        let changes = ledger::post_in_tx(tx, &transfers).await.map_err(BooksError::Ledger)?;
         outcome.list_changed |= lists::note_balances_in_tx(tx, &changes, self.policy)
             .await
             .map_err(failed("note changed accounts"))?;

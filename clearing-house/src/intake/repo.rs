@@ -163,7 +163,6 @@ fn name<T: serde::Serialize>(value: T) -> Option<String> {
     })
 }
 
-#[expect(clippy::too_many_lines, reason = "one statement, one line a column")]
 pub(super) async fn insert_passages(
     tx: &mut PgConnection,
     fresh: &[&Genuine],
@@ -249,8 +248,7 @@ pub(crate) struct Vehicles {
 impl Vehicles {
     /// The vehicle a passage is of: the one its tag is on, or else the one with its plate.
     pub(crate) fn of(&self, passage: &Passage) -> Option<&VehicleFacts> {
-        let by_tag =
-            passage.tag.as_ref().and_then(|tag| self.plate_of_tag.get(tag.as_bytes()));
+        let by_tag = passage.tag.as_ref().and_then(|tag| self.plate_of_tag.get(tag.as_bytes()));
         by_tag.or(passage.plate.as_ref()).and_then(|plate| self.by_plate.get(plate))
     }
 }
@@ -290,11 +288,13 @@ pub(crate) async fn vehicles(
         vehicles.by_plate.insert(facts.plate.clone(), facts);
     }
     let known: Vec<String> = vehicles.by_plate.keys().cloned().map(String::from).collect();
-    let rows = sqlx::query("select plate, station, valid_from, valid_until from pass where plate = any($1)")
-        .bind(known)
-        .fetch_all(tx)
-        .await
-        .map_err(failed("look up passes"))?;
+    let rows = sqlx::query(
+        "select plate, station, valid_from, valid_until from pass where plate = any($1)",
+    )
+    .bind(known)
+    .fetch_all(tx)
+    .await
+    .map_err(failed("look up passes"))?;
     for row in &rows {
         let (Ok(plate), Ok(station)) = (Plate::try_new(row.get(0)), StationId::try_new(row.get(1)))
         else {
@@ -375,10 +375,11 @@ pub(super) async fn open_entries(
         let (Some(passage), Ok(station)) = (id_from(row, 0), StationId::try_new(row.get(5))) else {
             continue;
         };
-        entries
-            .entry((row.get(3), row.get(4)))
-            .or_default()
-            .push(EntryFacts { passage, station, at: from_sql(row.get(6)) });
+        entries.entry((row.get(3), row.get(4))).or_default().push(EntryFacts {
+            passage,
+            station,
+            at: from_sql(row.get(6)),
+        });
     }
     Ok(entries)
 }
@@ -469,12 +470,14 @@ pub(super) async fn hold_day_open(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<bool, BooksError> {
-    sqlx::query("insert into settlement_day (operator, day) values ($1, $2) on conflict do nothing")
-        .bind(operator.as_str())
-        .bind(day_to_sql(day))
-        .execute(&mut *tx)
-        .await
-        .map_err(failed("open a settlement day"))?;
+    sqlx::query(
+        "insert into settlement_day (operator, day) values ($1, $2) on conflict do nothing",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .execute(&mut *tx)
+    .await
+    .map_err(failed("open a settlement day"))?;
     let state: String = sqlx::query_scalar(
         "select state from settlement_day where operator = $1 and day = $2 for share",
     )

@@ -149,9 +149,8 @@ fn balance_changes(
         let amount = transfer.amount.minor_units();
         for (key, change) in [(&transfer.debit, -amount), (&transfer.credit, amount)] {
             let sum = changes.entry(ids[key]).or_default();
-            *sum = sum
-                .checked_add(change)
-                .ok_or(LedgerError::Money(domain::MoneyError::Overflow))?;
+            *sum =
+                sum.checked_add(change).ok_or(LedgerError::Money(domain::MoneyError::Overflow))?;
         }
     }
     Ok(changes)

@@ -36,11 +36,12 @@ pub(super) async fn ledger_accounts(
             _ => None,
         })
         .collect();
-    let rows = sqlx::query("select account, ledger_account from ledger_account where account = any($1)")
-        .bind(&customers)
-        .fetch_all(&mut *tx)
-        .await
-        .map_err(LedgerError::Database)?;
+    let rows =
+        sqlx::query("select account, ledger_account from ledger_account where account = any($1)")
+            .bind(&customers)
+            .fetch_all(&mut *tx)
+            .await
+            .map_err(LedgerError::Database)?;
     for row in rows {
         ids.insert(LedgerAccountKey::Customer(AccountId::new(row.get(0))), row.get(1));
     }

@@ -67,7 +67,16 @@ impl Publisher {
         policy: ListPolicy,
         clock: Clock,
     ) -> Self {
-        Self { pool, jetstream, key, policy, clock, list: AccountList::default(), snapshot: 0, rounds: 0 }
+        Self {
+            pool,
+            jetstream,
+            key,
+            policy,
+            clock,
+            list: AccountList::default(),
+            snapshot: 0,
+            rounds: 0,
+        }
     }
 
     /// Publishes for as long as the process lives; `woken` spares the wait for the next look.

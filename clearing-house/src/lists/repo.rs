@@ -61,7 +61,11 @@ pub(crate) async fn all_now(
     policy: ListPolicy,
 ) -> Result<Vec<(ListEntry, bool)>, sqlx::Error> {
     let noted: std::collections::HashSet<Vec<u8>> =
-        sqlx::query_scalar("select tag from list_change").fetch_all(&mut *tx).await?.into_iter().collect();
+        sqlx::query_scalar("select tag from list_change")
+            .fetch_all(&mut *tx)
+            .await?
+            .into_iter()
+            .collect();
     let tags: Vec<Vec<u8>> =
         sqlx::query_scalar("select tag from tag order by tag").fetch_all(&mut *tx).await?;
     let mut entries = entries_now(tx, &tags, policy).await?;
@@ -76,8 +80,7 @@ pub(crate) async fn all_now(
 }
 
 fn entry_from(row: &PgRow, policy: ListPolicy) -> Option<ListEntry> {
-    let status: ListStatus =
-        status_of(AccountState::from_name(row.get(3))?, row.get(4), policy);
+    let status: ListStatus = status_of(AccountState::from_name(row.get(3))?, row.get(4), policy);
     let pass = row.get::<Option<i64>, _>(5).and_then(|pass| {
         Some(PassOnList {
             pass,
@@ -135,13 +138,15 @@ pub(super) async fn insert_delta(
     signature: &str,
     issued_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("insert into list_delta (version, payload, signature, issued_at) values ($1, $2, $3, $4)")
-        .bind(version)
-        .bind(payload)
-        .bind(signature)
-        .bind(to_sql(issued_at))
-        .execute(tx)
-        .await?;
+    sqlx::query(
+        "insert into list_delta (version, payload, signature, issued_at) values ($1, $2, $3, $4)",
+    )
+    .bind(version)
+    .bind(payload)
+    .bind(signature)
+    .bind(to_sql(issued_at))
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
@@ -149,9 +154,10 @@ pub(super) async fn insert_delta(
 pub(super) async fn last_version(
     tx: &mut PgConnection,
 ) -> Result<Option<(i64, Timestamp)>, sqlx::Error> {
-    let row = sqlx::query("select version, issued_at from list_delta order by version desc limit 1")
-        .fetch_optional(tx)
-        .await?;
+    let row =
+        sqlx::query("select version, issued_at from list_delta order by version desc limit 1")
+            .fetch_optional(tx)
+            .await?;
     Ok(row.map(|row| (row.get(0), from_sql(row.get(1)))))
 }
 
@@ -160,9 +166,7 @@ pub(super) async fn all_entries(tx: &mut PgConnection) -> Result<Vec<String>, sq
 }
 
 /// Deltas that were not published yet: version, bytes, signature.
-pub(super) async fn unpublished(
-    pool: &PgPool,
-) -> Result<Vec<(i64, Vec<u8>, String)>, sqlx::Error> {
+pub(super) async fn unpublished(pool: &PgPool) -> Result<Vec<(i64, Vec<u8>, String)>, sqlx::Error> {
     let rows = sqlx::query(
         "select version, payload, signature from list_delta where published_at is null \
          order by version limit 100",

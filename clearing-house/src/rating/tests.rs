@@ -96,18 +96,25 @@ fn check(rating: &Rating, expected: &str) {
 #[test]
 fn an_open_station_charges_the_registered_group() {
     let passage = passage("ben-thuy/l01", LaneRole::Open);
-    let rate = |vehicle| rate(&passage, vehicle, EntryFinding::NotNeeded, &tariffs());
-    check(&rate(Some(&vehicle(1))), "posted fare account 7 47000");
-    check(&rate(Some(&vehicle(2))), "posted fare account 7 64000");
-    check(&rate(Some(&vehicle(5))), "not-on-file no-fare nobody 0");
+    let tariffs = tariffs();
+    let rate = |vehicle: Option<VehicleFacts>| {
+        rate(&passage, vehicle.as_ref(), EntryFinding::NotNeeded, &tariffs)
+    };
+    check(&rate(Some(vehicle(1))), "posted fare account 7 47000");
+    check(&rate(Some(vehicle(2))), "posted fare account 7 64000");
+    check(&rate(Some(vehicle(5))), "not-on-file no-fare nobody 0");
     check(&rate(None), "invalid unknown-vehicle nobody 0");
 }
 
 #[test]
 fn a_trip_is_paid_for_where_it_ends() {
     let vehicle = vehicle(2);
-    let rate = |passage: &Passage, entry| rate(passage, Some(&vehicle), entry, &tariffs());
-    check(&rate(&passage("a/e01", LaneRole::Entry), EntryFinding::NotNeeded), "posted entry nobody 0");
+    let tariffs = tariffs();
+    let rate = |passage: &Passage, entry| rate(passage, Some(&vehicle), entry, &tariffs);
+    check(
+        &rate(&passage("a/e01", LaneRole::Entry), EntryFinding::NotNeeded),
+        "posted entry nobody 0",
+    );
     let exit = passage("z/x01", LaneRole::Exit);
     check(&rate(&exit, entry("a")), "posted fare account 7 60775");
     check(&rate(&exit, EntryFinding::Awaited), "awaits entry");
@@ -140,17 +147,17 @@ fn what_the_attendant_did_decides_who_pays() {
         attendance: Some(Attendance { attendant: "nv".into(), command: "c".into(), reason }),
         ..passage("ben-thuy/l01", LaneRole::Open)
     };
-    let rate = |passage: &Passage, vehicle| {
-        rate(passage, vehicle, EntryFinding::NotNeeded, &tariffs())
+    let rate = |passage: &Passage, vehicle: Option<VehicleFacts>| {
+        rate(passage, vehicle.as_ref(), EntryFinding::NotNeeded, &tariffs())
     };
     let cash = attended(Decision::OpenedByAttendant, Payment::Cash, Reason::CashPaid);
     check(&rate(&cash, None), "posted fare cash 47000");
     let duty = attended(Decision::OpenedByAttendant, Payment::Nothing, Reason::PriorityVehicle);
     check(&rate(&duty, None), "posted exempt nobody 0");
     let plate = attended(Decision::ChargedByPlate, Payment::Account, Reason::PlateRead);
-    check(&rate(&plate, Some(&vehicle(1))), "posted fare account 7 47000");
+    check(&rate(&plate, Some(vehicle(1))), "posted fare account 7 47000");
     let away = attended(Decision::TurnedAway, Payment::Nothing, Reason::NoMeansOfPayment);
-    check(&rate(&away, Some(&vehicle(1))), "not-posted turned-away nobody 0");
+    check(&rate(&away, Some(vehicle(1))), "not-posted turned-away nobody 0");
 }
 
 #[test]

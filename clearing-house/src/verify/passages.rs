@@ -56,10 +56,10 @@ pub(super) async fn check(
                 &one.genuine.signature,
             );
             signatures.count(signed, who);
-            if let Some(passage) = &one.genuine.passage {
-                if let Some(expected) = chain_before(previous.as_ref(), id) {
-                    chain.count(passage.previous == expected, who);
-                }
+            if let Some(passage) = &one.genuine.passage
+                && let Some(expected) = chain_before(previous.as_ref(), id)
+            {
+                chain.count(passage.previous == expected, who);
             }
             previous = Some((id.clone(), one.genuine.content_hash));
         }

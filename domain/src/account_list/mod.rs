@@ -221,8 +221,12 @@ impl AccountList {
         issued_at: Timestamp,
         entries: Vec<ListEntry>,
     ) -> Result<Self, ListError> {
-        let mut list =
-            Self { version, issued_at, entries: HashMap::with_capacity(entries.len()), ..Self::default() };
+        let mut list = Self {
+            version,
+            issued_at,
+            entries: HashMap::with_capacity(entries.len()),
+            ..Self::default()
+        };
         for entry in entries {
             list.hash = list.hash.plus(entry.hash());
             if list.entries.insert(entry.tag.clone(), entry).is_some() {

@@ -73,7 +73,13 @@ fn an_altered_delta_changes_nothing() {
 #[test]
 fn a_snapshot_that_lost_an_entry_is_refused() {
     let mut centre = AccountList::default();
-    advance(&mut centre, vec![ListChange::Upsert(entry(1, ListStatus::Good)), ListChange::Upsert(entry(2, ListStatus::Good))]);
+    advance(
+        &mut centre,
+        vec![
+            ListChange::Upsert(entry(1, ListStatus::Good)),
+            ListChange::Upsert(entry(2, ListStatus::Good)),
+        ],
+    );
     let short: Vec<_> = centre.entries().take(1).cloned().collect();
     let refused = AccountList::from_snapshot(1, centre.hash(), Timestamp::UNIX_EPOCH, short);
     assert_eq!(refused, Err(ListError::Hash { version: 1 }));

@@ -46,8 +46,7 @@ impl Clock {
         let speed = if config.speed.is_finite() && config.speed > 0.0 { config.speed } else { 1.0 };
         let elapsed: Duration =
             Timestamp::now().duration_since(config.real).try_into().unwrap_or_default();
-        let started_run =
-            config.run.saturating_add(elapsed.mul_f64(speed)).unwrap_or(config.run);
+        let started_run = config.run.saturating_add(elapsed.mul_f64(speed)).unwrap_or(config.run);
         Self { started: Instant::now(), started_run, speed }
     }
 

@@ -16,7 +16,8 @@ pub const PASSAGES: StreamName = StreamName { name: "PASSAGE", subjects: "etc.v1
 /// The last receipt of every lane.
 pub const RECEIPTS: StreamName = StreamName { name: "RECEIPT", subjects: "etc.v1.receipt.>" };
 /// Deltas of the account list.
-pub const LIST_DELTAS: StreamName = StreamName { name: "LIST_DELTA", subjects: "etc.v1.list.delta.*" };
+pub const LIST_DELTAS: StreamName =
+    StreamName { name: "LIST_DELTA", subjects: "etc.v1.list.delta.*" };
 /// Snapshots of the account list: one manifest, and its parts.
 pub const LIST_SNAPSHOTS: StreamName =
     StreamName { name: "LIST_SNAPSHOT", subjects: "etc.v1.list.snapshot.>" };

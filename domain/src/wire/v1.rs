@@ -44,7 +44,10 @@ pub enum WireError {
 ///
 /// # Errors
 /// When it is no such message, or one of another version.
-pub fn parse<'a, T: Deserialize<'a>>(what: &'static str, payload: &'a [u8]) -> Result<T, WireError> {
+pub fn parse<'a, T: Deserialize<'a>>(
+    what: &'static str,
+    payload: &'a [u8],
+) -> Result<T, WireError> {
     #[derive(Deserialize)]
     struct Versioned {
         v: u32,

@@ -106,9 +106,7 @@ const SCHEMA: &str = "
 
 /// Opens a file as a journal is to be opened: durable, and by one process at a time.
 fn open_store(path: &Path) -> Result<Connection, JournalError> {
-    let store = |doing| {
-        move |source| JournalError::Store { doing, path: path.to_owned(), source }
-    };
+    let store = |doing| move |source| JournalError::Store { doing, path: path.to_owned(), source };
     if rusqlite::version_number() < SQLITE_MIN {
         return Err(JournalError::OldStore { found: rusqlite::version().to_owned() });
     }
@@ -148,10 +146,10 @@ impl Journal {
         let connection = open_store(path)?;
         let store =
             |doing| move |source| JournalError::Store { doing, path: path.to_owned(), source };
-        if let Some(of) = meta(&connection, "lane").map_err(store("read the lane"))? {
-            if of != lane.to_string() {
-                return Err(JournalError::OtherLane { path: path.to_owned(), of, lane: lane.clone() });
-            }
+        if let Some(of) = meta(&connection, "lane").map_err(store("read the lane"))?
+            && of != lane.to_string()
+        {
+            return Err(JournalError::OtherLane { path: path.to_owned(), of, lane: lane.clone() });
         }
         // The identity must be new for a new file, whatever was on the disk before.
         connection
@@ -164,7 +162,11 @@ impl Journal {
         let journal = meta(&connection, "journal")
             .map_err(store("read the journal's name"))?
             .and_then(|text| Digest256::try_from(text).ok())
-            .ok_or(JournalError::Damaged { path: path.to_owned(), seq: 0, why: "it has no name" })?;
+            .ok_or(JournalError::Damaged {
+                path: path.to_owned(),
+                seq: 0,
+                why: "it has no name",
+            })?;
         let epoch = meta(&connection, "epoch")
             .map_err(store("read the epoch"))?
             .and_then(|text| text.parse().ok());
@@ -191,7 +193,9 @@ impl Journal {
             .truncate(false)
             .write(true)
             .open(path.with_extension("lock"))
-            .map_err(|error| store("make the lock")(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
+            .map_err(|error| {
+                store("make the lock")(rusqlite::Error::ToSqlConversionFailure(error.into()))
+            })?;
         lock.try_lock().map_err(|_held| JournalError::InUse { path: path.to_owned() })?;
         if meta(&connection, "epoch").map_err(store("read the epoch"))?.is_none() {
             set_meta(&connection, "epoch", &epoch.to_string()).map_err(store("write the epoch"))?;
@@ -296,7 +300,8 @@ impl Journal {
         let payload = emit(&PassageRecord::from(passage));
         let signature = self.key.sign(Context::Passage, &payload);
         let digest = Digest256::of(&payload);
-        let written = write(&mut self.connection, seq, &payload, &signature, &digest, saved, posted_upto);
+        let written =
+            write(&mut self.connection, seq, &payload, &signature, &digest, saved, posted_upto);
         written.map_err(|source| JournalError::Store {
             doing: "write a passage",
             path: self.path.clone(),
@@ -365,7 +370,11 @@ impl Journal {
     pub fn prune(&mut self, posted_upto: u64, keep: u64) -> Result<usize, JournalError> {
         let upto = posted_upto.min(self.last.saturating_sub(keep.max(1)));
         self.connection.execute("delete from record where seq <= ?1", params![upto]).map_err(
-            |source| JournalError::Store { doing: "forget records", path: self.path.clone(), source },
+            |source| JournalError::Store {
+                doing: "forget records",
+                path: self.path.clone(),
+                source,
+            },
         )
     }
 
@@ -389,9 +398,12 @@ fn write(
 ) -> Result<(), rusqlite::Error> {
     let state = serde_json::to_string(saved)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction
-        .prepare_cached("insert into record (seq, payload, signature, digest) values (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "insert into record (seq, payload, signature, digest) values (?1, ?2, ?3, ?4)",
+        )?
         .execute(params![seq.get(), payload, signature.as_bytes(), digest.as_bytes()])?;
     for (key, value) in [("lane-state", state), ("posted-upto", posted_upto.to_string())] {
         transaction
@@ -402,7 +414,9 @@ fn write(
 }
 
 fn meta(connection: &Connection, key: &str) -> Result<Option<String>, rusqlite::Error> {
-    connection.query_row("select value from meta where key = ?1", [key], |row| row.get(0)).optional()
+    connection
+        .query_row("select value from meta where key = ?1", [key], |row| row.get(0))
+        .optional()
 }
 
 fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), rusqlite::Error> {
@@ -443,7 +457,9 @@ impl JournalReader {
             |source| JournalError::Store { doing: "read records", path: self.path.clone(), source };
         let mut statement = self
             .connection
-            .prepare_cached("select seq, payload, signature from record where seq >= ?1 order by seq limit ?2")
+            .prepare_cached(
+                "select seq, payload, signature from record where seq >= ?1 order by seq limit ?2",
+            )
             .map_err(store)?;
         let rows = statement
             .query_map(params![first, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {

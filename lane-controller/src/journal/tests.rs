@@ -1,5 +1,5 @@
-use domain::passage::{ClockQuality, Decision, Payment};
 use domain::Timestamp;
+use domain::passage::{ClockQuality, Decision, Payment};
 use std::time::Duration;
 
 use super::*;
@@ -78,11 +78,14 @@ fn a_changed_record_stops_the_lane_and_is_named() {
         append(&mut journal, minute);
     }
     for (change, why) in [
-        ("update record set payload = cast(replace(cast(payload as text), 'opened', 'opemed') as blob) where seq = 2", "digest"),
+        (
+            "update record set payload = cast(replace(cast(payload as text), 'opened', 'opemed') as blob) where seq = 2",
+            "digest",
+        ),
         ("delete from record where seq = 2", "missing"),
         ("update record set signature = zeroblob(64) where seq = 2", "signature"),
     ] {
-        let copy = folder.path().join(format!("{}.journal", why));
+        let copy = folder.path().join(format!("{why}.journal"));
         drop(reopen_copy(&path, &folder.path().join(format!("{why}.good"))).unwrap());
         for suffix in ["", "-wal"] {
             let from = PathBuf::from(format!("{}{suffix}", path.display()));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::passage::{Attendance, ClockQuality, Decision, EntryRef, ExceptionKind, Payment};
 use domain::account_list::ListStatus;
+use domain::passage::{Attendance, ClockQuality, Decision, EntryRef, ExceptionKind, Payment};
 use domain::wire::v1::EventKind;
 use domain::{Amount, Plate, TagId, Timestamp, VehicleGroup};
 

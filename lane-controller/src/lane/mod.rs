@@ -182,12 +182,7 @@ impl Lane {
         Vehicle { number: self.vehicles, tag, state }
     }
 
-    fn vehicle_arrives(
-        &mut self,
-        now: Duration,
-        known: &Knowledge<'_>,
-        actions: &mut Vec<Action>,
-    ) {
+    fn vehicle_arrives(&mut self, now: Duration, known: &Knowledge<'_>, actions: &mut Vec<Action>) {
         if let Some(inputs) = &mut self.inputs {
             inputs.presence = true;
             inputs.presence_rises = inputs.presence_rises.wrapping_add(1);
@@ -211,10 +206,8 @@ impl Lane {
             inputs.presence = false;
             inputs.presence_falls = inputs.presence_falls.wrapping_add(1);
         }
-        let gone = self
-            .queue
-            .iter()
-            .position(|vehicle| matches!(vehicle.state, VehicleState::BackingOut));
+        let gone =
+            self.queue.iter().position(|vehicle| matches!(vehicle.state, VehicleState::BackingOut));
         if let Some(index) = gone {
             self.queue.remove(index);
             actions.push(Action::Tell(EventKind::VehicleLeft { queue: self.queue.len() }));
@@ -290,11 +283,11 @@ impl Lane {
         if self.queue.iter().any(|vehicle| vehicle.tag.as_ref() == Some(&tag)) {
             return;
         }
-        if let Some(dealt) = self.dealt_with.iter_mut().find(|(dealt, _)| *dealt == tag) {
-            if dealt.1 + self.policy.duplicate_window > now {
-                dealt.1 = now;
-                return;
-            }
+        if let Some(dealt) = self.dealt_with.iter_mut().find(|(dealt, _)| *dealt == tag)
+            && dealt.1 + self.policy.duplicate_window > now
+        {
+            dealt.1 = now;
+            return;
         }
         // The newest vehicle without a tag: tags are read in the order in which vehicles come
         // into the zone, and one that waits for the attendant has had its time.
@@ -422,9 +415,7 @@ impl Lane {
         known: &Knowledge<'_>,
         actions: &mut Vec<Action>,
     ) {
-        let of_call = |vehicle: &Vehicle| {
-            matches!(vehicle.state, VehicleState::Calling { call, .. } if call == answer.call)
-        };
+        let of_call = |vehicle: &Vehicle| matches!(vehicle.state, VehicleState::Calling { call, .. } if call == answer.call);
         let Some(index) = self.queue.iter().position(of_call) else {
             actions.push(Action::Refuse { why: "this call has ended" });
             return;
@@ -519,12 +510,7 @@ impl Lane {
     }
 }
 
-fn raise(
-    call: u64,
-    exception: ExceptionKind,
-    tag: Option<TagId>,
-    fare: Option<Amount>,
-) -> Action {
+fn raise(call: u64, exception: ExceptionKind, tag: Option<TagId>, fare: Option<Amount>) -> Action {
     Action::Tell(EventKind::CallRaised { call, exception: exception.into(), tag, fare })
 }
 

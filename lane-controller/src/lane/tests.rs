@@ -172,10 +172,9 @@ fn event(words: &str, world: &mut World) -> Event {
             words.next().unwrap(),
             Verb::Open { reason: ReasonRecord::PriorityVehicle, plate: plate(), group },
         ),
-        "turn-away" => answer(
-            words.next().unwrap(),
-            Verb::TurnAway { reason: ReasonRecord::NoMeansOfPayment },
-        ),
+        "turn-away" => {
+            answer(words.next().unwrap(), Verb::TurnAway { reason: ReasonRecord::NoMeansOfPayment })
+        }
         other => panic!("no story word {other:?}"),
     }
 }
@@ -208,11 +207,13 @@ fn check(role: LaneRole, story: &str) {
             writeln!(told, "> {}", describe(action)).unwrap();
         }
     }
-    let expected: String =
-        story.lines().map(str::trim).filter(|line| !line.is_empty()).fold(String::new(), |mut text, line| {
+    let expected: String = story.lines().map(str::trim).filter(|line| !line.is_empty()).fold(
+        String::new(),
+        |mut text, line| {
             writeln!(text, "{line}").unwrap();
             text
-        });
+        },
+    );
     assert_eq!(told, expected, "\n--- told ---\n{told}");
 }
 

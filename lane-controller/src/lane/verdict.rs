@@ -104,9 +104,7 @@ pub fn of_tag(lane: &LaneId, role: LaneRole, tag: &TagId, known: &Knowledge<'_>)
     }
     match (role, fare) {
         (LaneRole::Entry, _) => Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing)),
-        (LaneRole::Open, None) => {
-            Verdict::Refuse { exception: ExceptionKind::NoFare, fare: None }
-        }
+        (LaneRole::Open, None) => Verdict::Refuse { exception: ExceptionKind::NoFare, fare: None },
         // At an exit the centre knows the entry, even where the lane does not.
         (LaneRole::Open | LaneRole::Exit, fare) => Verdict::Open(terms(fare, Payment::Account)),
     }

@@ -9,9 +9,9 @@ fn centre() -> SecretKey {
     SecretKey::from_seed(&[9; 32])
 }
 
-fn signed(payload: Vec<u8>) -> SignedMessage {
-    let signature = centre().sign(Context::List, &payload).to_text();
-    SignedMessage::try_new(&payload, Some(&signature)).unwrap()
+fn signed(payload: &[u8]) -> SignedMessage {
+    let signature = centre().sign(Context::List, payload).to_text();
+    SignedMessage::try_new(payload, Some(&signature)).unwrap()
 }
 
 fn upsert(serial: u8) -> ListChange {
@@ -31,10 +31,8 @@ fn published(tags: u8) -> (AccountList, SignedMessage, Vec<SignedMessage>, Signe
     list.apply(&first).unwrap();
     let records: Vec<ListEntryRecord> =
         list.entries().cloned().map(ListEntryRecord::from).collect();
-    let parts: Vec<SignedMessage> = records
-        .chunks(4)
-        .map(|part| signed(serde_json::to_vec(part).unwrap()))
-        .collect();
+    let parts: Vec<SignedMessage> =
+        records.chunks(4).map(|part| signed(&serde_json::to_vec(part).unwrap())).collect();
     let manifest = Manifest {
         v: 1,
         version: list.version(),
@@ -45,7 +43,7 @@ fn published(tags: u8) -> (AccountList, SignedMessage, Vec<SignedMessage>, Signe
     };
     let delta = list.plan(vec![upsert(200)], Timestamp::UNIX_EPOCH);
     list.apply(&delta).unwrap();
-    (list, signed(emit(&manifest)), parts, signed(emit(&DeltaRecord::from(delta))))
+    (list, signed(&emit(&manifest)), parts, signed(&emit(&DeltaRecord::from(delta))))
 }
 
 #[test]
