@@ -1,1 +1,21 @@
-//! benches
+//! What the comparisons share, and what each measures.
+//!
+//! One bench target is one comparison: ours beside what a team would pick otherwise, measured in
+//! the same run on the same machine, so that ratios mean something where absolute figures do not.
+//! Each prints tables in Markdown and writes the same figures as JSON.
+//!
+//! Deliberately absent: thresholds. A bench says what is; whether that is good enough is decided
+//! by whoever reads it beside the budgets.
+
+pub mod arguments;
+pub mod latency;
+pub mod report;
+
+mod machine;
+mod programs;
+
+pub mod lane;
+pub mod posting;
+
+/// Why a bench could not be run to its end: nobody but the person at the terminal reads it.
+pub type Failed = Box<dyn std::error::Error + Send + Sync>;

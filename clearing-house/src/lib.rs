@@ -8,16 +8,16 @@
 //!
 //! Modules in the order a passage meets them.
 
-pub mod account;
 pub mod broker;
-pub mod config;
-pub mod epochs;
 pub mod intake;
+pub mod rating;
 pub mod ledger;
 pub mod lists;
-pub mod rating;
 pub mod receipts;
+pub mod epochs;
 pub mod registry;
+pub mod account;
 pub mod report;
-pub mod sql;
 pub mod verify;
+pub mod config;
+pub mod sql;

@@ -8,15 +8,15 @@
 //! Read the modules in the order below; each opens with the words it defines, and
 //! `docs/glossary.md` has them all.
 
-pub mod account_list;
 pub mod id;
+pub mod tag;
+pub mod vehicle;
 pub mod money;
+pub mod time;
+pub mod tariff;
+pub mod account_list;
 pub mod passage;
 pub mod signature;
-pub mod tag;
-pub mod tariff;
-pub mod time;
-pub mod vehicle;
 pub mod wire;
 
 pub use id::{AccountId, IdError, IssuerId, LaneId, OperatorId, PassageId, StationId};

@@ -118,14 +118,19 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// The outputs of the lane with this block; the connection is made at once where it can be.
+    /// The outputs of the lane with this block.
     #[must_use]
     pub fn new(module: SocketAddr, index: u16) -> Self {
-        let mut line = Line { address: module, context: None };
-        if let Err(error) = line.call(|context| context.read_coils(address(index, 0), 1)) {
+        Self { line: Line { address: module, context: None }, index }
+    }
+
+    /// Connects before the first vehicle comes, where the module is there. Blocks: to be called
+    /// on the lane's own thread, as everything here.
+    pub fn connect(&mut self) {
+        let index = self.index;
+        if let Err(error) = self.line.call(|context| context.read_coils(address(index, 0), 1)) {
             tracing::warn!(error = &error as &dyn std::error::Error, "outputs are not there yet");
         }
-        Self { line, index }
     }
 
     /// Sets an output; a second try is made on a fresh connection.

@@ -11,14 +11,14 @@
 //! Words: *released* is a vehicle that a passage was written for and that may go; a *call* is a
 //! vehicle that waits for a person.
 
-pub mod config;
-pub mod desk;
-pub mod downlink;
+pub mod lane;
+pub mod journal;
+pub mod list;
 pub mod entries;
 pub mod field_io;
-pub mod journal;
-pub mod lane;
-pub mod list;
 pub mod runner;
-pub mod station;
 pub mod uplink;
+pub mod downlink;
+pub mod desk;
+pub mod station;
+pub mod config;

@@ -170,6 +170,7 @@ impl LaneThread {
 
     /// Runs the lane until it is told to stop.
     pub fn run(mut self, wakes: &Receiver<Wake>) {
+        self.outputs.connect();
         loop {
             let wake = match self.next_deadline() {
                 None => wakes.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
@@ -203,7 +204,7 @@ impl LaneThread {
     fn do_what_is_due(&mut self) {
         let now = self.shared.clock.uptime();
         if self.lane.next_deadline().is_some_and(|at| at <= now) {
-            self.ask(|lane, known| lane.handle_deadline(now, known));
+            self.ask(|lane, _known| lane.handle_deadline(now));
         }
         if self.close_wanted && self.monitor.may_close(now) {
             self.close_wanted = false;

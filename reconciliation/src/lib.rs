@@ -10,10 +10,10 @@
 //! itself, shown but not payable; *fee* is the share the issuer keeps; *net* is gross less fee,
 //! what the issuer owes the operator.
 
-pub mod config;
 pub mod matching;
-pub mod report;
-pub mod schema;
 pub mod settlement;
 pub mod statement;
 pub mod verify;
+pub mod report;
+pub mod schema;
+pub mod config;

@@ -196,7 +196,8 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
         None => RunFolder::temporary()?,
     };
     log_to(&folder.log("simulator"))?;
-    screen.say(&format!("run folder  {}", folder.path().display()));
+    let fate = if folder.is_kept() { "" } else { " (gone at the end; --keep DIR keeps one)" };
+    screen.say(&format!("run folder  {}{fate}", folder.path().display()));
     tell_bad_rows(&mut screen, &scenario, &folder);
 
     let ground = block_in_place(|| {
@@ -231,7 +232,8 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
     let lanes: Vec<LaneId> = scenario.network.lanes().map(|lane| lane.id.clone()).collect();
     wait_for_lanes(&watch, &lanes, &system).await?;
     screen.say(&format!("console     {}", system.console_url));
-    screen.say(&format!("            user {DESK_USER}, password {}", system.desk_password.reveal()));
+    screen
+        .say(&format!("            user {DESK_USER}, password {}", system.desk_password.reveal()));
     let top_ups = pay_in(&mut plaza, centre.clearing_house(&ground));
     plaza.begin();
     screen.say(&format!("traffic     {} vehicles\n", plaza.progress().vehicles));
@@ -306,11 +308,7 @@ fn truth_path(options: &Options, run: &RunFolder) -> Result<PathBuf, DemoError> 
     }
 }
 
-async fn wait_for_lanes(
-    watch: &Watch,
-    lanes: &[LaneId],
-    system: &System,
-) -> Result<(), DemoError> {
+async fn wait_for_lanes(watch: &Watch, lanes: &[LaneId], system: &System) -> Result<(), DemoError> {
     let ready = |seen: &watch::Seen| {
         lanes.iter().filter(|lane| seen.lacks_to_begin(lane).is_none()).count()
     };
@@ -439,8 +437,7 @@ fn conclude(
     watch: &Watch,
     truth: &Path,
 ) -> Result<Report, DemoError> {
-    let last_day =
-        stage.scenario.last_day(stage.clock.now())?.ok_or(DemoError::NoOperator)?;
+    let last_day = stage.scenario.last_day(stage.clock.now())?.ok_or(DemoError::NoOperator)?;
     let books = close_books(stage.ground, centre, &last_day.to_string())?;
     let progress = plaza.progress();
     let totals = TruthTotals::read(truth).map_err(DemoError::file("read", truth))?;

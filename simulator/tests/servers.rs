@@ -15,8 +15,8 @@ fn found(name: &str) -> PathBuf {
         return path.into();
     }
     let said = SAID.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../deploy/install-prerequisites.sh");
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/install-prerequisites.sh");
         let output = Command::new(script).arg("/dev/stderr").output().expect("the script runs");
         assert!(output.status.success(), "the prerequisites could not be found or installed");
         String::from_utf8(output.stderr).expect("paths are text")

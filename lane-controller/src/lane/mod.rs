@@ -110,7 +110,7 @@ impl Lane {
 
     /// Does what is due by `now`.
     #[must_use]
-    pub fn handle_deadline(&mut self, now: Duration, known: &Knowledge<'_>) -> Vec<Action> {
+    pub fn handle_deadline(&mut self, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
         if self.close_at.is_some_and(|at| at <= now) {
             self.close_at = None;
@@ -135,7 +135,6 @@ impl Lane {
                 | VehicleState::BackingOut => {}
             }
         }
-        let _unneeded_here = known;
         self.dealt_with.retain(|(_, seen)| *seen + self.policy.duplicate_window > now);
         actions
     }
@@ -368,10 +367,8 @@ impl Lane {
         actions: &mut Vec<Action>,
     ) {
         let call = match self.queue[index].state {
-            VehicleState::Calling { call, exception: before, .. } if before == exception => {
-                let _still_the_same = call;
-                return;
-            }
+            // The person who is called knows that already.
+            VehicleState::Calling { exception: before, .. } if before == exception => return,
             VehicleState::Calling { call, .. } => call,
             VehicleState::AwaitingTag { .. }
             | VehicleState::Released { .. }

@@ -110,7 +110,7 @@ fn lane(role: LaneRole) -> Lane {
     let world = World::new();
     let restored = Event::Restored { inputs: Inputs::default(), saved: None };
     let _closes_at_first = lane.handle(restored, Duration::ZERO, &world.known());
-    let _closes_at_first = lane.handle_deadline(Duration::from_secs(1), &world.known());
+    let _closes_at_first = lane.handle_deadline(Duration::from_secs(1));
     lane
 }
 
@@ -193,7 +193,7 @@ fn check(role: LaneRole, story: &str) {
         let now = Duration::from_millis(at.parse().unwrap()) + Duration::from_secs(10);
         let actions = if what.trim() == "deadline" {
             assert!(lane.next_deadline().is_some_and(|at| at <= now), "nothing is due at {at}");
-            lane.handle_deadline(now, &world.known())
+            lane.handle_deadline(now)
         } else {
             let event = event(what, &mut world);
             lane.handle(event, now, &world.known())
@@ -565,7 +565,7 @@ proptest! {
         let mut seq = 0;
         for (event, pause_ms) in events {
             now += Duration::from_millis(pause_ms);
-            let mut actions = lane.handle_deadline(now, &world.known());
+            let mut actions = lane.handle_deadline(now);
             actions.extend(lane.handle(event, now, &world.known()));
             for action in actions {
                 match action {

@@ -76,7 +76,10 @@ pub fn problems(progress: &Progress, truth: &TruthTotals, books: &Books) -> Vec<
         let booked = owed.get(operator).copied().unwrap_or_default();
         expect(
             due == booked,
-            format!("{operator}: {booked} VND in the books, {due} by the truth ({:+})", booked - due),
+            format!(
+                "{operator}: {booked} VND in the books, {due} by the truth ({:+})",
+                booked - due
+            ),
         );
     }
     let closed = books.settlement.settlement.iter().all(|line| line.statement.is_some());

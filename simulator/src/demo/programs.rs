@@ -69,13 +69,7 @@ impl Programs {
 
     /// A program with its configuration, under a name of its own for log and number.
     #[must_use]
-    pub fn recipe(
-        &self,
-        program: Program,
-        name: &str,
-        config: &Path,
-        run: &RunFolder,
-    ) -> Recipe {
+    pub fn recipe(&self, program: Program, name: &str, config: &Path, run: &RunFolder) -> Recipe {
         Recipe::new(name, &self.folder.join(program.name()), run).arg("--config").arg(config)
     }
 }

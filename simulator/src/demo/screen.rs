@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::{Clock, Timestamp};
 use jiff::tz::TimeZone;
 
-use super::text::{grouped, latency};
+use super::text::{brief, grouped};
 use super::watch::Seen;
 use crate::world::Progress;
 
@@ -115,7 +115,7 @@ impl View<'_> {
                 grouped(seen.calls_ended)
             ),
             format!("  tolls      {} VND", grouped(seen.fares_shown)),
-            format!("  tag→open   p50 {}   p99 {}", latency(open.p50), latency(open.p99)),
+            format!("  tag→open   {}", brief(&open)),
         ]
     }
 
@@ -125,7 +125,7 @@ impl View<'_> {
         let open = seen.read_to_open.percentiles();
         format!(
             "{}  vehicles {}/{}  crossed {}  posted {posted}/{recorded}  calls {} waiting, {} \
-             answered  tolls {} VND  tag→open p50 {} p99 {}",
+             answered  tolls {} VND  tag→open {}",
             self.time_of_day(),
             progress.vehicles_done,
             progress.vehicles,
@@ -133,8 +133,7 @@ impl View<'_> {
             seen.calls_waiting(),
             seen.calls_ended,
             grouped(seen.fares_shown),
-            latency(open.p50),
-            latency(open.p99)
+            brief(&open)
         )
     }
 }

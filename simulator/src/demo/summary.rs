@@ -32,7 +32,11 @@ impl Display for Summary<'_> {
 
 impl Summary<'_> {
     fn tolls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\ntolls        {:<16} {:>14} {:>14} {:>10}", "operator", "VND", "of it cash", "passages")?;
+        writeln!(
+            f,
+            "\ntolls        {:<16} {:>14} {:>14} {:>10}",
+            "operator", "VND", "of it cash", "passages"
+        )?;
         for toll in &self.0.tolls {
             writeln!(
                 f,

@@ -262,7 +262,8 @@ impl System {
     /// The ends of the logs of the lanes that lack something, for a person.
     #[must_use]
     pub fn log_tails(&self, of: &[LaneId]) -> String {
-        let name = |lane: &LaneId| format!("lane-controller-{}-{}", lane.operator(), lane.station());
+        let name =
+            |lane: &LaneId| format!("lane-controller-{}-{}", lane.operator(), lane.station());
         let lacking: Vec<String> = of.iter().map(name).collect();
         self.lane_controllers
             .iter()

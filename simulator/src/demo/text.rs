@@ -27,6 +27,15 @@ pub fn latency(us: u64) -> String {
     }
 }
 
+/// The usual two percentiles, for a live line.
+#[must_use]
+pub fn brief(of: &Percentiles) -> String {
+    match of.n {
+        0 => "not yet".to_owned(),
+        _ => format!("p50 {}  p99 {}", latency(of.p50), latency(of.p99)),
+    }
+}
+
 /// The usual three percentiles and the slowest.
 #[must_use]
 pub fn percentiles(of: &Percentiles) -> String {

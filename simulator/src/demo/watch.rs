@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::wire::v1::{self, EventKind, Heartbeat, LaneEvent, ReaderHealth};
 use domain::wire::subject;
+use domain::wire::v1::{self, EventKind, Heartbeat, LaneEvent, ReaderHealth};
 use domain::{Clock, LaneId};
 use futures::{Stream, StreamExt};
 use tokio::sync::watch;
@@ -143,8 +143,7 @@ impl Watch {
     ) -> Result<Self, async_nats::client::SubscribeError> {
         let events = client.subscribe(subject::ALL_EVENTS).await?;
         let heartbeats = client.subscribe(subject::ALL_HEARTBEATS).await?;
-        let shared =
-            Arc::new(Shared { seen: Mutex::default(), changed: watch::Sender::new(()) });
+        let shared = Arc::new(Shared { seen: Mutex::default(), changed: watch::Sender::new(()) });
         let task = tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {

@@ -8,10 +8,8 @@ fn operator() -> OperatorId {
 }
 
 fn well() -> (Progress, TruthTotals, Books) {
-    let progress =
-        Progress { vehicles: 2, vehicles_done: 2, crossed: 2, ..Progress::default() };
-    let truth =
-        TruthTotals { crossings: 2, fares_vnd: BTreeMap::from([(operator(), 94_000)]) };
+    let progress = Progress { vehicles: 2, vehicles_done: 2, crossed: 2, ..Progress::default() };
+    let truth = TruthTotals { crossings: 2, fares_vnd: BTreeMap::from([(operator(), 94_000)]) };
     let lane = LaneLine {
         operator: operator(),
         station: "ben-thuy".to_owned(),
@@ -44,7 +42,12 @@ fn well() -> (Progress, TruthTotals, Books) {
     let books = Books {
         centre: CentreReport {
             lanes: vec![lane],
-            tolls: vec![TollLine { operator: operator(), amount_vnd: 94_000, cash_vnd: 0, passages: 2 }],
+            tolls: vec![TollLine {
+                operator: operator(),
+                amount_vnd: 94_000,
+                cash_vnd: 0,
+                passages: 2,
+            }],
             ledger: LedgerLine { entries: 4, sum: 0, accounts_checked: 3, mismatches: 0 },
             ..CentreReport::default()
         },

@@ -32,12 +32,8 @@ fn heartbeat(last_seq: u64, posted_upto: u64) -> Heartbeat {
 #[test]
 fn a_call_that_is_told_again_counts_once() {
     let mut seen = Seen::default();
-    let raised = EventKind::CallRaised {
-        call: 1,
-        exception: ExceptionRecord::NoTag,
-        tag: None,
-        fare: None,
-    };
+    let raised =
+        EventKind::CallRaised { call: 1, exception: ExceptionRecord::NoTag, tag: None, fare: None };
     seen.event(event(raised.clone()));
     seen.event(event(raised));
     assert_eq!((seen.calls_raised, seen.calls_waiting()), (1, 1));

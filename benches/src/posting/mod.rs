@@ -1,0 +1,175 @@
+//! Passages into the books of the clearing house, by the code that takes them from the broker.
+//!
+//! Everything from the delivery on is real: signature and content examined, vehicles and entries
+//! looked up, passages, charges, transfers and balances in one transaction, commit on the disk.
+//! Beside it stand what the same server gives otherwise in the same run: TPC-B of `pgbench`, where
+//! each transfer is a transaction of its own, and as the ceiling a bare `COPY` of the very rows.
+//!
+//! Deliberately absent: the broker, and more than one worker.
+
+mod copy;
+mod passages;
+mod pgbench;
+mod world;
+
+use std::time::Duration;
+
+use clearing_house::intake::{Books, Delivery, examine};
+use clearing_house::registry::Registry;
+use domain::Clock;
+use simulator::demo::database::Database;
+use simulator::demo::run_folder::RunFolder;
+use sqlx::PgPool;
+
+use self::passages::Lanes;
+use crate::Failed;
+use crate::arguments::Extent;
+use crate::latency::Latency;
+use crate::report::{Report, count};
+
+const OURS: &str = "**ours** (clearing-house)";
+
+/// Measures the posting and what stands beside it.
+///
+/// # Errors
+/// When a part does not start, or a passage is not posted.
+pub fn compare(extent: Extent) -> Result<Report, Failed> {
+    let run = RunFolder::temporary()?;
+    let postgres_bin = crate::programs::postgres_bin()?;
+    let database = Database::start(&run, &postgres_bin)?;
+    let tps = pgbench::tpc_b(&postgres_bin, &database.create("pgbench")?, Duration::from_secs(10))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut report = runtime.block_on(post_all(extent, &database.url(), tps))?;
+    if let Some(tps) = tps {
+        report.figure("pgbench TPC-B, 4 clients", "transactions", tps, "1/s", 1);
+    }
+    Ok(report)
+}
+
+/// What one batch size came to.
+struct Run {
+    passages: u64,
+    batches: Latency,
+    elapsed: Duration,
+    wal_bytes: f64,
+    table_bytes: f64,
+}
+
+impl Run {
+    fn passages_a_second(&self) -> f64 {
+        count(self.passages) / self.elapsed.as_secs_f64()
+    }
+}
+
+async fn post_all(extent: Extent, url: &str, tps: Option<f64>) -> Result<Report, Failed> {
+    let clock = Clock::system();
+    let accounts = extent.pick(10_000, 100_000);
+    let pool = PgPool::connect(url).await?;
+    let mut lanes = Lanes::new(accounts)?;
+    world::make(&pool, &lanes, accounts, clock).await?;
+    let books = Books::open(pool.clone(), world::LIST_POLICY).await?;
+
+    let mut report = Report::new("posting");
+    let registry = Registry::load(&pool).await?;
+    let per_second =
+        examined(&lanes.clone().batch(extent.pick(5_000, 20_000), clock), &registry, clock)?;
+    report.figure(OURS, "examined alone, one thread", per_second.0, "passages/s", per_second.1);
+
+    let each = extent.pick(9_800, 99_000);
+    let mut runs = Vec::new();
+    for (batch_len, passages) in [(1, extent.pick(400, 2_000)), (100, each), (1_000, each)] {
+        let run = post(&pool, &books, &mut lanes, (batch_len, passages), clock).await?;
+        let subject = format!("{OURS}, batches of {batch_len}");
+        report.latency(&subject, "a batch", &run.batches);
+        report.figure(&subject, "passages", run.passages_a_second(), "passages/s", run.passages);
+        let per_passage = |bytes| bytes / count(run.passages);
+        report.figure(&subject, "log", per_passage(run.wal_bytes), "B/passage", run.passages);
+        let stored = per_passage(run.table_bytes);
+        report.figure(&subject, "tables and indexes", stored, "B/passage", run.passages);
+        runs.push(run);
+    }
+    let posted: i64 = runs.iter().map(|run| i64::try_from(run.passages)).sum::<Result<_, _>>()?;
+    world::check(&pool, posted).await?;
+
+    let copied = copy::the_same_rows(&pool, clock).await?;
+    let subject = "bare COPY of the very rows";
+    report.figure(subject, "passages", copied.passages_a_second, "passages/s", copied.passages);
+    let ours = runs.last().map_or(0.0, Run::passages_a_second);
+    report.ratio("ours/bare COPY", ours / copied.passages_a_second);
+    match tps {
+        Some(tps) => {
+            report.ratio("ours/best alternative", ours / tps);
+            report.ratio("ours/pgbench TPC-B", ours / tps);
+        }
+        None => report.note("pgbench is not beside the other programs of PostgreSQL: left out."),
+    }
+    notes(&mut report, accounts);
+    pool.close().await;
+    Ok(report)
+}
+
+fn notes(report: &mut Report, accounts: u32) {
+    report.note(
+        "Ratios are of passages per second in batches of 1,000; above 1 ours is the faster. The \
+         alternative, `pgbench` (scale 10, prepared statements), moves one amount in a transaction \
+         of its own: four statements and a row of history. Bare COPY is a ceiling, not an \
+         alternative: it neither looks anything up nor proves anything.",
+    );
+    report.note(format!(
+        "{accounts} accounts with one tag each, four lanes of an open station, each account in \
+         turn; one worker, one batch after the other; client and server share the machine; fsync \
+         and synchronous_commit on, data checksums on. The first batches after a checkpoint write \
+         whole pages to the log; there is one checkpoint before each batch size."
+    ));
+}
+
+/// Passages per second that one thread can examine without a database, and how many it did.
+fn examined(
+    deliveries: &[Delivery],
+    registry: &Registry,
+    clock: Clock,
+) -> Result<(f64, u64), Failed> {
+    let now = clock.now();
+    let started = clock.real();
+    for (index, delivery) in deliveries.iter().enumerate() {
+        if let Err(refusal) = examine(index, delivery, registry, now) {
+            return Err(format!("a passage is refused: {}", refusal.name()).into());
+        }
+    }
+    let n = u64::try_from(deliveries.len())?;
+    Ok((count(n) / clock.real().duration_since(started).as_secs_f64(), n))
+}
+
+/// Posts so many passages in batches of that length. Making them is not measured.
+async fn post(
+    pool: &PgPool,
+    books: &Books,
+    lanes: &mut Lanes,
+    (batch_len, passages): (usize, usize),
+    clock: Clock,
+) -> Result<Run, Failed> {
+    let whole_batches = passages / batch_len;
+    sqlx::raw_sql("checkpoint").execute(pool).await?;
+    let stored_before = world::table_bytes(pool).await?;
+    let log_before = world::log_position(pool).await?;
+    let mut batches = Latency::try_new()?;
+    let mut elapsed = Duration::ZERO;
+    for _ in 0..whole_batches {
+        let batch = lanes.batch(batch_len, clock);
+        let started = clock.real();
+        let outcome = books.post(&batch, clock.now()).await?;
+        let took = clock.real().duration_since(started);
+        if outcome.fresh != batch_len {
+            return Err(format!("{} of {batch_len} passages were taken", outcome.fresh).into());
+        }
+        batches.record(took);
+        elapsed += took;
+    }
+    Ok(Run {
+        passages: u64::try_from(whole_batches * batch_len)?,
+        batches,
+        elapsed,
+        wal_bytes: world::log_bytes_since(pool, &log_before).await?,
+        table_bytes: world::table_bytes(pool).await? - stored_before,
+    })
+}

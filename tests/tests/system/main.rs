@@ -1,0 +1,9 @@
+//! The whole system: real database, real broker, real programs.
+//!
+//! One target for all of it, because each target is linked by itself. Where the next test goes is
+//! said in the crate's documentation.
+
+mod books;
+mod receipts;
+mod top_up;
+mod verify_can_fail;
