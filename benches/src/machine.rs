@@ -14,6 +14,7 @@ pub(crate) struct Machine {
     kernel: String,
     rustc: String,
     date: String,
+    load: String,
 }
 
 impl Machine {
@@ -25,6 +26,9 @@ impl Machine {
             .and_then(|text| text.trim_end_matches(" kB").parse().ok());
         let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease");
         let rustc = Command::new("rustc").arg("--version").output();
+        // Of the last minute, at the beginning: what others did meanwhile.
+        let load = std::fs::read_to_string("/proc/loadavg").ok();
+        let load = load.and_then(|text| text.split_whitespace().next().map(str::to_owned));
         Self {
             cpu,
             cores: std::thread::available_parallelism().map_or(0, usize::from),
@@ -35,6 +39,7 @@ impl Machine {
                 |said| String::from_utf8_lossy(&said.stdout).trim().to_owned(),
             ),
             date: Clock::system().now().strftime("%Y-%m-%d").to_string(),
+            load: load.unwrap_or_else(unknown),
         }
     }
 
@@ -46,13 +51,14 @@ impl Machine {
             "kernel": self.kernel,
             "rustc": self.rustc,
             "date": self.date,
+            "load_before": self.load,
         })
     }
 
     pub(crate) fn to_line(&self) -> String {
         format!(
-            "{} × {}, {} MiB, Linux {}, {}, {}",
-            self.cores, self.cpu, self.memory_mib, self.kernel, self.rustc, self.date
+            "{} × {}, {} MiB, Linux {}, {}, {}; load {} before it began",
+            self.cores, self.cpu, self.memory_mib, self.kernel, self.rustc, self.date, self.load
         )
     }
 }

@@ -8,8 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use domain::Clock;
 use domain::wire::field_io::{Counter, Input, LANE_BLOCK, Output, address};
 use tokio_modbus::client::sync::{Context, Reader, Writer, tcp};
 
@@ -37,7 +38,12 @@ pub struct Reading {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldWord {
     /// The loops or the arm have changed, or the module answers again.
-    Reads(Reading),
+    Reads {
+        /// What it says.
+        reading: Reading,
+        /// When its answer was here.
+        at: Instant,
+    },
     /// The module is silent.
     Silent,
 }
@@ -175,6 +181,7 @@ impl InputThread {
         module: SocketAddr,
         indices: Vec<u16>,
         period: Duration,
+        clock: Clock,
         mut tell: impl FnMut(usize, FieldWord) + Send + 'static,
     ) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -188,10 +195,11 @@ impl InputThread {
                     match read_all(&mut line, &indices) {
                         Ok(readings) => {
                             silent = false;
+                            let at = clock.real();
                             for (place, reading) in readings.into_iter().enumerate() {
                                 if last[place] != Some(reading) {
                                     last[place] = Some(reading);
-                                    tell(place, FieldWord::Reads(reading));
+                                    tell(place, FieldWord::Reads { reading, at });
                                 }
                             }
                             std::thread::park_timeout(period);

@@ -2,7 +2,8 @@
 //!
 //! Everything that wakes a lane is one enum. Actions are carried out in the order given, and a
 //! passage is on the disk before the action behind it begins. Latencies are taken in real time,
-//! from the instant at which the last byte of the tag's frame was read.
+//! from the instant at which the last fact was here that the decision needed: the last byte of the
+//! tag's frame, or the loop's edge where the tag was read before its vehicle came.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -10,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use domain::account_list::AccountList;
-use domain::passage::{ClockQuality, LaneRole};
+use domain::passage::{ClockQuality, Decision, LaneRole};
 use domain::signature::Digest256;
 use domain::tariff::TariffBook;
 use domain::wire::field_io::Output;
@@ -80,8 +81,8 @@ pub enum Word {
     },
 }
 
-/// How many passages' read instants are remembered for the latency to the receipt.
-const READ_AT_MAX: usize = 10_000;
+/// How many passages' causes are remembered for the latency to the receipt.
+const CAUSES_MAX: usize = 10_000;
 /// How many commands are remembered, so that one sent twice has one effect.
 const COMMANDS_MAX: usize = 64;
 /// How long to wait before a failed write is tried again, in real time.
@@ -126,9 +127,9 @@ pub struct LaneThread {
     reader: ReaderHealth,
     posted_upto: u64,
     keep_records: u64,
-    /// When the tag was read that the event in hand is about.
-    read_at: Option<Instant>,
-    read_of_seq: BTreeMap<u64, Instant>,
+    /// When the fact was here that the event in hand is about: a tag's frame, a loop's edge.
+    caused_at: Option<Instant>,
+    cause_of_seq: BTreeMap<u64, Instant>,
     answered: VecDeque<CommandReply>,
     reply_to: Option<(String, oneshot::Sender<CommandReply>)>,
     last_written: Option<PassageId>,
@@ -160,8 +161,8 @@ impl LaneThread {
             reader: ReaderHealth::Away,
             posted_upto,
             keep_records,
-            read_at: None,
-            read_of_seq: BTreeMap::new(),
+            caused_at: None,
+            cause_of_seq: BTreeMap::new(),
             answered: VecDeque::new(),
             reply_to: None,
             last_written: None,
@@ -216,9 +217,9 @@ impl LaneThread {
     fn wake(&mut self, wake: Wake) {
         match wake {
             Wake::Tag { tag, at } => {
-                self.read_at = Some(at);
+                self.caused_at = Some(at);
                 self.event(Event::TagSeen { tag });
-                self.read_at = None;
+                self.caused_at = None;
             }
             Wake::Reader(health) => {
                 if health != self.reader {
@@ -226,7 +227,11 @@ impl LaneThread {
                     self.tell(EventKind::Reader { health });
                 }
             }
-            Wake::Field(FieldWord::Reads(reading)) => self.field_reads(reading),
+            Wake::Field(FieldWord::Reads { reading, at }) => {
+                self.caused_at = Some(at);
+                self.field_reads(reading);
+                self.caused_at = None;
+            }
             Wake::Field(FieldWord::Silent) => {
                 self.field_lost = true;
                 let now = self.shared.clock.uptime();
@@ -265,7 +270,7 @@ impl LaneThread {
             question(&mut self.lane, &known)
         };
         let decided_after =
-            self.read_at.map(|at| micros(self.shared.clock.real().duration_since(at)));
+            self.caused_at.map(|at| micros(self.shared.clock.real().duration_since(at)));
         for action in actions {
             self.carry_out(action, decided_after);
         }
@@ -280,7 +285,7 @@ impl LaneThread {
                     self.alarm(&error, "the arm was not raised");
                     return;
                 }
-                let after = self.read_at.map(|at| self.shared.clock.real().duration_since(at));
+                let after = self.caused_at.map(|at| self.shared.clock.real().duration_since(at));
                 self.tell(EventKind::Opened { read_to_open_us: after.map(micros) });
             }
             Action::Close => self.close_wanted = true,
@@ -310,10 +315,11 @@ impl LaneThread {
                 }
             }
         };
-        if let Some(at) = self.read_at {
-            self.read_of_seq.insert(seq, at);
-            if self.read_of_seq.len() > READ_AT_MAX {
-                self.read_of_seq.pop_first();
+        let by_tag = draft.decision == Decision::OpenedByTag;
+        if let Some(at) = self.caused_at.filter(|_| by_tag) {
+            self.cause_of_seq.insert(seq, at);
+            if self.cause_of_seq.len() > CAUSES_MAX {
+                self.cause_of_seq.pop_first();
             }
         }
         tracing::info!(passage.id = %id, decision = ?draft.decision, "passage");
@@ -323,7 +329,7 @@ impl LaneThread {
             decision: draft.decision.into(),
             group: draft.group,
             fare: draft.fare,
-            read_to_decision_us: decided_after,
+            read_to_decision_us: decided_after.filter(|_| by_tag),
         });
         self.last_written = Some(id);
         // Nobody listens any more when the process ends; the journal has it.
@@ -403,9 +409,9 @@ impl LaneThread {
             return;
         }
         self.posted_upto = upto;
-        let later = self.read_of_seq.split_off(&(upto + 1));
+        let later = self.cause_of_seq.split_off(&(upto + 1));
         let now = self.shared.clock.real();
-        let took = std::mem::replace(&mut self.read_of_seq, later);
+        let took = std::mem::replace(&mut self.cause_of_seq, later);
         let read_to_posted_us =
             took.values().map(|at| micros(now.saturating_duration_since(*at))).collect();
         self.tell(EventKind::Posted { upto, read_to_posted_us });

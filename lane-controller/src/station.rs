@@ -97,7 +97,7 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     let wakes: Vec<Sender<Wake>> = lines.iter().map(|line| line.wakes.clone()).collect();
     let period = clock.to_real(Duration::from_millis(config.field_io.poll_ms)).max(POLL_MIN);
     let inputs =
-        InputThread::start(config.field_io.address, indices, period, move |place, word| {
+        InputThread::start(config.field_io.address, indices, period, clock, move |place, word| {
             // A lane that has stopped needs no inputs.
             drop(wakes[place].send(Wake::Field(word)));
         })

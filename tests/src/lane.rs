@@ -83,6 +83,13 @@ impl Lane {
         self.send(self.last_seq, payload)
     }
 
+    /// Writes something as the next passage that is none.
+    pub fn garble(&mut self, payload: &[u8]) -> Delivery {
+        self.last_seq += 1;
+        self.previous = Digest256::of(payload);
+        self.send(self.last_seq, payload.to_vec())
+    }
+
     /// Uses up a number without writing it.
     pub fn skip(&mut self) {
         self.last_seq += 1;

@@ -24,7 +24,7 @@ pub fn until<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option
 }
 
 /// Lets other threads go on for a moment.
-fn pause() {
+pub(crate) fn pause() {
     let nobody = (Mutex::new(()), Condvar::new());
     let guard = nobody.0.lock().unwrap_or_else(PoisonError::into_inner);
     drop(nobody.1.wait_timeout(guard, LOOK_AGAIN));

@@ -68,6 +68,7 @@ struct Scene {
 /// # Errors
 /// When a part does not start, or a vehicle does not get through.
 pub fn compare(extent: Extent) -> Result<Report, Failed> {
+    let mut report = Report::new("lane");
     let rounds = extent.pick(2, 4);
     let vehicles = extent.pick(150, 1_000);
     let scene = Scene::with_tags(extent.pick(10_000, 100_000))?;
@@ -102,7 +103,8 @@ pub fn compare(extent: Extent) -> Result<Report, Failed> {
         }
     }
     let changes = deltas.stop()?;
-    report(&scene, &folder, &results, changes)
+    write_up(&mut report, &scene, &folder, &results, changes)?;
+    Ok(report)
 }
 
 /// The lane controller's own thread with its own journal.
@@ -140,13 +142,13 @@ fn other(
     drive::sitting(move || contender.run(&wakes))
 }
 
-fn report(
+fn write_up(
+    report: &mut Report,
     scene: &Scene,
     folder: &Path,
     results: &[(&str, Timings)],
     changes: u64,
-) -> Result<Report, Failed> {
-    let mut report = Report::new("lane");
+) -> Result<(), Failed> {
     for (subject, timings) in results {
         report.latency(subject, "frame to open command", &timings.frame_to_open);
     }
@@ -195,7 +197,7 @@ fn report(
     if p50_of(REDIS).is_none() {
         report.note("The list in Redis was not measured: there is no redis-server on this machine (apt-get install redis-server).");
     }
-    Ok(report)
+    Ok(())
 }
 
 /// What it costs here to put half a kilobyte on the disk.

@@ -34,12 +34,13 @@ const OURS: &str = "**ours** (clearing-house)";
 /// # Errors
 /// When a part does not start, or a passage is not posted.
 pub fn compare(extent: Extent) -> Result<Report, Failed> {
+    let mut report = Report::new("posting");
     let run = RunFolder::temporary()?;
     let postgres_bin = crate::programs::postgres_bin()?;
     let database = Database::start(&run, &postgres_bin)?;
     let tps = pgbench::tpc_b(&postgres_bin, &database.create("pgbench")?, Duration::from_secs(10))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut report = runtime.block_on(post_all(extent, &database.url(), tps))?;
+    runtime.block_on(post_all(&mut report, extent, &database.url(), tps))?;
     if let Some(tps) = tps {
         report.figure("pgbench TPC-B, 4 clients", "transactions", tps, "1/s", 1);
     }
@@ -61,7 +62,12 @@ impl Run {
     }
 }
 
-async fn post_all(extent: Extent, url: &str, tps: Option<f64>) -> Result<Report, Failed> {
+async fn post_all(
+    report: &mut Report,
+    extent: Extent,
+    url: &str,
+    tps: Option<f64>,
+) -> Result<(), Failed> {
     let clock = Clock::system();
     let accounts = extent.pick(10_000, 100_000);
     let pool = PgPool::connect(url).await?;
@@ -69,7 +75,6 @@ async fn post_all(extent: Extent, url: &str, tps: Option<f64>) -> Result<Report,
     world::make(&pool, &lanes, accounts, clock).await?;
     let books = Books::open(pool.clone(), world::LIST_POLICY).await?;
 
-    let mut report = Report::new("posting");
     let registry = Registry::load(&pool).await?;
     let per_second =
         examined(&lanes.clone().batch(extent.pick(5_000, 20_000), clock), &registry, clock)?;
@@ -103,9 +108,9 @@ async fn post_all(extent: Extent, url: &str, tps: Option<f64>) -> Result<Report,
         }
         None => report.note("pgbench is not beside the other programs of PostgreSQL: left out."),
     }
-    notes(&mut report, accounts);
+    notes(report, accounts);
     pool.close().await;
-    Ok(report)
+    Ok(())
 }
 
 fn notes(report: &mut Report, accounts: u32) {

@@ -30,7 +30,7 @@ impl StoredCharge {
     pub(super) fn format_error(id: PassageId, day: BusinessDate) -> Self {
         let charge = Charge {
             disposition: Disposition::FormatError,
-            why: Why::UnknownVehicle,
+            why: Why::Unreadable,
             payer: Payer::Nobody,
             amount: Amount::ZERO,
             tariff: None,
@@ -513,15 +513,7 @@ pub(super) async fn insert_charges(
     .bind(epochs_of(ids()))
     .bind(seqs(ids()))
     .bind(charges.iter().map(|one| one.charge.disposition.name()).collect::<Vec<_>>())
-    .bind(
-        charges
-            .iter()
-            .map(|one| {
-                let read = one.charge.disposition != Disposition::FormatError;
-                read.then(|| one.charge.why.name())
-            })
-            .collect::<Vec<_>>(),
-    )
+    .bind(charges.iter().map(|one| one.charge.why.name()).collect::<Vec<_>>())
     .bind(charges.iter().map(|one| one.id.lane.operator().to_string()).collect::<Vec<_>>())
     .bind(charges.iter().map(|one| day_to_sql(one.day)).collect::<Vec<_>>())
     .bind(charges.iter().map(|one| payer(one).1).collect::<Vec<_>>())

@@ -81,6 +81,8 @@ pub enum Why {
     UnknownVehicle,
     /// Let through, and no tariff has a fare for it.
     NoFare,
+    /// Signed by its lane, and of a form this program cannot read.
+    Unreadable,
 }
 
 impl Why {
@@ -97,6 +99,7 @@ impl Why {
             Self::LeftUndecided => "left-undecided",
             Self::UnknownVehicle => "unknown-vehicle",
             Self::NoFare => "no-fare",
+            Self::Unreadable => "unreadable",
         }
     }
 }

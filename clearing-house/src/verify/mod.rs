@@ -120,7 +120,7 @@ const STORED: [(&str, &str, &str); 6] = [
     (
         "I9",
         "entries sum to zero",
-        "select count(*), (coalesce(sum(amount), 0) <> 0)::int8, \
+        "select count(*), (coalesce(sum(amount), 0) <> 0)::int::int8, \
                 case when coalesce(sum(amount), 0) <> 0 then 'the sum is ' || sum(amount) end from entry_v1",
     ),
     (

@@ -2,8 +2,8 @@
 //!
 //! One `SQLite` file a lane, in WAL mode with `synchronous=FULL`: a commit returns when the log is
 //! on the disk (why this store: `docs/decisions/0003-lane-journal.md`). A record is the passage's
-//! exact wire bytes, its signature, its digest and a check sum of its own; digests chain the
-//! records, sequences have no gaps. The lane's own state goes into the same transaction, so that a
+//! exact wire bytes, its signature and its digest; digests chain the records, sequences have no
+//! gaps. The lane's own state goes into the same transaction, so that a
 //! restart finds both or neither.
 
 use std::num::NonZeroU64;

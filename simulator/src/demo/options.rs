@@ -15,7 +15,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1, value_name = "S")]
     pub seed: u64,
     /// How much faster than life the run goes; 1 is life. Latencies stay real microseconds.
-    #[arg(long, default_value_t = 20.0, value_name = "X", value_parser = speed)]
+    #[arg(long, default_value_t = 60.0, value_name = "X", value_parser = speed)]
     pub speed: f64,
     /// End after the summary. Without it the run stays up until Ctrl-C.
     #[arg(long)]

@@ -7,3 +7,4 @@ mod books;
 mod receipts;
 mod top_up;
 mod verify_can_fail;
+mod demo;

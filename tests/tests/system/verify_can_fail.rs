@@ -99,7 +99,7 @@ const CLEARING_HOUSE: [Damage; 14] = [
     },
     Damage {
         what: "the stored list says something else than the deltas",
-        sql: "update list_entry set entry = replace(entry, 'good', 'low') where tag = (select min(tag) from list_entry)",
+        sql: "update list_entry set entry = replace(entry, 'good', 'low') where tag = (select tag from list_entry order by tag limit 1)",
         breaks: &["the stored list is what all deltas lead to"],
     },
     Damage {

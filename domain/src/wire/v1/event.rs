@@ -58,13 +58,14 @@ pub enum EventKind {
         group: Option<VehicleGroup>,
         /// The fare shown.
         fare: Option<Amount>,
-        /// From the last byte of the tag's frame to the decision, in real microseconds.
+        /// From the last fact it needed (the last byte of the tag's frame, or the loop's edge
+        /// where the tag came first) to the decision on a tag, in real microseconds.
         read_to_decision_us: Option<u64>,
     },
     /// The arm was told to go up.
     Opened {
-        /// From the last byte of the tag's frame to the end of the open command, in real
-        /// microseconds; absent where no tag opened.
+        /// From the same fact to the end of the open command, in real microseconds; absent where
+        /// neither a tag nor a loop was the cause.
         read_to_open_us: Option<u64>,
     },
     /// The vehicle has left over the safety loop.
@@ -78,8 +79,8 @@ pub enum EventKind {
     Posted {
         /// Everything up to here is posted.
         upto: u64,
-        /// From the last byte of the tag's frame to the receipt, in real microseconds, for the
-        /// passages this receipt covers.
+        /// From the same fact to the receipt, in real microseconds, for the passages on a tag
+        /// that this receipt covers.
         read_to_posted_us: Vec<u64>,
     },
     /// The reader's health has changed.
