@@ -122,6 +122,15 @@ enum Verdict {
     Wrong,
 }
 
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Well => Self::SUCCESS,
+            Verdict::Wrong => Self::FAILURE,
+        }
+    }
+}
+
 /// A run after its summary: everything that is still up. Fields are dropped in this order.
 #[derive(Debug)]
 struct Finished {
@@ -141,8 +150,14 @@ pub async fn main(options: Options) -> ExitCode {
         () = told_to_stop() => {
             // What was started goes with the task; a second Ctrl-C does not wait for that.
             work.abort();
-            tokio::select! { _ = work => {}, () = told_to_stop() => {} }
-            return ExitCode::from(INTERRUPTED);
+            return tokio::select! {
+                done = &mut work => match done {
+                    // A run that had come to its summary ends as that says.
+                    Ok(Ok(finished)) => finished.verdict.into(),
+                    Ok(Err(_)) | Err(_) => ExitCode::from(INTERRUPTED),
+                },
+                () = told_to_stop() => ExitCode::from(INTERRUPTED),
+            };
         }
     };
     let finished = match done {
@@ -159,10 +174,7 @@ pub async fn main(options: Options) -> ExitCode {
     if stays {
         told_to_stop().await;
     }
-    match finished.verdict {
-        Verdict::Well => ExitCode::SUCCESS,
-        Verdict::Wrong => ExitCode::FAILURE,
-    }
+    finished.verdict.into()
 }
 
 /// Says on the standard error what went wrong, with every cause.

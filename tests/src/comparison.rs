@@ -5,6 +5,7 @@
 //! and costs the same; no passage is left over; and each account lost what its crossings cost.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use domain::{Plate, TagId};
 use simulator::truth::{How, TruthLine};
@@ -52,6 +53,14 @@ impl Booked {
     }
 }
 
+impl fmt::Display for Booked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, decision, disposition, amount, .. } = self;
+        let why = self.why.as_deref().unwrap_or("no reason");
+        write!(f, "{id}: {decision}, {disposition}, {why}, {amount}")
+    }
+}
+
 async fn booked(books: &PgPool) -> Vec<Booked> {
     let rows = sqlx::query(
         "select lane || ':' || epoch || ':' || seq, lane, tag, plate, decision, why, disposition, payer, account, \
@@ -79,77 +88,86 @@ async fn booked(books: &PgPool) -> Vec<Booked> {
 
 /// Sees that the books of a run are what follows from its truth.
 pub async fn assert_books_follow_from(truth: &[TruthLine], books: &PgPool) {
-    let mut left: BTreeMap<String, Vec<Booked>> = BTreeMap::new();
-    for passage in booked(books).await {
-        left.entry(passage.lane.clone()).or_default().push(passage);
-    }
-    let accounts = accounts(books).await;
-    let mut owed: BTreeMap<i64, i64> = BTreeMap::new();
-    let mut wrong = Vec::new();
-    for line in truth {
-        let lane = format!("{}/{}/{}", line.operator, line.station, line.lane);
-        let here = left.entry(lane.clone()).or_default();
-        let turned_away = line.how == How::TurnedAway;
-        // A vehicle that was sent back without tag or plate seen is known by nothing else.
-        let place = here
-            .iter()
-            .position(|one| one.is_of(line) && one.went_through() != turned_away)
-            .or_else(|| {
-                let unknown = |one: &Booked| turned_away && one.is_nobodys() && !one.went_through();
-                here.iter().position(unknown)
-            });
-        let Some(place) = place else {
-            wrong.push(format!("vehicle {} {:?} in {lane} has no passage", line.vehicle, line.how));
-            continue;
-        };
-        let passage = here.remove(place);
-        let fare = line.fare_vnd.minor_units();
-        let disposition = if turned_away { "not-posted" } else { "posted" };
-        if !passage.ended_as(line.how)
-            || passage.amount != fare
-            || passage.disposition != disposition
-        {
-            wrong.push(format!(
-                "vehicle {} {:?} {fare}: {} was {} {:?} {} {}",
-                line.vehicle,
-                line.how,
-                passage.id,
-                passage.decision,
-                passage.why,
-                passage.disposition,
-                passage.amount
-            ));
-        }
-        if fare > 0 && passage.payer.as_deref() != Some("cash") {
-            match accounts.get(line.plate.as_str()) {
-                Some(account) => *owed.entry(*account).or_default() += fare,
-                None => wrong.push(format!("vehicle {} has no account", line.vehicle)),
-            }
-            let own = accounts.get(line.plate.as_str()).copied();
-            if passage.account != own {
-                wrong.push(format!("{} was charged to {:?}", passage.id, passage.account));
-            }
-        }
-    }
-    for passage in left.into_values().flatten() {
-        wrong.push(format!(
-            "{} ({} {:?}) is of no crossing",
-            passage.id, passage.decision, passage.why
-        ));
-    }
-    for (account, charged) in charged(books).await {
-        let owes = owed.remove(&account).unwrap_or_default();
-        if owes != charged {
-            wrong.push(format!("account {account} owes {owes} and was charged {charged}"));
-        }
-    }
-    wrong.extend(owed.iter().map(|(account, owes)| format!("account {account} owes {owes}")));
+    let mut comparison = Comparison::of(books).await;
+    truth.iter().for_each(|line| comparison.look_for(line));
+    let wrong = comparison.differences(charged(books).await);
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     let sum: i64 = sqlx::query_scalar("select coalesce(sum(amount), 0)::int8 from entry_v1")
         .fetch_one(books)
         .await
         .expect("the ledger can be read");
     assert_eq!(sum, 0, "the entries sum to zero");
+}
+
+/// How far the comparison has come.
+struct Comparison {
+    /// Passages that no crossing was found for yet, by lane.
+    left: BTreeMap<String, Vec<Booked>>,
+    accounts: HashMap<String, i64>,
+    /// What each account owes by the truth.
+    owed: BTreeMap<i64, i64>,
+    wrong: Vec<String>,
+}
+
+impl Comparison {
+    async fn of(books: &PgPool) -> Self {
+        let mut left: BTreeMap<String, Vec<Booked>> = BTreeMap::new();
+        for passage in booked(books).await {
+            left.entry(passage.lane.clone()).or_default().push(passage);
+        }
+        let accounts = accounts(books).await;
+        Self { left, accounts, owed: BTreeMap::new(), wrong: Vec::new() }
+    }
+
+    /// Takes the passage of a crossing out of those that are left, and looks whether it is right.
+    fn look_for(&mut self, line: &TruthLine) {
+        let lane = format!("{}/{}/{}", line.operator, line.station, line.lane);
+        let here = self.left.entry(lane.clone()).or_default();
+        let turned_away = line.how == How::TurnedAway;
+        // A vehicle that was sent back without tag or plate seen is known by nothing else.
+        let unknown = |one: &Booked| turned_away && one.is_nobodys() && !one.went_through();
+        let place = here
+            .iter()
+            .position(|one| one.is_of(line) && one.went_through() != turned_away)
+            .or_else(|| here.iter().position(unknown));
+        let vehicle = format!("vehicle {} ({:?}, {})", line.vehicle, line.how, line.fare_vnd);
+        let Some(place) = place else {
+            self.wrong.push(format!("{vehicle} has no passage in {lane}"));
+            return;
+        };
+        let passage = here.remove(place);
+        let fare = line.fare_vnd.minor_units();
+        let disposition = if turned_away { "not-posted" } else { "posted" };
+        let as_expected = passage.ended_as(line.how)
+            && passage.amount == fare
+            && passage.disposition == disposition;
+        if !as_expected {
+            self.wrong.push(format!("{vehicle} is in the books as {passage}"));
+        }
+        if fare > 0 && passage.payer.as_deref() != Some("cash") {
+            let account = self.accounts.get(line.plate.as_str()).copied();
+            if account.is_none() || passage.account != account {
+                self.wrong.push(format!("{vehicle} was charged to another's account: {passage}"));
+            }
+            *self.owed.entry(account.unwrap_or_default()).or_default() += fare;
+        }
+    }
+
+    /// Every difference, once all crossings were looked for.
+    fn differences(mut self, charged: Vec<(i64, i64)>) -> Vec<String> {
+        let left = self.left.into_values().flatten();
+        self.wrong.extend(left.map(|passage| format!("no crossing has {passage}")));
+        for (account, charged) in charged {
+            let owes = self.owed.remove(&account).unwrap_or_default();
+            if owes != charged {
+                self.wrong.push(format!("account {account} owes {owes} and was charged {charged}"));
+            }
+        }
+        let uncharged = self.owed.iter();
+        self.wrong
+            .extend(uncharged.map(|(account, owes)| format!("account {account} owes {owes}")));
+        self.wrong
+    }
 }
 
 async fn accounts(books: &PgPool) -> HashMap<String, i64> {

@@ -65,7 +65,7 @@ impl Contender {
                     self.handle(Event::TagSeen { tag })?;
                     self.read_at = None;
                 }
-                Wake::Field(FieldWord::Reads(reading)) => self.field_reads(reading)?,
+                Wake::Field(FieldWord::Reads { reading, .. }) => self.field_reads(reading)?,
                 Wake::ListChanged => self.handle(Event::ListChanged)?,
                 Wake::Field(FieldWord::Silent) => return Err("the loops are silent".into()),
                 Wake::Stop => return Ok(()),

@@ -83,9 +83,10 @@ pub(super) fn drive(
     let outputs = Outputs::new(module.address(), 0);
     let lane = sit(Seat { wakes: wake_up, words: say, outputs })?;
     let field_wakes = wakes.clone();
-    let inputs = InputThread::start(module.address(), vec![0], POLL_EVERY, move |_lane, word| {
-        field_wakes.send(Wake::Field(word)).ok();
-    })?;
+    let inputs =
+        InputThread::start(module.address(), vec![0], POLL_EVERY, clock, move |_lane, word| {
+            field_wakes.send(Wake::Field(word)).ok();
+        })?;
     let reads = Arc::new(AtomicBool::new(false));
     let reader = start_reader(&antenna, wakes.clone(), Arc::clone(&reads))?;
     deltas.tell(Some(wakes.clone()));
