@@ -15,6 +15,7 @@ pub mod lane;
 pub mod journal;
 pub mod list;
 pub mod entries;
+pub mod read_age;
 pub mod field_io;
 pub mod runner;
 pub mod uplink;

@@ -24,6 +24,7 @@ use crate::field_io::{InputThread, Outputs};
 use crate::journal::{Journal, JournalError};
 use crate::lane::LanePolicy;
 use crate::list::{ListError, ListStore};
+use crate::read_age::ReadAge;
 use crate::runner::{LaneParts, LaneThread, Shared, Wake};
 use crate::uplink::{self, Marks, Posted};
 
@@ -31,6 +32,11 @@ use crate::uplink::{self, Marks, Posted};
 const EPOCH_WITHIN: Duration = Duration::from_secs(2);
 /// Inputs are not read more often than this, in real time, however fast the run is.
 const POLL_MIN: Duration = Duration::from_millis(1);
+
+/// A read that waited no longer than this is taken, in real time, however fast the run is.
+const READ_AGE_REAL_MIN: Duration = Duration::from_millis(10);
+/// A tag that was dealt with stays so for at least this long, in real time.
+const DUPLICATE_WINDOW_REAL_MIN: Duration = Duration::from_secs(2);
 
 /// Why a station did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +224,7 @@ async fn start_lane(
     let thread = LaneThread::try_new(LaneParts {
         id: id.clone(),
         role,
-        policy: LanePolicy::from(config.policy),
+        policy: policy(config, shared.clock),
         journal,
         outputs: Outputs::new(config.field_io.address, lane.field_io_index),
         shared: shared.clone(),
@@ -229,7 +235,8 @@ async fn start_lane(
         .name(format!("lane-{}", id.lane()))
         .spawn(move || thread.run(&wake_up))
         .map_err(|source| StationError::System { doing: "start a lane's thread", source })?;
-    let reader = start_reader(lane, shared.clock, wakes.clone())?;
+    let read_age_max = Duration::from_millis(config.policy.read_age_max_ms);
+    let reader = start_reader(lane, read_age_max, shared.clock, wakes.clone())?;
     let marks = Marks { written: follow_written, posted: follow_posted };
     tokio::spawn(uplink::run(
         id.clone(),
@@ -247,11 +254,21 @@ async fn start_lane(
     })
 }
 
+/// The configured policy; in a run that is faster than life, what only guards against a busy
+/// machine does not shrink with the run.
+fn policy(config: &Config, clock: Clock) -> LanePolicy {
+    let policy = LanePolicy::from(config.policy);
+    let least = DUPLICATE_WINDOW_REAL_MIN.mul_f64(clock.speed());
+    LanePolicy { duplicate_window: policy.duplicate_window.max(least), ..policy }
+}
+
 fn start_reader(
     lane: &config::Lane,
+    read_age_max: Duration,
     clock: Clock,
     wakes: Sender<Wake>,
 ) -> Result<Reader, StationError> {
+    let mut read_age = ReadAge::default();
     let reader = ReaderConfig {
         baud: lane.baud,
         time_scale: clock.speed(),
@@ -259,10 +276,19 @@ fn start_reader(
     };
     Reader::spawn(reader, move |event| {
         let wake = match event {
-            ReaderEvent::Tag(read) => match TagId::try_from_slice(read.epc.as_bytes()) {
-                Ok(tag) => Wake::Tag { tag, at: read.at },
-                Err(_no_tag) => return,
-            },
+            ReaderEvent::Tag(read) => {
+                let waited = read.reader_timestamp_ms.map_or(Duration::ZERO, |reader_ms| {
+                    read_age.of(reader_ms, clock.uptime_at(read.at))
+                });
+                if waited > read_age_max && clock.to_real(waited) > READ_AGE_REAL_MIN {
+                    tracing::debug!(?waited, "a read came too late to say where its tag is");
+                    return;
+                }
+                match TagId::try_from_slice(read.epc.as_bytes()) {
+                    Ok(tag) => Wake::Tag { tag, at: read.at },
+                    Err(_no_tag) => return,
+                }
+            }
             ReaderEvent::State(state) => Wake::Reader(health(state)),
             ReaderEvent::Gap(gap) => {
                 tracing::warn!(?gap, "the reader was not heard for a while");

@@ -191,8 +191,8 @@ fn write_up(
         deltas::CHANGES_A_SECOND,
     ));
     report.note(
-        "What bounds every durable way is the flush of this disk (see the lines of this disk): \
-         the code between decision and flush is the difference to it.",
+        "What bounds every durable way is the flush of this disk (see the lines of this disk); the \
+         line without a journal shows what is left without one.",
     );
     if p50_of(REDIS).is_none() {
         report.note("The list in Redis was not measured: there is no redis-server on this machine (apt-get install redis-server).");

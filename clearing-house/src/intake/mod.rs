@@ -32,6 +32,11 @@ use crate::receipts::Receipts;
 /// The most passages one transaction takes.
 const BATCH_LEN_MAX: usize = 1_000;
 
+/// How long a delivery may go without our word, in real time. What a worker that died had taken
+/// comes again after it, which must be before exits give up their entries; a batch that takes
+/// longer comes twice, which is a no-op.
+const ACK_WAIT: Duration = Duration::from_secs(5);
+
 /// How often exits that wait for their entry are looked at again, in real time.
 const AWAITED_EVERY: Duration = Duration::from_millis(500);
 
@@ -90,7 +95,7 @@ async fn subscribe(jetstream: &Context) -> Result<Stream, async_nats::Error> {
                 durable_name: Some("clearing-house".to_owned()),
                 ack_policy: AckPolicy::Explicit,
                 deliver_policy: DeliverPolicy::All,
-                ack_wait: Duration::from_secs(60),
+                ack_wait: ACK_WAIT,
                 max_deliver: -1,
                 max_ack_pending: 8 * i64::try_from(BATCH_LEN_MAX).unwrap_or(i64::MAX),
                 ..pull::Config::default()

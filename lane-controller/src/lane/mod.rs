@@ -68,7 +68,6 @@ pub struct Lane {
     calls: u64,
     vehicles: u64,
     close_at: Option<Duration>,
-    opened: bool,
 }
 
 impl Lane {
@@ -86,7 +85,6 @@ impl Lane {
             calls: 0,
             vehicles: 0,
             close_at: None,
-            opened: false,
         }
     }
 
@@ -114,7 +112,6 @@ impl Lane {
         let mut actions = Vec::new();
         if self.close_at.is_some_and(|at| at <= now) {
             self.close_at = None;
-            self.opened = false;
             actions.push(Action::Close);
         }
         for index in 0..self.queue.len() {
@@ -135,7 +132,6 @@ impl Lane {
                 | VehicleState::BackingOut => {}
             }
         }
-        self.dealt_with.retain(|(_, seen)| *seen + self.policy.duplicate_window > now);
         actions
     }
 
@@ -282,10 +278,9 @@ impl Lane {
         if self.queue.iter().any(|vehicle| vehicle.tag.as_ref() == Some(&tag)) {
             return;
         }
-        if let Some(dealt) = self.dealt_with.iter_mut().find(|(dealt, _)| *dealt == tag)
-            && dealt.1 + self.policy.duplicate_window > now
-        {
-            dealt.1 = now;
+        self.dealt_with.retain(|(_, seen)| *seen + self.policy.duplicate_window > now);
+        if let Some((_, seen)) = self.dealt_with.iter_mut().find(|(dealt, _)| *dealt == tag) {
+            *seen = now;
             return;
         }
         // The newest vehicle without a tag: tags are read in the order in which vehicles come
@@ -352,7 +347,6 @@ impl Lane {
     fn serve_head(&mut self, actions: &mut Vec<Action>) {
         if let Some(VehicleState::Released { .. }) = self.queue.front().map(|head| head.state) {
             self.close_at = None;
-            self.opened = true;
             actions.push(Action::Open);
         }
     }

@@ -78,7 +78,7 @@ pub struct PtyReader {
     link: PathBuf,
     device: PathBuf,
     // `None` only while it is being dropped.
-    fields: Option<mpsc::Sender<Vec<FieldTag>>>,
+    fields: Option<mpsc::Sender<(Instant, Vec<FieldTag>)>>,
     wake: UnixStream,
     counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
@@ -133,7 +133,7 @@ impl PtyReader {
     /// Says who is in the antennas' field from now on. A tag that has just come is sent at once.
     pub fn set_field(&self, tags: &[FieldTag]) {
         if let Some(fields) = &self.fields
-            && fields.send(tags.to_vec()).is_ok()
+            && fields.send((clock::now(), tags.to_vec())).is_ok()
         {
             self.wake();
         }
@@ -212,7 +212,7 @@ struct Line {
     master: PtyMaster,
     _host_end: File,
     woken: UnixStream,
-    fields: mpsc::Receiver<Vec<FieldTag>>,
+    fields: mpsc::Receiver<(Instant, Vec<FieldTag>)>,
     reader: MercuryReader,
     switched_on_at: Instant,
     time_scale: f64,
@@ -225,7 +225,7 @@ impl Line {
     fn run(&mut self) {
         loop {
             let now = clock::now();
-            if !self.take_fields(now) {
+            if !self.take_fields() {
                 return;
             }
             if self.next_deadline().is_some_and(|due| due <= now) {
@@ -242,10 +242,11 @@ impl Line {
     }
 
     /// Applies all changes of the field in their order; `false` when the owner is gone.
-    fn take_fields(&mut self, now: Instant) -> bool {
+    fn take_fields(&mut self) -> bool {
         loop {
             match self.fields.try_recv() {
-                Ok(tags) => self.reader.set_field(&tags, self.device_time(now)),
+                // Read when the tag was there, however late this thread is: the report says so.
+                Ok((at, tags)) => self.reader.set_field(&tags, self.device_time(at)),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
