@@ -160,9 +160,9 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             let centre = config.centre.secret_key()?.public();
             let proof = verify::verify(&pool, centre, config.list).await?;
             if output.json {
-                say(&serde_json::to_string(&proof)?)?
+                say(&serde_json::to_string(&proof)?)?;
             } else {
-                say(&table(&proof))?
+                say(&table(&proof))?;
             }
             return Ok(if proof.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }

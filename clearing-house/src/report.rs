@@ -126,22 +126,25 @@ pub async fn report(pool: &PgPool) -> Result<Report, sqlx::Error> {
         pending: row.get(7),
     })
     .collect();
-    let tolls = sqlx::query(
+    let tolls = tolls(&mut tx).await?;
+    let ledger = ledger(&mut tx).await?;
+    Ok(Report { passages, exceptions, lanes, tolls, ledger })
+}
+
+async fn tolls(tx: &mut sqlx::PgConnection) -> Result<Vec<TollRow>, sqlx::Error> {
+    let rows = sqlx::query(
         "select operator, sum(amount)::int8, coalesce(sum(amount) filter (where payer = 'cash'), 0)::int8, \
                 count(*) filter (where amount > 0) from charge group by 1 order by 1",
     )
-    .fetch_all(&mut *tx)
-    .await?
-    .iter()
-    .map(|row| TollRow {
+    .fetch_all(tx)
+    .await?;
+    let tolls = rows.iter().map(|row| TollRow {
         operator: row.get(0),
         amount_vnd: row.get(1),
         cash_vnd: row.get(2),
         passages: row.get(3),
-    })
-    .collect();
-    let ledger = ledger(&mut tx).await?;
-    Ok(Report { passages, exceptions, lanes, tolls, ledger })
+    });
+    Ok(tolls.collect())
 }
 
 async fn ledger(tx: &mut sqlx::PgConnection) -> Result<LedgerRow, sqlx::Error> {

@@ -51,7 +51,7 @@ mod tests {
         reads
             .iter()
             .map(|&(reader_ms, host_ms)| age.of(reader_ms, Duration::from_millis(host_ms)))
-            .map(|age| age.as_millis())
+            .map(|age| (age.as_micros() + 500) / 1_000)
             .collect()
     }
 
