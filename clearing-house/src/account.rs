@@ -144,8 +144,12 @@ pub async fn import(
         if line.trim().is_empty() {
             continue;
         }
-        let account: AccountLine = serde_json::from_str(&line)
-            .map_err(|error| AccountError::Line { line: number, why: error.to_string() })?;
+        let account: AccountLine =
+            serde_json::from_str(&line).map_err(|error| AccountError::Line {
+                line: number,
+                // What the parser says is not passed on: it quotes.
+                why: format!("{:?} error in column {}", error.classify(), error.column()),
+            })?;
         lines.push(account);
     }
     let mut imported = Imported::default();

@@ -245,18 +245,14 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     let woken = Arc::new(Notify::new());
     let receipts =
         Receipts::new(pool.clone(), client.clone(), key.clone(), clock, Arc::clone(&woken));
-    let books = Books::open(pool.clone(), config.list).await?;
+    let books = Books::open(pool.clone(), config.list, clock).await?;
     let publisher =
         Publisher::new(pool.clone(), jetstream.clone(), key.clone(), config.list, clock);
     let intake = async {
         loop {
             match broker::ensure_streams(&jetstream).await {
-                Ok(broker::StreamsFound::SomeMade) => {
-                    if let Err(error) = receipts.publish_all().await {
-                        tracing::warn!(%error, "receipts wait for the next batch");
-                    }
-                }
-                Ok(broker::StreamsFound::All) => {}
+                // What they held is said again: receipts and snapshot both look after that.
+                Ok(broker::StreamsFound::SomeMade | broker::StreamsFound::All) => {}
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "streams, again");
                     tokio::time::sleep(Duration::from_millis(250)).await;

@@ -69,6 +69,12 @@ pub enum FieldError {
         #[source]
         source: std::io::Error,
     },
+    /// The module sent fewer values than it was asked for.
+    #[error("the I/O module at {address} sent fewer values than asked for")]
+    Short {
+        /// The module.
+        address: SocketAddr,
+    },
     /// The module refused.
     #[error("the I/O module at {address} refused: {code}")]
     Refused {
@@ -248,6 +254,10 @@ fn read_all(line: &mut Line, indices: &[u16]) -> Result<Vec<Reading>, FieldError
         first += LANES_PER_REQUEST;
     }
     let levels = line.call(|context| context.read_discrete_inputs(0, lanes * LANE_BLOCK))?;
+    let wanted = usize::from(lanes * LANE_BLOCK);
+    if counters.len() < wanted || levels.len() < wanted {
+        return Err(FieldError::Short { address: line.address });
+    }
     Ok(indices
         .iter()
         .map(|&index| {

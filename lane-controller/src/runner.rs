@@ -22,7 +22,7 @@ use domain::{Clock, LaneId, PassageId, TagId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::entries::EntryBook;
-use crate::field_io::{FieldWord, Outputs, Reading};
+use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
 use crate::journal::{Journal, JournalError};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{Action, Answer, Event, Knowledge, Lane, LanePolicy, PassageDraft, SavedLane};
@@ -85,6 +85,8 @@ pub enum Word {
 const CAUSES_MAX: usize = 10_000;
 /// How many commands are remembered, so that one sent twice has one effect.
 const COMMANDS_MAX: usize = 64;
+/// How long to wait before an output that failed is set again, in real time.
+const OUTPUT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How long to wait before a failed write is tried again, in real time.
 const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
@@ -123,7 +125,10 @@ pub struct LaneThread {
     field: Option<Reading>,
     field_lost: bool,
     monitor: SafetyMonitor,
+    open_wanted: bool,
     close_wanted: bool,
+    /// When an output that failed is tried again.
+    output_again_at: Option<Duration>,
     reader: ReaderHealth,
     posted_upto: u64,
     keep_records: u64,
@@ -157,7 +162,9 @@ impl LaneThread {
             field: None,
             field_lost: false,
             monitor: SafetyMonitor::default(),
+            open_wanted: false,
             close_wanted: false,
+            output_again_at: None,
             reader: ReaderHealth::Away,
             posted_upto,
             keep_records,
@@ -199,7 +206,9 @@ impl LaneThread {
     fn next_deadline(&self) -> Option<Instant> {
         let core = self.lane.next_deadline();
         let closing = self.close_wanted.then(|| self.monitor.may_close_at()).flatten();
-        core.into_iter().chain(closing).min().map(|at| self.shared.clock.real_at(at))
+        let closing = closing.map(|at| at.max(self.output_again_at.unwrap_or_default()));
+        let opening = self.output_again_at.filter(|_| self.open_wanted);
+        core.into_iter().chain(closing).chain(opening).min().map(|at| self.shared.clock.real_at(at))
     }
 
     fn do_what_is_due(&mut self) {
@@ -207,10 +216,15 @@ impl LaneThread {
         if self.lane.next_deadline().is_some_and(|at| at <= now) {
             self.ask(|lane, _known| lane.handle_deadline(now));
         }
+        if self.output_again_at.is_some_and(|at| at > now) {
+            return;
+        }
+        if self.open_wanted {
+            self.open();
+        }
         if self.close_wanted && self.monitor.may_close(now) {
-            self.close_wanted = false;
-            self.set(Output::Green, false);
-            self.set(Output::Close, true);
+            let done = self.set(Output::Green, false) && self.set(Output::Close, true);
+            self.close_wanted = !done;
         }
     }
 
@@ -281,16 +295,14 @@ impl LaneThread {
             Action::Record { vehicle, draft } => self.record(vehicle, &draft, decided_after),
             Action::Open => {
                 self.close_wanted = false;
-                if let Err(error) = self.outputs.open() {
-                    self.alarm(&error, "the arm was not raised");
-                    return;
-                }
-                let after = self.caused_at.map(|at| self.shared.clock.real().duration_since(at));
-                self.tell(EventKind::Opened { read_to_open_us: after.map(micros) });
+                self.open();
             }
-            Action::Close => self.close_wanted = true,
-            Action::Red => self.set(Output::Green, false),
-            Action::Siren => self.set(Output::Siren, true),
+            Action::Close => {
+                self.open_wanted = false;
+                self.close_wanted = true;
+            }
+            Action::Red => drop(self.set(Output::Green, false)),
+            Action::Siren => drop(self.set(Output::Siren, true)),
             Action::Tell(kind) => self.tell(kind),
             Action::Confirm => {
                 if let Some(passage) = self.last_written.clone() {
@@ -441,10 +453,40 @@ impl LaneThread {
         }
     }
 
-    fn set(&mut self, output: Output, on: bool) {
-        if let Err(error) = self.outputs.set(output, on) {
-            self.alarm(&error, "an output was not set");
+    /// Raises the arm, and keeps trying where the module does not answer.
+    fn open(&mut self) {
+        match self.outputs.open() {
+            Ok(()) => {
+                self.open_wanted = false;
+                self.output_again_at = None;
+                let after = self.caused_at.map(|at| self.shared.clock.real().duration_since(at));
+                self.tell(EventKind::Opened { read_to_open_us: after.map(micros) });
+            }
+            Err(error) => {
+                self.open_wanted = true;
+                self.output_failed(&error, "the arm was not raised");
+            }
         }
+    }
+
+    /// Sets an output; tells whether that worked.
+    fn set(&mut self, output: Output, on: bool) -> bool {
+        match self.outputs.set(output, on) {
+            Ok(()) => {
+                self.output_again_at = None;
+                true
+            }
+            Err(error) => {
+                self.output_failed(&error, "an output was not set");
+                false
+            }
+        }
+    }
+
+    fn output_failed(&mut self, error: &FieldError, text: &'static str) {
+        let again = OUTPUT_AGAIN_AFTER.mul_f64(self.shared.clock.speed());
+        self.output_again_at = Some(self.shared.clock.uptime() + again);
+        self.alarm(error, text);
     }
 
     fn alarm(&self, error: &(dyn std::error::Error + 'static), text: &'static str) {

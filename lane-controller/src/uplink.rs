@@ -58,17 +58,28 @@ pub async fn run(
     // The store's connection belongs to one thread at a time.
     let journal = Mutex::new(journal);
     let mut sent = marks.posted.borrow().upto;
+    // Up to here records have been sent before: a second time they carry no id that the broker
+    // could take for a reason to keep them to itself.
+    let mut once_sent = sent;
+    let mut asked_for = None;
     let mut resend_after = RESEND_AFTER_MIN;
     loop {
         let posted = *marks.posted.borrow_and_update();
         let written = *marks.written.borrow_and_update();
         sent = sent.max(posted.upto);
-        if let Some(missing) = posted.missing_from.filter(|missing| *missing <= sent) {
-            sent = missing - 1;
+        // A gap is filled once for each time it is new; after that only in its own time.
+        if posted.missing_from != asked_for {
+            asked_for = posted.missing_from;
+            if let Some(missing) = asked_for.filter(|missing| *missing <= sent) {
+                sent = missing - 1;
+            }
         }
         if sent < written && client.connection_state() == State::Connected {
-            match send_some(&lane, epoch, &journal, &jetstream, sent).await {
-                Ok(upto) => sent = upto,
+            match send_some(&lane, epoch, &journal, &jetstream, (sent, once_sent)).await {
+                Ok(upto) => {
+                    sent = upto;
+                    once_sent = once_sent.max(upto);
+                }
                 Err(()) => tokio::time::sleep(PAUSE_AFTER_FAILURE).await,
             }
             continue;
@@ -95,7 +106,7 @@ async fn send_some(
     epoch: u32,
     journal: &Mutex<JournalReader>,
     jetstream: &Context,
-    sent: u64,
+    (sent, once_sent): (u64, u64),
 ) -> Result<u64, ()> {
     let read = || journal.lock().unwrap_or_else(PoisonError::into_inner).read(sent + 1, WINDOW);
     let records = match tokio::task::block_in_place(read) {
@@ -109,7 +120,7 @@ async fn send_some(
     let mut acks = Vec::with_capacity(records.len());
     for record in records {
         let to = subject::passage(lane);
-        let headers = headers(lane, epoch, &record);
+        let headers = headers(lane, epoch, &record, record.seq > once_sent);
         match jetstream.publish_with_headers(to, headers, record.payload.into()).await {
             Ok(ack) => acks.push(ack.into_future()),
             Err(error) => {
@@ -128,9 +139,9 @@ async fn send_some(
     Ok(last)
 }
 
-fn headers(lane: &LaneId, epoch: u32, record: &Record) -> HeaderMap {
+fn headers(lane: &LaneId, epoch: u32, record: &Record, first_time: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if let Some(seq) = std::num::NonZeroU64::new(record.seq) {
+    if let (true, Some(seq)) = (first_time, std::num::NonZeroU64::new(record.seq)) {
         let id = PassageId { lane: lane.clone(), epoch, seq };
         headers.insert("Nats-Msg-Id", id.to_string());
     }

@@ -188,7 +188,9 @@ impl Office {
 
     /// A worker's view of the books.
     pub async fn books(&self) -> Books {
-        Books::open(self.pool.clone(), POLICY).await.expect("the registry can be read")
+        Books::open(self.pool.clone(), POLICY, Clock::system())
+            .await
+            .expect("the registry can be read")
     }
 
     /// What `clearing-house verify` finds.

@@ -73,7 +73,7 @@ async fn post_all(
     let pool = PgPool::connect(url).await?;
     let mut lanes = Lanes::new(accounts)?;
     world::make(&pool, &lanes, accounts, clock).await?;
-    let books = Books::open(pool.clone(), world::LIST_POLICY).await?;
+    let books = Books::open(pool.clone(), world::LIST_POLICY, Clock::system()).await?;
 
     let registry = Registry::load(&pool).await?;
     let per_second =

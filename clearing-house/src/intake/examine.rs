@@ -38,6 +38,8 @@ pub enum Refusal {
     UnknownEpoch,
     /// The passage is in the books with another content; the first stands.
     Conflict,
+    /// The database refuses what is in it.
+    Unwritable,
 }
 
 impl Refusal {
@@ -52,6 +54,7 @@ impl Refusal {
             Self::ForeignPassage => "foreign-passage",
             Self::UnknownEpoch => "unknown-epoch",
             Self::Conflict => "conflict",
+            Self::Unwritable => "unwritable",
         }
     }
 }
@@ -106,7 +109,7 @@ pub fn examine(
         (None, Some(claimed)) => claimed,
         (None, None) => return Err(Refusal::ForeignPassage),
     };
-    if id.lane != lane {
+    if id.lane != lane || i64::try_from(id.seq.get()).is_err() || i32::try_from(id.epoch).is_err() {
         return Err(Refusal::ForeignPassage);
     }
     Ok(Genuine {

@@ -15,7 +15,7 @@ pub(crate) mod facts {
 }
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::pull::{self, Stream};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer};
@@ -40,6 +40,9 @@ const ACK_WAIT: Duration = Duration::from_secs(5);
 /// How often exits that wait for their entry are looked at again, in real time.
 const AWAITED_EVERY: Duration = Duration::from_millis(500);
 
+/// How often every lane's receipt is said again, in real time.
+const AGAIN_EVERY: Duration = Duration::from_secs(5);
+
 /// Why the intake has to begin anew: the broker or its stream is gone.
 #[derive(Debug, thiserror::Error)]
 #[error("take passages from the broker")]
@@ -57,13 +60,19 @@ pub async fn run(
 ) -> Result<Infallible, IntakeError> {
     let mut messages = subscribe(jetstream).await.map_err(IntakeError)?;
     let mut awaited = tokio::time::interval(AWAITED_EVERY);
+    let mut again = tokio::time::interval(AGAIN_EVERY);
     let mut failures = 0_u32;
     loop {
         let first = tokio::select! {
             first = messages.next() => first,
             _ = awaited.tick() => {
-                let outcome = insist(|| books.post_awaited(clock.now()).boxed()).await;
-                receipts.publish(&outcome).await;
+                if let Ok(outcome) = insist(|| books.post_awaited(clock.now()).boxed()).await {
+                    receipts.publish(&outcome).await;
+                }
+                continue;
+            }
+            _ = again.tick() => {
+                say_again(books, receipts).await;
                 continue;
             }
         };
@@ -83,6 +92,17 @@ pub async fn run(
                 take(&batch, books, receipts, clock).await;
             }
         }
+    }
+}
+
+/// Tells every lane again how far its passages are, for one that did not hear it, and reads again
+/// what may have been imported.
+async fn say_again(books: &Books, receipts: &Receipts) {
+    if let Err(error) = receipts.publish_all().await {
+        tracing::warn!(%error, "receipts wait");
+    }
+    if let Err(error) = books.refresh().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the registry stays as it is");
     }
 }
 
@@ -127,20 +147,45 @@ fn collect(first: Message, messages: &mut Stream) -> Vec<Message> {
 async fn take(batch: &[Message], books: &Books, receipts: &Receipts, clock: Clock) {
     let deliveries: Vec<Delivery> = batch.iter().map(delivery).collect();
     let started = clock.real();
-    let outcome = insist(|| books.post(&deliveries, clock.now()).boxed()).await;
+    match insist(|| books.post(&deliveries, clock.now()).boxed()).await {
+        Ok(outcome) => told(&outcome, receipts, started, clock).await,
+        Err(Refused) => {
+            // One of them is poison: alone, the good ones go in and it is put aside.
+            for delivery in &deliveries {
+                let alone = std::slice::from_ref(delivery);
+                let outcome = match insist(|| books.post(alone, clock.now()).boxed()).await {
+                    Ok(outcome) => outcome,
+                    Err(Refused) => put_aside(books, delivery, clock).await,
+                };
+                told(&outcome, receipts, started, clock).await;
+            }
+        }
+    }
+    for message in batch {
+        // A lost acknowledgement is a redelivery, and a redelivery is a no-op.
+        if let Err(error) = message.ack().await {
+            tracing::debug!(%error, "an acknowledgement was not sent");
+        }
+    }
+}
+
+async fn told(outcome: &Outcome, receipts: &Receipts, started: Instant, clock: Clock) {
     tracing::debug!(
-        passages = batch.len(),
         posted = outcome.fresh,
         duplicates = outcome.duplicates,
         refused = outcome.refused,
         elapsed_us = clock.real().duration_since(started).as_micros(),
         "batch posted"
     );
-    receipts.publish(&outcome).await;
-    for message in batch {
-        // A lost acknowledgement is a redelivery, and a redelivery is a no-op.
-        if let Err(error) = message.ack().await {
-            tracing::debug!(%error, "an acknowledgement was not sent");
+    receipts.publish(outcome).await;
+}
+
+async fn put_aside(books: &Books, delivery: &Delivery, clock: Clock) -> Outcome {
+    match insist(|| books.put_aside(delivery, clock.now()).boxed()).await {
+        Ok(outcome) => outcome,
+        Err(Refused) => {
+            tracing::error!("a delivery was refused even by the quarantine; its lane keeps it");
+            Outcome::default()
         }
     }
 }
@@ -161,20 +206,30 @@ fn delivery(message: &Message) -> Delivery {
     }
 }
 
-/// Tries until the database takes it: a batch is never given up, and never half written.
-async fn insist<'a, F>(mut attempt: F) -> Outcome
+/// The database will not take it, however often it is asked.
+#[derive(Debug)]
+struct Refused;
+
+/// How often what the database refused is tried before it counts as refused.
+const REFUSALS_MAX: u32 = 3;
+
+/// Tries until the database takes it: a batch is never half written, and never given up because
+/// the database is away.
+async fn insist<'a, F>(mut attempt: F) -> Result<Outcome, Refused>
 where
     F: FnMut() -> futures::future::BoxFuture<'a, Result<Outcome, BooksError>>,
 {
     let mut pause = Duration::from_millis(20);
+    let mut refusals = 0;
     loop {
         match attempt().await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return Ok(outcome),
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "batch not written, again"
-                );
+                tracing::warn!(error = &error as &dyn std::error::Error, "batch not written");
+                refusals += u32::from(error.is_refusal());
+                if refusals >= REFUSALS_MAX {
+                    return Err(Refused);
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(2));
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::passage::{LaneRole, Passage};
 use domain::wire::v1::{Disposition, EntryRecord};
-use domain::{BusinessDate, LaneId, OperatorId, PassageId, Timestamp};
+use domain::{BusinessDate, Clock, LaneId, OperatorId, PassageId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
 use super::examine::{Delivery, Genuine, Refusal, examine};
@@ -22,6 +22,9 @@ use crate::registry::{Registry, RegistryError};
 
 /// How long an exit waits for the record of its entry, in run time.
 const ENTRY_WAIT: Duration = Duration::from_secs(15 * 60);
+/// And how long at least in real time: a lane or broker that was killed needs some to come back,
+/// however fast the run is.
+const ENTRY_WAIT_REAL_MIN: Duration = Duration::from_secs(90);
 
 /// Why a batch was not written; nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,21 @@ pub enum BooksError {
     /// Another worker stored one of the batch's passages meanwhile: the batch is looked at again.
     #[error("another worker was first")]
     Raced,
+}
+
+impl BooksError {
+    /// Whether the same batch would fail again and again: the database refuses what is in it
+    /// (`SQLSTATE` classes 22, 23 and 54: data, constraints, limits).
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let source = match self {
+            Self::Database { source, .. } | Self::Ledger(LedgerError::Database(source)) => source,
+            Self::Ledger(_) => return true,
+            Self::Registry(_) | Self::Raced => return false,
+        };
+        let code = source.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
+    }
 }
 
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> BooksError {
@@ -73,6 +91,7 @@ pub struct Books {
     pool: PgPool,
     registry: RwLock<Arc<Registry>>,
     policy: ListPolicy,
+    entry_wait: Duration,
 }
 
 /// A passage that was read, with what the books know about it.
@@ -97,9 +116,14 @@ impl Books {
     ///
     /// # Errors
     /// When the registry cannot be read.
-    pub async fn open(pool: PgPool, policy: ListPolicy) -> Result<Self, RegistryError> {
+    pub async fn open(
+        pool: PgPool,
+        policy: ListPolicy,
+        clock: Clock,
+    ) -> Result<Self, RegistryError> {
+        let entry_wait = ENTRY_WAIT.max(ENTRY_WAIT_REAL_MIN.mul_f64(clock.speed()));
         let registry = RwLock::new(Arc::new(Registry::load(&pool).await?));
-        Ok(Self { pool, registry, policy })
+        Ok(Self { pool, registry, policy, entry_wait })
     }
 
     fn registry(&self) -> Arc<Registry> {
@@ -156,6 +180,32 @@ impl Books {
         tx.commit().await.map_err(failed("commit a batch"))?;
         outcome.fresh = fresh.len();
         Ok(outcome)
+    }
+
+    /// Reads the registry again: tariffs, keys and calendars that were imported meanwhile.
+    ///
+    /// # Errors
+    /// When it cannot be read; the one in use then stays.
+    pub async fn refresh(&self) -> Result<(), BooksError> {
+        let loaded = Registry::load(&self.pool).await.map_err(BooksError::Registry)?;
+        *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+        Ok(())
+    }
+
+    /// Puts a delivery aside that the books cannot take whatever is done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_aside(
+        &self,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<Outcome, BooksError> {
+        let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
+        let rows = [Quarantined { delivery, refusal: Refusal::Unwritable }];
+        repo::quarantine(&mut tx, &rows, now).await?;
+        tx.commit().await.map_err(failed("commit a batch"))?;
+        Ok(Outcome { refused: 1, ..Outcome::default() })
     }
 
     /// Rates the exits whose entry has come meanwhile, or is no longer waited for.
@@ -236,7 +286,7 @@ impl Books {
             match rate(one.passage, one.vehicle, entry, registry.tariffs()) {
                 Rating::AwaitsEntry => {
                     if !waits.contains_key(&one.genuine.id) {
-                        let until = now.saturating_add(ENTRY_WAIT).unwrap_or(now);
+                        let until = now.saturating_add(self.entry_wait).unwrap_or(now);
                         awaiting.push((&one.genuine.id, until));
                     }
                 }

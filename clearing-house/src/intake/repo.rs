@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use domain::passage::Passage;
+use domain::passage::{Decision, Passage};
 use domain::signature::{Digest256, Signature};
 use domain::wire::v1::{Disposition, PassageRecord, parse};
 use domain::{
@@ -71,7 +71,10 @@ pub(super) async fn epochs(
     genuine: &[Genuine],
 ) -> Result<HashSet<(LaneId, u32)>, BooksError> {
     let wanted: BTreeSet<String> = genuine.iter().map(|one| one.id.lane.to_string()).collect();
-    let rows = sqlx::query("select lane, epoch from lane_epoch where lane = any($1)")
+    // Locked, so that two workers advance a lane's watermark one after the other.
+    let rows = sqlx::query(
+        "select lane, epoch from lane_epoch where lane = any($1) order by lane, epoch for no key update",
+    )
         .bind(wanted.into_iter().collect::<Vec<_>>())
         .fetch_all(tx)
         .await
@@ -141,10 +144,10 @@ pub(super) async fn quarantine(
              values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
         )
         .bind(to_sql(now))
-        .bind(&row.delivery.subject)
-        .bind(&row.delivery.message_id)
+        .bind(storable(&row.delivery.subject))
+        .bind(row.delivery.message_id.as_deref().map(storable))
         .bind(&row.delivery.payload)
-        .bind(&row.delivery.signature)
+        .bind(row.delivery.signature.as_deref().map(storable))
         .bind(row.refusal.name())
         .execute(&mut *tx)
         .await
@@ -152,6 +155,11 @@ pub(super) async fn quarantine(
         tracing::warn!(subject = row.delivery.subject, reason = row.refusal.name(), "quarantined");
     }
     Ok(())
+}
+
+/// Text as a database column takes it: no NUL, and no longer than a stranger's may be.
+fn storable(text: &str) -> String {
+    text.chars().filter(|character| *character != '\0').take(256).collect()
 }
 
 /// The JSON name of an enumeration of the wire.
@@ -214,7 +222,7 @@ pub(super) async fn insert_passages(
     )
     .bind(text(&|record| record.exception.and_then(name)))
     .bind(text(&|record| name(record.decision)))
-    .bind(text(&|record| record.attendance.as_ref().map(|by| by.attendant.clone())))
+    .bind(text(&|record| record.attendance.as_ref().map(|by| storable(&by.attendant))))
     .bind(text(&|record| record.attendance.as_ref().and_then(|by| name(&by.reason))))
     .bind(text(&|record| name(record.payment)))
     .bind(
@@ -246,10 +254,18 @@ pub(crate) struct Vehicles {
 }
 
 impl Vehicles {
-    /// The vehicle a passage is of: the one its tag is on, or else the one with its plate.
+    /// The vehicle a passage is of: the one its tag is on, or the one whose plate was typed.
     pub(crate) fn of(&self, passage: &Passage) -> Option<&VehicleFacts> {
         let by_tag = passage.tag.as_ref().and_then(|tag| self.plate_of_tag.get(tag.as_bytes()));
-        by_tag.or(passage.plate.as_ref()).and_then(|plate| self.by_plate.get(plate))
+        let by_plate = passage.plate.as_ref().filter(|plate| self.by_plate.contains_key(*plate));
+        let plate = match passage.decision {
+            // Whoever typed the plate saw the vehicle; the tag may be another's.
+            Decision::ChargedByPlate | Decision::OpenedByAttendant => by_plate.or(by_tag),
+            Decision::OpenedByTag | Decision::TurnedAway | Decision::LeftUndecided => {
+                by_tag.or(by_plate)
+            }
+        };
+        plate.and_then(|plate| self.by_plate.get(plate))
     }
 }
 

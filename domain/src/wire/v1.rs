@@ -21,14 +21,15 @@ pub use passage::{
 /// Why a message was not understood.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
-    /// Not JSON, or not of this shape.
-    #[error("a {what} is not as version 1 has it")]
+    /// Not JSON, or not of this shape. What the parser says is not kept: it quotes.
+    #[error("a {what} is not as version 1 has it: line {line}, column {column}")]
     Shape {
         /// Which message was expected.
         what: &'static str,
-        /// What the parser said: place and kind, never the content.
-        #[source]
-        source: serde_json::Error,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
     },
     /// A later version than this program knows.
     #[error("a {what} is of version {version}, and this program knows version 1")]
@@ -52,7 +53,11 @@ pub fn parse<'a, T: Deserialize<'a>>(
     struct Versioned {
         v: u32,
     }
-    let shape = |source| WireError::Shape { what, source };
+    let shape = |error: serde_json::Error| WireError::Shape {
+        what,
+        line: error.line(),
+        column: error.column(),
+    };
     let Versioned { v } = serde_json::from_slice(payload).map_err(shape)?;
     if v != 1 {
         return Err(WireError::Version { what, version: v });

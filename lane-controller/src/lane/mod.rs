@@ -95,13 +95,14 @@ impl Lane {
         match event {
             Event::Restored { inputs, saved } => self.restore(inputs, saved, now, &mut actions),
             Event::PresenceRose => self.vehicle_arrives(now, known, &mut actions),
-            Event::PresenceFell => self.presence_clears(&mut actions),
+            Event::PresenceFell => self.presence_clears(now, &mut actions),
             Event::SafetyRose => self.vehicle_reaches_safety_loop(now, known, &mut actions),
             Event::SafetyFell => self.vehicle_leaves(now, &mut actions),
             Event::TagSeen { tag } => self.tag_seen(tag, now, known, &mut actions),
             Event::Answered(answer) => self.answered(answer, now, known, &mut actions),
             Event::ListChanged => self.list_changed(now, known, &mut actions),
-            Event::FieldLost => self.inputs = None,
+            // What was counted stays true; the safety monitor alone knows that it is unknown now.
+            Event::FieldLost => {}
         }
         actions
     }
@@ -196,7 +197,7 @@ impl Lane {
         }
     }
 
-    fn presence_clears(&mut self, actions: &mut Vec<Action>) {
+    fn presence_clears(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if let Some(inputs) = &mut self.inputs {
             inputs.presence = false;
             inputs.presence_falls = inputs.presence_falls.wrapping_add(1);
@@ -204,7 +205,9 @@ impl Lane {
         let gone =
             self.queue.iter().position(|vehicle| matches!(vehicle.state, VehicleState::BackingOut));
         if let Some(index) = gone {
-            self.queue.remove(index);
+            if let Some(tag) = self.queue.remove(index).and_then(|vehicle| vehicle.tag) {
+                self.dealt_with.push_back((tag, now));
+            }
             actions.push(Action::Tell(EventKind::VehicleLeft { queue: self.queue.len() }));
             self.serve_head(actions);
         }
@@ -413,6 +416,11 @@ impl Lane {
         };
         if index != 0 {
             actions.push(Action::Refuse { why: "another vehicle stands before it" });
+            return;
+        }
+        if matches!(answer.verb, Verb::TurnAway { .. }) && self.queue.len() > 1 {
+            actions
+                .push(Action::Refuse { why: "a vehicle stands behind it, and it cannot back out" });
             return;
         }
         let exception = self.end_call(index, actions);

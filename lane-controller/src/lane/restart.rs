@@ -82,7 +82,12 @@ impl Lane {
         actions: &mut Vec<Action>,
     ) {
         let saved = match (saved, self.inputs) {
-            (Some(saved), _) => saved,
+            (Some(saved), _) => {
+                self.queue.clear();
+                self.recall(&saved.vehicles, now);
+                saved
+            }
+            // The loops were silent for a while: who was in the lane is known better than that.
             (None, Some(_)) => self.saved(),
             // A lane without a past: who is in it now has just come.
             (None, None) => SavedLane {
@@ -97,28 +102,16 @@ impl Lane {
         let left = inputs.safety_falls.wrapping_sub(saved.safety_falls);
         let cleared = inputs.presence_falls.wrapping_sub(saved.presence_falls);
         self.inputs = Some(inputs);
-        self.queue.clear();
-        for vehicle in saved.vehicles {
-            let (state, tag) = match vehicle {
-                SavedVehicle::Released { seq, tag } => {
-                    (VehicleState::Released { seq: Some(seq) }, tag)
-                }
-                SavedVehicle::BackingOut { tag } => {
-                    // Its own way back over the presence loop is not a vehicle that comes.
-                    if !saved.presence && came > 0 {
-                        came -= 1;
-                    }
-                    if cleared > 0 {
-                        continue;
-                    }
-                    (VehicleState::BackingOut, tag)
-                }
-                SavedVehicle::Undecided => {
-                    (VehicleState::AwaitingTag { until: now + self.policy.tag_wait }, None)
-                }
-            };
-            let vehicle = self.new_vehicle(state, tag);
-            self.queue.push_back(vehicle);
+        let backing_out =
+            self.queue.iter().position(|vehicle| matches!(vehicle.state, VehicleState::BackingOut));
+        if let Some(index) = backing_out {
+            // Its own way back over the presence loop is not a vehicle that comes.
+            if !saved.presence && came > 0 {
+                came -= 1;
+            }
+            if cleared > 0 {
+                self.queue.remove(index);
+            }
         }
         // More than a lane can hold means that the counters began anew: believe the loops alone.
         let came = if came > LANE_HOLDS { u16::from(inputs.presence) } else { came };
@@ -130,7 +123,11 @@ impl Lane {
         }
         for _ in 0..left {
             if let Some(vehicle) = self.queue.pop_front() {
-                if !matches!(vehicle.state, VehicleState::Released { .. }) {
+                let decided = matches!(
+                    vehicle.state,
+                    VehicleState::Released { .. } | VehicleState::OnSafetyLoop
+                );
+                if !decided {
                     actions.push(Action::Tell(EventKind::Violation));
                 }
                 if let Some(tag) = vehicle.tag {
@@ -142,12 +139,35 @@ impl Lane {
             self.queue.front().map(|head| head.state),
             Some(VehicleState::Released { .. })
         );
-        if inputs.safety && head_may_go {
+        let under_the_arm =
+            matches!(self.queue.front().map(|head| head.state), Some(VehicleState::OnSafetyLoop));
+        if under_the_arm {
+            // It goes on its way.
+        } else if inputs.safety && head_may_go {
             self.queue[0].state = VehicleState::OnSafetyLoop;
         } else if head_may_go {
             self.serve_head(actions);
         } else if !inputs.safety {
             self.close_at = Some(now + self.policy.close_after);
+        }
+    }
+}
+
+impl Lane {
+    /// Puts those back into the queue whom the journal remembers.
+    fn recall(&mut self, vehicles: &[SavedVehicle], now: Duration) {
+        for vehicle in vehicles {
+            let (state, tag) = match vehicle {
+                SavedVehicle::Released { seq, tag } => {
+                    (VehicleState::Released { seq: Some(*seq) }, tag.clone())
+                }
+                SavedVehicle::BackingOut { tag } => (VehicleState::BackingOut, tag.clone()),
+                SavedVehicle::Undecided => {
+                    (VehicleState::AwaitingTag { until: now + self.policy.tag_wait }, None)
+                }
+            };
+            let vehicle = self.new_vehicle(state, tag);
+            self.queue.push_back(vehicle);
         }
     }
 }

@@ -34,7 +34,8 @@ impl Default for SafetyMonitor {
 impl SafetyMonitor {
     /// Takes what the I/O module says of the loop; nothing where it is silent.
     ///
-    /// `falls_more` says that the loop was occupied since the last word, however briefly.
+    /// `was_occupied_between` says that the loop was occupied since the last word, however
+    /// briefly.
     pub fn sees(&mut self, occupied: Option<bool>, was_occupied_between: bool, now: Duration) {
         self.state = match (occupied, self.state) {
             (None, _) => SafetyLoop::Unknown,

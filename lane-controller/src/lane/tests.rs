@@ -472,6 +472,47 @@ fn nobody_is_served_before_the_vehicle_that_stands_in_front() {
     );
 }
 
+#[test]
+fn a_vehicle_is_not_turned_away_while_another_stands_behind_it() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        5 tag poor
+        > Call 1 NoMoney
+        900 presence off
+        1400 presence on
+        > Arrived 2
+        2000 turn-away 1
+        > Refuse: a vehicle stands behind it, and it cannot back out
+        ",
+    );
+}
+
+#[test]
+fn loops_that_were_silent_for_a_moment_cost_no_vehicle_its_passage() {
+    let world = World::new();
+    let mut lane = lane_with_released_vehicle();
+    let now = Duration::from_secs(21);
+    assert_eq!(lane.handle(Event::FieldLost, now, &world.known()), []);
+    let inputs = Inputs { presence: true, presence_rises: 1, ..Inputs::default() };
+    let back = lane.handle(Event::Restored { inputs, saved: None }, now, &world.known());
+    assert_eq!(back, [Action::Open]);
+    let seen = Event::TagSeen { tag: tag("good") };
+    assert_eq!(lane.handle(seen, now, &world.known()), []);
+    assert_eq!(lane.queue_len(), 1);
+    // Silent again, and meanwhile it has left.
+    let _silent = lane.handle(Event::FieldLost, now, &world.known());
+    let inputs =
+        Inputs { presence_rises: 1, presence_falls: 1, safety_falls: 1, ..Inputs::default() };
+    let back = lane.handle(Event::Restored { inputs, saved: None }, now, &world.known());
+    assert_eq!(back, []);
+    assert_eq!(lane.queue_len(), 0);
+    let seen = Event::TagSeen { tag: tag("good") };
+    assert_eq!(lane.handle(seen, now, &world.known()), []);
+}
+
 /// A lane that was killed and found these loops when it came back.
 fn restarted(lane: &Lane, inputs: Inputs) -> (Lane, Vec<String>) {
     let world = World::new();
@@ -543,6 +584,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::SafetyFell),
         6 => (0..NAMES.len()).prop_map(|name| Event::TagSeen { tag: tag(NAMES[name]) }),
         1 => Just(Event::ListChanged),
+        1 => Just(Event::FieldLost),
         3 => (1_u64..6, 0..3).prop_map(|(call, verb)| {
             let mut world = World::new();
             let verb = ["by-plate", "cash", "turn-away"][usize::try_from(verb).unwrap()];

@@ -50,8 +50,14 @@ fn another_version_is_told_from_a_broken_message() {
 
 #[test]
 fn a_refusal_never_quotes_what_it_refused() {
-    let broken = PASSAGE.replace("3416214B88C0011762000493", "3416214B88C00117620004XX");
-    let error = parse::<PassageRecord>("passage", broken.as_bytes()).unwrap_err();
-    let text = format!("{error} {:?}", std::error::Error::source(&error).map(ToString::to_string));
-    assert!(!text.contains("3416214B88"), "{text}");
+    for (part, broken) in [
+        ("3416214B88C0011762000493", r#""3416214B88C00117620004XX""#),
+        ("\"group\":1", r#""group":"37A-12345""#),
+    ] {
+        let broken = PASSAGE.replace(part, broken);
+        let error = parse::<PassageRecord>("passage", broken.as_bytes()).unwrap_err();
+        let text = format!("{error} {error:?}");
+        assert!(std::error::Error::source(&error).is_none());
+        assert!(!text.contains("3416214B88") && !text.contains("37A"), "{text}");
+    }
 }
