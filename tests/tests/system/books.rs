@@ -1,7 +1,7 @@
 //! Intake: whatever is delivered, however often and in whichever order, the books are the same.
 
 use clearing_house::intake::{Books, Delivery, Outcome};
-use domain::passage::{Decision, Payment};
+use domain::passage::{Attendance, Decision, Payment, Reason};
 use domain::{Clock, PassageId, Timestamp};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -301,4 +301,29 @@ async fn two_workers_with_the_same_batches_make_the_same_books_as_one() {
     office.books().await.post_awaited(noon()).await.unwrap();
     assert_eq!(office.picture().await, alone.picture().await);
     office.assert_proven().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_column_cannot_hold_stops_nobody() {
+    let office = Office::open().await;
+    let books = office.books().await;
+    let mut lane = Lane::new("cienco4/ben-thuy/l01");
+    let mut stranger = Lane::new("cienco4/ben-thuy/l02").pass(&vehicle(CAR), MORNING);
+    stranger.message_id = Some("a\0b".repeat(500));
+    stranger.signature = Some("no\0signature".to_owned());
+    let odd = lane.write(MORNING, |passage| {
+        passage.decision = Decision::OpenedByAttendant;
+        passage.payment = Payment::Cash;
+        passage.group = Some(vehicle(CAR).group);
+        passage.attendance = Some(Attendance {
+            attendant: "nv\0".repeat(300),
+            command: "c-1".to_owned(),
+            reason: Reason::CashPaid,
+        });
+    });
+    let good = lane.pass(&vehicle(LORRY), MORNING);
+    let outcome = books.post(&[stranger, odd, good], noon()).await.unwrap();
+    assert_eq!(counted(&outcome), (2, 0, 1));
+    assert_eq!(quarantined(&office).await, ["unsigned"]);
+    assert_eq!(office.texts("select payer from charge order by seq").await, ["cash", "account"]);
 }
