@@ -59,7 +59,7 @@ impl BooksError {
             Self::Ledger(_) => return true,
             Self::Registry(_) | Self::Raced => return false,
         };
-        let code = source.as_database_error().and_then(|error| error.code());
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
     }
 }

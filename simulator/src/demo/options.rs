@@ -66,7 +66,7 @@ mod tests {
     fn a_run_without_options_is_a_small_one_that_stays_up() {
         let options = Line::try_parse_from(["demo"]).unwrap().options;
         assert_eq!((options.vehicles, options.seed, options.exit), (300, 1, false));
-        assert!((options.speed - 20.0).abs() < f64::EPSILON);
+        assert!((options.speed - 60.0).abs() < f64::EPSILON);
     }
 
     #[test]
