@@ -3,7 +3,7 @@
 //! The database server is one for the tests of a process that run at the same time: the first
 //! starts it, and it goes with the last. What every office begins with is made once per server, as
 //! a template: network and tariffs of `deploy/viet-nam`, a key and an epoch for every lane, and the
-//! accounts of [`accounts`].
+//! accounts of `accounts`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};

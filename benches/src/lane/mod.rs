@@ -2,7 +2,7 @@
 //!
 //! Ours is the lane controller's own parts on a pseudo-terminal and a Modbus server. The others
 //! stand in the same harness and differ in one thing: what they do between the decision and the
-//! open command (see [`keepers`]). All of them see the same list while it changes.
+//! open command (see `keepers`). All of them see the same list while it changes.
 //!
 //! Words: a *seat* is what a lane is given to run with; a *contender* is whoever sits in it.
 
