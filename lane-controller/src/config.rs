@@ -134,8 +134,6 @@ pub struct Policy {
     pub duplicate_window_s: u64,
     /// How long a tag may be seen before its vehicle.
     pub floating_tag_ms: u64,
-    /// How long a read may have waited on its way and still be taken for where its tag is now.
-    pub read_age_max_ms: u64,
     /// How often a call is told again.
     pub call_repeat_s: u64,
     /// How many posted records are kept all the same.
@@ -148,7 +146,6 @@ impl Default for Policy {
             tag_wait_ms: 3_000,
             duplicate_window_s: 30,
             floating_tag_ms: 2_000,
-            read_age_max_ms: 1_000,
             call_repeat_s: 5,
             keep_records: 100_000,
         }

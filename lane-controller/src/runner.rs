@@ -47,8 +47,10 @@ pub enum Wake {
     Tag {
         /// Which.
         tag: TagId,
-        /// When its frame was complete.
+        /// When its frame was complete here.
         at: Instant,
+        /// How long it had waited on its way by then, in run time.
+        waited: Duration,
     },
     /// The reader's health changed.
     Reader(ReaderHealth),
@@ -230,9 +232,10 @@ impl LaneThread {
 
     fn wake(&mut self, wake: Wake) {
         match wake {
-            Wake::Tag { tag, at } => {
+            Wake::Tag { tag, at, waited } => {
                 self.caused_at = Some(at);
-                self.event(Event::TagSeen { tag });
+                let read_at = self.shared.clock.uptime_at(at).saturating_sub(waited);
+                self.event(Event::TagSeen { tag, at: read_at });
                 self.caused_at = None;
             }
             Wake::Reader(health) => {
@@ -262,6 +265,13 @@ impl LaneThread {
             }
             Wake::Stop => {}
         }
+    }
+
+    /// Takes an event that happened when its cause was here, however late this thread is.
+    fn edge(&mut self, event: Event) {
+        let at = self.caused_at.map(|at| self.shared.clock.uptime_at(at));
+        let at = at.unwrap_or_else(|| self.shared.clock.uptime());
+        self.ask(|lane, known| lane.handle(event, at, known));
     }
 
     fn event(&mut self, event: Event) {
@@ -367,7 +377,7 @@ impl LaneThread {
             reading.inputs.presence_falls.wrapping_sub(before.inputs.presence_falls),
         );
         for rose in presence {
-            self.event(if rose { Event::PresenceRose } else { Event::PresenceFell });
+            self.edge(if rose { Event::PresenceRose } else { Event::PresenceFell });
         }
         let safety = edges(
             before.inputs.safety,
@@ -375,7 +385,7 @@ impl LaneThread {
             reading.inputs.safety_falls.wrapping_sub(before.inputs.safety_falls),
         );
         for rose in safety {
-            self.event(if rose { Event::SafetyRose } else { Event::SafetyFell });
+            self.edge(if rose { Event::SafetyRose } else { Event::SafetyFell });
         }
     }
 

@@ -33,8 +33,6 @@ const EPOCH_WITHIN: Duration = Duration::from_secs(2);
 /// Inputs are not read more often than this, in real time, however fast the run is.
 const POLL_MIN: Duration = Duration::from_millis(1);
 
-/// A read that waited no longer than this is taken, in real time, however fast the run is.
-const READ_AGE_REAL_MIN: Duration = Duration::from_millis(10);
 /// A tag that was dealt with stays so for at least this long, in real time.
 const DUPLICATE_WINDOW_REAL_MIN: Duration = Duration::from_secs(2);
 
@@ -235,8 +233,7 @@ async fn start_lane(
         .name(format!("lane-{}", id.lane()))
         .spawn(move || thread.run(&wake_up))
         .map_err(|source| StationError::System { doing: "start a lane's thread", source })?;
-    let read_age_max = Duration::from_millis(config.policy.read_age_max_ms);
-    let reader = start_reader(lane, read_age_max, shared.clock, wakes.clone())?;
+    let reader = start_reader(lane, shared.clock, wakes.clone())?;
     let marks = Marks { written: follow_written, posted: follow_posted };
     tokio::spawn(uplink::run(
         id.clone(),
@@ -264,7 +261,6 @@ fn policy(config: &Config, clock: Clock) -> LanePolicy {
 
 fn start_reader(
     lane: &config::Lane,
-    read_age_max: Duration,
     clock: Clock,
     wakes: Sender<Wake>,
 ) -> Result<Reader, StationError> {
@@ -280,12 +276,8 @@ fn start_reader(
                 let waited = read.reader_timestamp_ms.map_or(Duration::ZERO, |reader_ms| {
                     read_age.of(reader_ms, clock.uptime_at(read.at))
                 });
-                if waited > read_age_max && clock.to_real(waited) > READ_AGE_REAL_MIN {
-                    tracing::debug!(?waited, "a read came too late to say where its tag is");
-                    return;
-                }
                 match TagId::try_from_slice(read.epc.as_bytes()) {
-                    Ok(tag) => Wake::Tag { tag, at: read.at },
+                    Ok(tag) => Wake::Tag { tag, at: read.at, waited },
                     Err(_no_tag) => return,
                 }
             }

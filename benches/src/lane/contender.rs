@@ -60,9 +60,9 @@ impl Contender {
     pub(super) fn run(mut self, wakes: &Receiver<Wake>) -> Result<(), Failed> {
         for wake in wakes {
             match wake {
-                Wake::Tag { tag, at } => {
+                Wake::Tag { tag, at, .. } => {
                     self.read_at = Some(at);
-                    self.handle(Event::TagSeen { tag })?;
+                    self.handle(Event::TagSeen { tag, at: self.clock.uptime_at(at) })?;
                     self.read_at = None;
                 }
                 Wake::Field(FieldWord::Reads { reading, .. }) => self.field_reads(reading)?,

@@ -135,7 +135,7 @@ fn start_reader(
     let reader = Reader::spawn(ReaderConfig::new(antenna.port()), move |event| match event {
         ReaderEvent::Tag(read) => {
             if let Ok(tag) = TagId::try_from_slice(read.epc.as_bytes()) {
-                wakes.send(Wake::Tag { tag, at: read.at }).ok();
+                wakes.send(Wake::Tag { tag, at: read.at, waited: Duration::ZERO }).ok();
             }
         }
         ReaderEvent::State(state) => reads.store(state == ReaderState::Reading, Ordering::Release),

@@ -1,5 +1,7 @@
 //! What happens to a lane.
 
+use std::time::Duration;
+
 use domain::TagId;
 use domain::wire::v1::Verb;
 
@@ -57,6 +59,8 @@ pub enum Event {
     TagSeen {
         /// The tag.
         tag: TagId,
+        /// When it was read, which may be before it was told.
+        at: Duration,
     },
     /// An attendant answered a call.
     Answered(Answer),

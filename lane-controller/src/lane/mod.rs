@@ -68,6 +68,8 @@ pub struct Lane {
     calls: u64,
     vehicles: u64,
     close_at: Option<Duration>,
+    /// When the last vehicle without a known tag went under the arm, out of the antenna's zone.
+    unread_until: Option<Duration>,
 }
 
 impl Lane {
@@ -85,6 +87,7 @@ impl Lane {
             calls: 0,
             vehicles: 0,
             close_at: None,
+            unread_until: None,
         }
     }
 
@@ -98,7 +101,7 @@ impl Lane {
             Event::PresenceFell => self.presence_clears(now, &mut actions),
             Event::SafetyRose => self.vehicle_reaches_safety_loop(now, known, &mut actions),
             Event::SafetyFell => self.vehicle_leaves(now, &mut actions),
-            Event::TagSeen { tag } => self.tag_seen(tag, now, known, &mut actions),
+            Event::TagSeen { tag, at } => self.tag_seen(tag, (at, now), known, &mut actions),
             Event::Answered(answer) => self.answered(answer, now, known, &mut actions),
             Event::ListChanged => self.list_changed(now, known, &mut actions),
             // What was counted stays true; the safety monitor alone knows that it is unknown now.
@@ -173,9 +176,14 @@ impl Lane {
         self.queue.iter().filter(calling).count()
     }
 
-    fn new_vehicle(&mut self, state: VehicleState, tag: Option<TagId>) -> Vehicle {
+    fn new_vehicle(
+        &mut self,
+        state: VehicleState,
+        tag: Option<TagId>,
+        arrived_at: Duration,
+    ) -> Vehicle {
         self.vehicles += 1;
-        Vehicle { number: self.vehicles, tag, state }
+        Vehicle { number: self.vehicles, arrived_at, tag, state }
     }
 
     fn vehicle_arrives(&mut self, now: Duration, known: &Knowledge<'_>, actions: &mut Vec<Action>) {
@@ -188,7 +196,7 @@ impl Lane {
             return;
         }
         let until = now + self.policy.tag_wait;
-        let vehicle = self.new_vehicle(VehicleState::AwaitingTag { until }, None);
+        let vehicle = self.new_vehicle(VehicleState::AwaitingTag { until }, None, now);
         self.queue.push_back(vehicle);
         actions.push(Action::Tell(EventKind::VehicleArrived { queue: self.queue.len() }));
         let fresh = |(_, seen): &(TagId, Duration)| *seen + self.policy.floating_tag >= now;
@@ -226,6 +234,9 @@ impl Lane {
         match self.queue.front().map(|head| head.state) {
             Some(VehicleState::Released { .. } | VehicleState::OnSafetyLoop) => {
                 self.queue[0].state = VehicleState::OnSafetyLoop;
+                if self.queue[0].tag.is_none() {
+                    self.unread_until = Some(now);
+                }
             }
             Some(
                 VehicleState::AwaitingTag { .. }
@@ -274,7 +285,7 @@ impl Lane {
     fn tag_seen(
         &mut self,
         tag: TagId,
-        now: Duration,
+        (at, now): (Duration, Duration),
         known: &Knowledge<'_>,
         actions: &mut Vec<Action>,
     ) {
@@ -287,9 +298,13 @@ impl Lane {
             return;
         }
         // The newest vehicle without a tag: tags are read in the order in which vehicles come
-        // into the zone, and one that waits for the attendant has had its time.
+        // into the zone, and one that waits for the attendant has had its time. A read that was told
+        // late says where its tag was, not who stands there now: it belongs to nobody who came well
+        // after it.
+        let floating_tag = self.policy.floating_tag;
         let waits = |vehicle: &Vehicle| {
             vehicle.tag.is_none()
+                && vehicle.arrived_at <= at + floating_tag
                 && matches!(
                     vehicle.state,
                     VehicleState::AwaitingTag { .. }
@@ -298,7 +313,23 @@ impl Lane {
         };
         match self.queue.iter().rposition(waits) {
             Some(index) => self.attach(index, tag, now, known, actions),
-            None => self.floating = Some((tag, now)),
+            None => self.tag_of_nobody_who_waits(tag, at, now),
+        }
+    }
+
+    /// A tag that no vehicle waits for. One that was let through or sent back without its tag
+    /// still stands in the zone, and this is its tag; else it is early, and its vehicle is coming.
+    fn tag_of_nobody_who_waits(&mut self, tag: TagId, at: Duration, now: Duration) {
+        let unread = |vehicle: &&mut Vehicle| {
+            vehicle.tag.is_none()
+                && matches!(vehicle.state, VehicleState::Released { .. } | VehicleState::BackingOut)
+        };
+        if let Some(vehicle) = self.queue.iter_mut().find(unread) {
+            vehicle.tag = Some(tag);
+        } else if self.unread_until.is_some_and(|until| at <= until) {
+            self.dealt_with.push_back((tag, now));
+        } else {
+            self.floating = Some((tag, at));
         }
     }
 

@@ -118,7 +118,7 @@ impl Lane {
         let left = if left > LANE_HOLDS { 0 } else { left };
         for _ in 0..came {
             let until = now + self.policy.tag_wait;
-            let vehicle = self.new_vehicle(VehicleState::AwaitingTag { until }, None);
+            let vehicle = self.new_vehicle(VehicleState::AwaitingTag { until }, None, now);
             self.queue.push_back(vehicle);
         }
         for _ in 0..left {
@@ -166,7 +166,7 @@ impl Lane {
                     (VehicleState::AwaitingTag { until: now + self.policy.tag_wait }, None)
                 }
             };
-            let vehicle = self.new_vehicle(state, tag);
+            let vehicle = self.new_vehicle(state, tag, now);
             self.queue.push_back(vehicle);
         }
     }

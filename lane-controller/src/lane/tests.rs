@@ -158,7 +158,7 @@ fn event(words: &str, world: &mut World) -> Event {
         "presence" => Event::PresenceFell,
         "safety" if words.next() == Some("on") => Event::SafetyRose,
         "safety" => Event::SafetyFell,
-        "tag" => Event::TagSeen { tag: tag(words.next().unwrap()) },
+        "tag" => Event::TagSeen { tag: tag(words.next().unwrap()), at: Duration::ZERO },
         "pays-in" => {
             world.pay_in(words.next().unwrap());
             Event::ListChanged
@@ -179,6 +179,14 @@ fn event(words: &str, world: &mut World) -> Event {
     }
 }
 
+/// A tag of a story is read when it is told.
+fn told_at(mut event: Event, now: Duration) -> Event {
+    if let Event::TagSeen { at, .. } = &mut event {
+        *at = now;
+    }
+    event
+}
+
 /// Tells the story to the lane and compares what it did.
 fn check(role: LaneRole, story: &str) {
     let mut world = World::new();
@@ -195,7 +203,7 @@ fn check(role: LaneRole, story: &str) {
             assert!(lane.next_deadline().is_some_and(|at| at <= now), "nothing is due at {at}");
             lane.handle_deadline(now)
         } else {
-            let event = event(what, &mut world);
+            let event = told_at(event(what, &mut world), now);
             lane.handle(event, now, &world.known())
         };
         writeln!(told, "{line}").unwrap();
@@ -499,7 +507,7 @@ fn loops_that_were_silent_for_a_moment_cost_no_vehicle_its_passage() {
     let inputs = Inputs { presence: true, presence_rises: 1, ..Inputs::default() };
     let back = lane.handle(Event::Restored { inputs, saved: None }, now, &world.known());
     assert_eq!(back, [Action::Open]);
-    let seen = Event::TagSeen { tag: tag("good") };
+    let seen = Event::TagSeen { tag: tag("good"), at: Duration::from_secs(20) };
     assert_eq!(lane.handle(seen, now, &world.known()), []);
     assert_eq!(lane.queue_len(), 1);
     // Silent again, and meanwhile it has left.
@@ -509,8 +517,78 @@ fn loops_that_were_silent_for_a_moment_cost_no_vehicle_its_passage() {
     let back = lane.handle(Event::Restored { inputs, saved: None }, now, &world.known());
     assert_eq!(back, []);
     assert_eq!(lane.queue_len(), 0);
-    let seen = Event::TagSeen { tag: tag("good") };
+    let seen = Event::TagSeen { tag: tag("good"), at: Duration::from_secs(20) };
     assert_eq!(lane.handle(seen, now, &world.known()), []);
+}
+
+#[test]
+fn a_read_that_is_told_late_is_not_the_tag_of_who_came_after_it() {
+    let world = World::new();
+    let mut lane = lane(LaneRole::Open);
+    let arrives = Duration::from_secs(30);
+    let _arrived = lane.handle(Event::PresenceRose, arrives, &world.known());
+    let told = arrives + Duration::from_millis(500);
+    let old = Event::TagSeen { tag: tag("pass"), at: arrives - Duration::from_secs(3) };
+    assert_eq!(lane.handle(old, told, &world.known()), []);
+    let own = Event::TagSeen { tag: tag("good"), at: arrives - Duration::from_secs(1) };
+    let actions: Vec<String> =
+        lane.handle(own, told, &world.known()).iter().map(describe).collect();
+    assert_eq!(actions, ["Record OpenedByTag Account 47000", "Open"]);
+}
+
+#[test]
+fn a_tag_that_is_read_after_the_attendant_opened_is_not_the_next_vehicles() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        3000 deadline
+        > Call 1 NoTag
+        9000 by-plate 1
+        > CallEnded 1
+        > Record ChargedByPlate Account 47000 after NoTag
+        > Open
+        > Confirm
+        9500 tag good
+        10000 presence off
+        10500 safety on
+        11500 safety off
+        > Left 0
+        > Red
+        12000 tag good
+        12100 presence on
+        > Arrived 1
+        12200 tag good
+        12300 tag pass
+        > Record OpenedByTag Nothing 0
+        > Open
+        ",
+    );
+    // The next one's tag is read early, while the one without is already under the arm.
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        3000 deadline
+        > Call 1 NoTag
+        9000 by-plate 1
+        > CallEnded 1
+        > Record ChargedByPlate Account 47000 after NoTag
+        > Open
+        > Confirm
+        10500 safety on
+        11000 tag pass
+        11500 safety off
+        > Left 0
+        > Red
+        11800 presence on
+        > Arrived 1
+        > Record OpenedByTag Nothing 0
+        > Open
+        ",
+    );
 }
 
 /// A lane that was killed and found these loops when it came back.
@@ -528,7 +606,7 @@ fn lane_with_released_vehicle() -> Lane {
     let mut lane = lane(LaneRole::Open);
     let now = Duration::from_secs(20);
     let _arrives = lane.handle(Event::PresenceRose, now, &world.known());
-    let seen = Event::TagSeen { tag: tag("good") };
+    let seen = Event::TagSeen { tag: tag("good"), at: Duration::from_secs(20) };
     let actions = lane.handle(seen, now, &world.known());
     let vehicle = actions.iter().find_map(|action| match action {
         Action::Record { vehicle, .. } => Some(*vehicle),
@@ -545,7 +623,7 @@ fn a_vehicle_that_was_released_before_a_crash_goes_on_and_is_not_charged_again()
     let (mut next, told) = restarted(&lane, still_there);
     assert_eq!(told, ["Open"]);
     let world = World::new();
-    let seen = Event::TagSeen { tag: tag("good") };
+    let seen = Event::TagSeen { tag: tag("good"), at: Duration::from_secs(20) };
     assert_eq!(next.handle(seen, Duration::from_secs(101), &world.known()), []);
     assert_eq!(next.queue_len(), 1);
 }
@@ -572,7 +650,11 @@ fn a_vehicle_that_was_decided_and_not_yet_written_is_decided_again_after_a_crash
     let mut lane = lane(LaneRole::Open);
     let now = Duration::from_secs(20);
     let _arrives = lane.handle(Event::PresenceRose, now, &world.known());
-    let _decided = lane.handle(Event::TagSeen { tag: tag("good") }, now, &world.known());
+    let _decided = lane.handle(
+        Event::TagSeen { tag: tag("good"), at: Duration::from_secs(20) },
+        now,
+        &world.known(),
+    );
     assert_eq!(lane.saved().vehicles, [SavedVehicle::Undecided]);
 }
 
@@ -582,7 +664,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => Just(Event::PresenceFell),
         4 => Just(Event::SafetyRose),
         4 => Just(Event::SafetyFell),
-        6 => (0..NAMES.len()).prop_map(|name| Event::TagSeen { tag: tag(NAMES[name]) }),
+        6 => (0..NAMES.len()).prop_map(|name| Event::TagSeen { tag: tag(NAMES[name]), at: Duration::ZERO }),
         1 => Just(Event::ListChanged),
         1 => Just(Event::FieldLost),
         3 => (1_u64..6, 0..3).prop_map(|(call, verb)| {
@@ -608,7 +690,7 @@ proptest! {
         for (event, pause_ms) in events {
             now += Duration::from_millis(pause_ms);
             let mut actions = lane.handle_deadline(now);
-            actions.extend(lane.handle(event, now, &world.known()));
+            actions.extend(lane.handle(told_at(event, now), now, &world.known()));
             for action in actions {
                 match action {
                     Action::Record { vehicle, draft } => {

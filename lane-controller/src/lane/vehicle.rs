@@ -40,6 +40,8 @@ pub enum VehicleState {
 pub struct Vehicle {
     /// The lane's own number for it.
     pub number: u64,
+    /// When it came onto the presence loop, or was found between the loops.
+    pub arrived_at: Duration,
     /// Its tag, once read.
     pub tag: Option<TagId>,
     /// How far it has come.
