@@ -13,6 +13,7 @@ use domain::signature::{Context as Purpose, Digest256, SecretKey, Signature};
 use domain::wire::v1::{EpochGrant, EpochRequest, ReaderHealth, emit, parse};
 use domain::wire::{SIGNATURE_HEADER, subject};
 use domain::{Clock, LaneId, TagId};
+use rfid_driver::session::ReaderSettings;
 use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent, ReaderState};
 use tokio::sync::{mpsc, watch};
 
@@ -266,7 +267,7 @@ fn start_reader(
 ) -> Result<Reader, StationError> {
     let mut read_age = ReadAge::default();
     let reader = ReaderConfig {
-        baud: lane.baud,
+        settings: ReaderSettings { bauds: vec![lane.baud], ..ReaderSettings::default() },
         time_scale: clock.speed(),
         ..ReaderConfig::new(lane.reader.clone())
     };
@@ -282,6 +283,7 @@ fn start_reader(
                 }
             }
             ReaderEvent::State(state) => Wake::Reader(health(state)),
+            ReaderEvent::Report(_) => return,
             ReaderEvent::Gap(gap) => {
                 tracing::warn!(?gap, "the reader was not heard for a while");
                 return;

@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let link = std::env::temp_dir().join(format!("reader-{}", std::process::id()));
             let emulator = PtyReader::start(&link, PtyReaderConfig::default())?;
             let epc = Epc::try_from_slice(b"\x34\x16\x21\x4B\x88 example")?;
-            emulator.set_field(&[FieldTag { epc, rssi_dbm: -58, antenna: 1 }]);
+            emulator.set_field(&[FieldTag::new(epc, -58, 1)]);
             (link, Some(emulator))
         }
     };
@@ -36,11 +36,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                 out,
                 "{}  antenna {}  {} dBm  {} kHz",
                 read.epc,
-                read.antenna,
-                read.rssi_dbm,
+                read.antenna.unwrap_or(0),
+                read.rssi.and_then(|rssi| rssi.dbm).unwrap_or(0),
                 read.frequency_khz.unwrap_or(0)
             ),
             ReaderEvent::State(state) => writeln!(out, "reader: {state:?}"),
+            ReaderEvent::Report(report) => writeln!(out, "reader says: {report:?}"),
             ReaderEvent::Gap(gap) => {
                 writeln!(out, "gap of {:?}: {:?}", gap.until - gap.since, gap.cause)
             }

@@ -13,9 +13,40 @@
 //!
 //! Memory is bounded by twice the longest frame. Not enough bytes is not an error.
 
+use std::fmt;
 use std::marker::PhantomData;
 
 use crate::codec::{Cut, Framing};
+
+/// A [`Deframer`] of some protocol. The methods are those of the deframer.
+pub trait Deframe: fmt::Debug + Send {
+    /// See [`Deframer::push`].
+    fn push<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8];
+    /// See [`Deframer::next_frame`].
+    fn next_frame(&mut self) -> Option<&[u8]>;
+    /// See [`Deframer::handle_silence`].
+    fn handle_silence(&mut self);
+    /// See [`Deframer::dropped_bytes`].
+    fn dropped_bytes(&self) -> u64;
+}
+
+impl<F: Framing + fmt::Debug> Deframe for Deframer<F> {
+    fn push<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        self.push(bytes)
+    }
+
+    fn next_frame(&mut self) -> Option<&[u8]> {
+        self.next_frame()
+    }
+
+    fn handle_silence(&mut self) {
+        self.handle_silence();
+    }
+
+    fn dropped_bytes(&self) -> u64 {
+        self.dropped_bytes()
+    }
+}
 
 /// Cuts the frames of `F` out of what is pushed into it.
 #[derive(Debug)]
@@ -25,7 +56,7 @@ pub struct Deframer<F> {
     start: usize,
     dropped: u64,
     silent: bool,
-    framing: PhantomData<F>,
+    framing: PhantomData<fn() -> F>,
 }
 
 impl<F: Framing> Default for Deframer<F> {

@@ -14,20 +14,20 @@
 //! * a **gap** is a span of time in which tags may have passed unreported ([`session::Gap`]),
 //! * an **emulator** is the other end of the line: a reader made of software ([`emulator`]).
 //!
-//! Where the next thing goes: a protocol is one folder in each of `codec/`, `session/` and
-//! `emulator/`.
+//! Where the next thing goes: a protocol is one folder in `protocol/` and one line in its list.
 
 pub mod codec;
 pub mod deframe;
 pub mod emulator;
 pub mod port;
+pub mod protocol;
 pub mod session;
 pub mod supervisor;
 
 mod clock;
 mod tag_read;
 
-pub use tag_read::{Epc, EpcError, TagRead};
+pub use tag_read::{Epc, EpcError, Rssi, TagRead, Tid, TidError};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

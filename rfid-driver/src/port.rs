@@ -123,6 +123,17 @@ impl Port {
         self.line.write_all(bytes).map_err(|source| self.transfer_error("write", source))
     }
 
+    /// Waits until what was written has left, then runs the line at `baud`.
+    ///
+    /// # Errors
+    /// Says whether the port hung up or does not know the rate.
+    pub fn set_baud(&mut self, baud: u32) -> Result<(), PortError> {
+        self.line.flush().map_err(|source| self.transfer_error("drain", source))?;
+        self.line
+            .set_baud_rate(baud)
+            .map_err(|source| self.transfer_error("set the rate of", source.into()))
+    }
+
     fn transfer_error(&self, operation: &'static str, source: io::Error) -> PortError {
         let port = self.path.clone();
         match source.kind() {

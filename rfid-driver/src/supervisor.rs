@@ -14,10 +14,12 @@ use std::time::Duration;
 use crate::TagRead;
 use crate::clock;
 use crate::port::{Port, PortError};
-use crate::session::mercury::{MercurySession, MercurySettings, MercuryTiming};
-use crate::session::{Session, SessionEvent};
+use crate::protocol::{Protocol, Unsupported, mercury};
+use crate::session::{ReaderSettings, Session, SessionEvent, Transmit};
 
-pub use crate::session::{Gap, GapCause, ReaderState};
+pub use crate::session::{
+    AntennaState, Gap, GapCause, Level, ReaderState, Report, Request, TidReading,
+};
 
 /// How long the thread may take to notice that it is told to stop.
 const READ_WAIT_MAX: Duration = Duration::from_millis(50);
@@ -29,41 +31,36 @@ const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(20);
 const READ_LEN: usize = 4096;
 
 /// Which reader, and what it shall do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ReaderConfig {
-    /// The serial port; a name that survives replugging (`/dev/serial/by-id/…`).
+    /// What it speaks.
+    pub protocol: &'static dyn Protocol,
+    /// The serial port, by a name that survives replugging (`/dev/serial/by-id/…`); "host:port"
+    /// for a protocol over TCP.
     pub port: PathBuf,
-    /// The line's rate.
-    pub baud: u32,
-    /// The antenna ports to read on, counted from 1, at most 16.
-    pub antennas: Vec<u8>,
-    /// The power for reading, in hundredths of a dBm.
-    pub read_power_cdbm: u16,
-    /// The radio region by the vendor's number: 01 North America, 02 Europe, 08 Europe 3, …
-    pub region: u8,
+    /// What it shall be set to.
+    pub settings: ReaderSettings,
     /// How much faster than life the reader's time runs; 1 for a real reader. Waiting is divided by
     /// it, but not below what a busy host may take.
     pub time_scale: f64,
 }
 
 impl ReaderConfig {
-    /// A reader on `port` as it comes out of the box: 115200 baud, antenna 1, 27 dBm, region 01.
+    /// A Mercury reader on `port` as it comes out of the box.
     #[must_use]
     pub fn new(port: impl Into<PathBuf>) -> Self {
         Self {
+            protocol: &mercury::Mercury,
             port: port.into(),
-            baud: 115_200,
-            antennas: vec![1],
-            read_power_cdbm: 2700,
-            region: 0x01,
+            settings: ReaderSettings::default(),
             time_scale: 1.0,
         }
     }
 
     fn check(&self) -> Result<(), ReaderError> {
-        if self.antennas.is_empty()
-            || self.antennas.len() > 16
-            || self.antennas.iter().any(|port| !(1..=16).contains(port))
+        if self.settings.antennas.is_empty()
+            || self.settings.antennas.len() > 16
+            || self.settings.antennas.iter().any(|port| !(1..=16).contains(port))
         {
             return Err(ReaderError::Antennas);
         }
@@ -86,6 +83,9 @@ pub enum ReaderError {
         /// As configured.
         time_scale: f64,
     },
+    /// The protocol cannot have a setting.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// The system gave no thread.
     #[error("start the thread of the reader on {port}")]
     Thread {
@@ -98,7 +98,7 @@ pub enum ReaderError {
 }
 
 /// What a supervised reader reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReaderEvent {
     /// A tag was read.
     Tag(TagRead),
@@ -106,13 +106,15 @@ pub enum ReaderEvent {
     State(ReaderState),
     /// A span in which tags may have been missed is over.
     Gap(Gap),
+    /// The reader said something about itself.
+    Report(Report),
 }
 
 /// A reader under supervision. Dropping it tells its thread to stop, without waiting.
 #[derive(Debug)]
 pub struct Reader {
     // Dropped to tell the thread to stop.
-    stop: mpsc::Sender<()>,
+    requests: mpsc::Sender<Request>,
     thread: JoinHandle<()>,
 }
 
@@ -128,18 +130,24 @@ impl Reader {
         sink: impl FnMut(ReaderEvent) + Send + 'static,
     ) -> Result<Self, ReaderError> {
         config.check()?;
-        let settings =
-            MercurySettings::new(&config.antennas, config.read_power_cdbm, config.region);
-        let timing = MercuryTiming::LIFE.faster(config.time_scale);
-        let session = MercurySession::new(settings, timing);
-        let (stop, stopped) = mpsc::channel();
+        let timing = config.settings.timing.faster(config.time_scale);
+        let settings = ReaderSettings { timing, ..config.settings.clone() };
+        let session = config.protocol.session(&settings)?;
+        let (requests, requested) = mpsc::channel();
         let port = config.port.clone();
-        let mut supervisor = Supervisor { config, session, sink, stopped, trouble: None };
+        let mut supervisor = Supervisor { config, session, sink, requested, trouble: None };
         let thread = thread::Builder::new()
             .name("rfid-reader".to_owned())
             .spawn(move || supervisor.run())
             .map_err(|source| ReaderError::Thread { port, source })?;
-        Ok(Self { stop, thread })
+        Ok(Self { requests, thread })
+    }
+
+    /// Asks the reader for something beside reading; a [`ReaderEvent::Report`] answers it. A reader
+    /// that is not there answers when it is.
+    pub fn request(&self, request: Request) {
+        // Without a thread nobody answers any more.
+        self.requests.send(request).ok();
     }
 
     /// Stops the reader's radio and its thread, and waits for the thread.
@@ -147,7 +155,7 @@ impl Reader {
     /// # Panics
     /// If the sink panicked.
     pub fn stop(self) {
-        drop(self.stop);
+        drop(self.requests);
         if let Err(panic) = self.thread.join() {
             std::panic::resume_unwind(panic);
         }
@@ -161,19 +169,19 @@ enum Leave {
     Lost(PortError),
 }
 
-struct Supervisor<S, F> {
+struct Supervisor<F> {
     config: ReaderConfig,
-    session: S,
+    session: Box<dyn Session>,
     sink: F,
-    stopped: mpsc::Receiver<()>,
+    requested: mpsc::Receiver<Request>,
     // What was last said about the port since the reader last read.
     trouble: Option<String>,
 }
 
-impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
+impl<F: FnMut(ReaderEvent)> Supervisor<F> {
     fn run(&mut self) {
         loop {
-            match Port::open(&self.config.port, self.config.baud) {
+            match Port::open(&self.config.port, self.first_baud()) {
                 Err(error) => self.lose_port(&error),
                 Ok(mut port) => {
                     self.session.handle_open(clock::now());
@@ -187,11 +195,18 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
                 }
             }
             let pause = REOPEN_PAUSE.div_f64(self.config.time_scale).max(REOPEN_PAUSE_MIN);
-            match self.stopped.recv_timeout(pause) {
+            match self.requested.recv_timeout(pause) {
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(request) => self.session.handle_request(request, clock::now()),
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// The rate to open the port at; the session sets it before it says anything.
+    fn first_baud(&self) -> u32 {
+        let protocol = self.config.protocol.bauds();
+        self.config.settings.bauds.iter().chain(protocol).copied().next().unwrap_or(9600)
     }
 
     fn lose_port(&mut self, error: &PortError) {
@@ -204,8 +219,10 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
     fn converse(&mut self, port: &mut Port) -> Leave {
         let mut buffer = [0; READ_LEN];
         loop {
-            if self.stopped.try_recv() != Err(TryRecvError::Empty) {
-                return Leave::Stopped;
+            match self.requested.try_recv() {
+                Ok(request) => self.session.handle_request(request, clock::now()),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return Leave::Stopped,
             }
             if self.deliver() == LineVerdict::Dead {
                 return Leave::LineDead;
@@ -230,8 +247,11 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
     }
 
     fn transmit(&mut self, port: &mut Port) -> Result<(), PortError> {
-        while let Some(frame) = self.session.poll_transmit() {
-            port.write(frame.as_ref())?;
+        while let Some(transmit) = self.session.poll_transmit() {
+            match transmit {
+                Transmit::Frame(frame) => port.write(frame.as_ref())?,
+                Transmit::Baud(baud) => port.set_baud(baud)?,
+            }
         }
         Ok(())
     }
@@ -251,6 +271,7 @@ impl<S: Session, F: FnMut(ReaderEvent)> Supervisor<S, F> {
                     (self.sink)(ReaderEvent::State(state));
                 }
                 SessionEvent::Gap(gap) => (self.sink)(ReaderEvent::Gap(gap)),
+                SessionEvent::Report(report) => (self.sink)(ReaderEvent::Report(report)),
                 SessionEvent::LineDead => verdict = LineVerdict::Dead,
             }
         }

@@ -6,23 +6,28 @@
 use std::fmt;
 use std::time::Instant;
 
-/// One report of a reader that a tag was in its field.
+/// One report of a reader that a tag was in its field. What a protocol or a reader does not say is
+/// `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TagRead {
     /// The tag's identity.
     pub epc: Epc,
     /// The protocol control word that precedes the EPC in the tag's memory.
-    pub pc: u16,
+    pub pc: Option<u16>,
+    /// The extended protocol control words, first and second.
+    pub xpc: [Option<u16>; 2],
+    /// The chip's own identity, where the tag was asked for it and answered.
+    pub tid: Option<Tid>,
     /// The antenna port that heard the tag, counted from 1.
-    pub antenna: u8,
+    pub antenna: Option<u8>,
     /// How strong the tag's answer was.
-    pub rssi_dbm: i8,
-    /// The carrier on which it was read, where the reader says so.
+    pub rssi: Option<Rssi>,
+    /// The carrier on which it was read.
     pub frequency_khz: Option<u32>,
-    /// The phase of the tag's answer, 0 to 180, where the reader says so.
+    /// The phase of the tag's answer, 0 to 180.
     pub phase_deg: Option<u16>,
     /// How many reads this report stands for.
-    pub read_count: u8,
+    pub read_count: u16,
     /// Milliseconds on the reader's clock. It restarts with every start of reading, so two reads
     /// compare only within one stay in [`crate::session::ReaderState::Reading`].
     pub reader_timestamp_ms: Option<u32>,
@@ -30,61 +35,105 @@ pub struct TagRead {
     pub at: Instant,
 }
 
-/// A tag's electronic product code: 2 to 62 bytes (16 to 496 bits).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Epc {
-    // Unused bytes are zero, so that the derived comparisons hold.
-    bytes: [u8; Self::LEN_MAX],
-    len: u8,
-}
-
-/// Why bytes are not an EPC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an EPC has 2 to 62 bytes, not {len}")]
-pub struct EpcError {
-    len: usize,
-}
-
-impl Epc {
-    /// The shortest EPC, in bytes.
-    pub const LEN_MIN: usize = 2;
-    /// The longest EPC, in bytes: the length field of the protocol control word has five bits and
-    /// counts words.
-    pub const LEN_MAX: usize = 62;
-
-    /// Takes an EPC from its bytes.
-    ///
-    /// # Errors
-    /// Refuses a length outside 2 to 62.
-    pub fn try_from_slice(epc: &[u8]) -> Result<Self, EpcError> {
-        let error = EpcError { len: epc.len() };
-        let len = u8::try_from(epc.len()).map_err(|_too_long| error)?;
-        if !(Self::LEN_MIN..=Self::LEN_MAX).contains(&epc.len()) {
-            return Err(error);
-        }
-        let mut bytes = [0; Self::LEN_MAX];
-        bytes[..epc.len()].copy_from_slice(epc);
-        Ok(Self { bytes, len })
-    }
-
-    /// The EPC's bytes, as the tag holds them.
+impl TagRead {
+    /// A report that says nothing but who and when.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+    pub fn new(epc: Epc, at: Instant) -> Self {
+        Self {
+            epc,
+            pc: None,
+            xpc: [None; 2],
+            tid: None,
+            antenna: None,
+            rssi: None,
+            frequency_khz: None,
+            phase_deg: None,
+            read_count: 1,
+            reader_timestamp_ms: None,
+            at,
+        }
     }
 }
 
-/// Upper-case hex. For a person who asked; never for a log.
-impl fmt::Display for Epc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02X}"))
-    }
+/// How strong a tag's answer was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rssi {
+    /// In dBm, as the reader says or by the vendor's formula; `None` where the vendor gives none.
+    pub dbm: Option<i16>,
+    /// The byte on the line: comparable within one reader whatever its unit.
+    pub raw: u8,
 }
 
-impl fmt::Debug for Epc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Epc({} bytes, withheld)", self.len)
-    }
+/// Bytes of a tag's memory: kept in place, compared by content, never shown by `Debug`.
+macro_rules! tag_memory {
+    ($(#[$doc:meta])* $name:ident, $error:ident, $what:literal, $min:literal..=$max:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name {
+            // Unused bytes are zero, so that the derived comparisons hold.
+            bytes: [u8; Self::LEN_MAX],
+            len: u8,
+        }
+
+        #[doc = concat!("Why bytes are not ", $what, ".")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error("{} has {} to {} bytes, not {len}", $what, $min, $max)]
+        pub struct $error {
+            len: usize,
+        }
+
+        impl $name {
+            /// The shortest, in bytes.
+            pub const LEN_MIN: usize = $min;
+            /// The longest, in bytes.
+            pub const LEN_MAX: usize = $max;
+
+            /// Takes it from its bytes.
+            ///
+            /// # Errors
+            /// Refuses fewer bytes than [`Self::LEN_MIN`] and more than [`Self::LEN_MAX`].
+            pub fn try_from_slice(slice: &[u8]) -> Result<Self, $error> {
+                let error = $error { len: slice.len() };
+                let len = u8::try_from(slice.len()).map_err(|_too_long| error)?;
+                if !(Self::LEN_MIN..=Self::LEN_MAX).contains(&slice.len()) {
+                    return Err(error);
+                }
+                let mut bytes = [0; Self::LEN_MAX];
+                bytes[..slice.len()].copy_from_slice(slice);
+                Ok(Self { bytes, len })
+            }
+
+            /// Its bytes, as the tag holds them.
+            #[must_use]
+            pub fn as_bytes(&self) -> &[u8] {
+                &self.bytes[..usize::from(self.len)]
+            }
+        }
+
+        /// Upper-case hex. For a person who asked; never for a log.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes, withheld)"), self.len)
+            }
+        }
+    };
+}
+
+tag_memory! {
+    /// A tag's electronic product code: 2 to 62 bytes (16 to 496 bits). The length field of the
+    /// protocol control word has five bits and counts words.
+    Epc, EpcError, "an EPC", 2..=62
+}
+
+tag_memory! {
+    /// A tag's TID: what the chip's maker wrote into it for good, 2 to 32 bytes.
+    Tid, TidError, "a TID", 2..=32
 }
 
 #[cfg(test)]

@@ -7,14 +7,16 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rfid_driver::Epc;
-use rfid_driver::codec::mercury::{
-    CONFIG_READ_FILTER, Command, Direction, Frame, FromReader, MetadataFlags, PROTOCOL_GEN2, Reply,
+use rfid_driver::codec::Direction;
+use rfid_driver::deframe::Deframer;
+use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
+use rfid_driver::emulator::{EmulatorSettings, FieldTag};
+use rfid_driver::port::{Port, PortError};
+use rfid_driver::protocol::mercury::codec::{
+    CONFIG_READ_FILTER, Command, Frame, FromReader, MetadataFlags, PROTOCOL_GEN2, Reply,
     StreamRequest,
 };
-use rfid_driver::deframe::Deframer;
-use rfid_driver::emulator::FieldTag;
-use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
-use rfid_driver::port::{Port, PortError};
+use rfid_driver::session::ReaderSettings;
 use rfid_driver::supervisor::{GapCause, Reader, ReaderConfig, ReaderEvent, ReaderState};
 
 /// Longer than anything here takes on a busy machine.
@@ -22,11 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn tag(serial: u8) -> FieldTag {
     let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
-    FieldTag { epc, rssi_dbm: -55, antenna: 1 }
+    FieldTag::new(epc, -55, 1)
 }
 
 fn fast() -> PtyReaderConfig {
-    PtyReaderConfig { time_scale: 20.0, seed: 7, ..PtyReaderConfig::default() }
+    PtyReaderConfig {
+        time_scale: 20.0,
+        reader: EmulatorSettings { seed: 7, ..EmulatorSettings::default() },
+        ..PtyReaderConfig::default()
+    }
 }
 
 /// A supervised reader and what it says.
@@ -189,11 +195,16 @@ fn an_absent_port_says_so() {
     assert!(matches!(Port::open(&path, 115_200), Err(PortError::Absent { .. })));
 }
 
+fn on_antennas(antennas: &[u8]) -> ReaderConfig {
+    let settings = ReaderSettings { antennas: antennas.to_vec(), ..ReaderSettings::default() };
+    ReaderConfig { settings, ..ReaderConfig::new("x") }
+}
+
 #[test]
 fn a_configuration_without_sense_is_refused() {
     for config in [
-        ReaderConfig { antennas: vec![], ..ReaderConfig::new("x") },
-        ReaderConfig { antennas: vec![17], ..ReaderConfig::new("x") },
+        on_antennas(&[]),
+        on_antennas(&[17]),
         ReaderConfig { time_scale: 0.0, ..ReaderConfig::new("x") },
         ReaderConfig { time_scale: f64::NAN, ..ReaderConfig::new("x") },
     ] {

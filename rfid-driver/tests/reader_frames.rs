@@ -5,7 +5,8 @@
 
 use std::path::Path;
 
-use rfid_driver::codec::mercury::{Command, Direction, Frame, Reply};
+use rfid_driver::codec::Direction;
+use rfid_driver::protocol::mercury::codec::{Command, Frame, Reply};
 
 const FRAMES: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/rfid/reader-frames.tsv");

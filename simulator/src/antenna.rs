@@ -15,7 +15,7 @@ pub(crate) fn field_tag(tag: &TagId, place: f64) -> Option<FieldTag> {
     let epc = Epc::try_from_slice(tag.as_bytes()).ok()?;
     let far = place.abs();
     let quarter = [0.25, 0.5, 0.75].iter().filter(|edge| far >= **edge).count();
-    Some(FieldTag { epc, rssi_dbm: MIDDLE_DBM - QUARTER_LOSS_DB[quarter], antenna: 1 })
+    Some(FieldTag::new(epc, MIDDLE_DBM - QUARTER_LOSS_DB[quarter], 1))
 }
 
 #[cfg(test)]

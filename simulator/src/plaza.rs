@@ -20,6 +20,7 @@ use async_nats::ConnectOptions;
 use domain::passage::LaneRole;
 use domain::tariff::TariffError;
 use domain::{Clock, LaneId, OperatorId, StationId};
+use rfid_driver::emulator::EmulatorSettings;
 use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -365,8 +366,11 @@ fn ports_of(station: &Station, devices_folder: &Path) -> Vec<LaneDevices> {
 fn switch_on(port: &LaneDevices, clock: &Clock, seed: u64) -> Result<PtyReader, PlazaError> {
     let config = PtyReaderConfig {
         time_scale: clock.speed(),
-        seed: seed.wrapping_add(u64::from(port.field_io_index) << 32),
-        read_interval: READ_INTERVAL_REAL.mul_f64(clock.speed()).max(READ_INTERVAL_MIN),
+        reader: EmulatorSettings {
+            seed: seed.wrapping_add(u64::from(port.field_io_index) << 32),
+            read_interval: READ_INTERVAL_REAL.mul_f64(clock.speed()).max(READ_INTERVAL_MIN),
+            ..EmulatorSettings::default()
+        },
         ..PtyReaderConfig::default()
     };
     PtyReader::start(&port.reader, config)

@@ -17,8 +17,8 @@ use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::sys::time::TimeSpec;
 use rfid_driver::Epc;
-use rfid_driver::emulator::FieldTag;
-use rfid_driver::emulator::mercury::{MercuryReader, MercuryReaderConfig};
+use rfid_driver::emulator::{Emulator as _, EmulatorSettings, FieldTag};
+use rfid_driver::protocol::mercury::emulator::MercuryReader;
 
 use crate::Failed;
 
@@ -47,9 +47,9 @@ impl Antenna {
         let mut settings = tcgetattr(&host_end)?;
         cfmakeraw(&mut settings);
         tcsetattr(&host_end, SetArg::TCSANOW, &settings)?;
-        let config =
-            MercuryReaderConfig { read_interval: READ_INTERVAL, ..MercuryReaderConfig::default() };
-        let reader = MercuryReader::new(config);
+        let settings =
+            EmulatorSettings { read_interval: READ_INTERVAL, ..EmulatorSettings::default() };
+        let reader = MercuryReader::new(&settings);
         let switched_on_at = clock.real();
         Ok(Self { master, _host_end: host_end, device, reader, clock, switched_on_at })
     }
@@ -81,7 +81,7 @@ impl Antenna {
     pub(super) fn show(&mut self, tag: &TagId) -> Result<Instant, Failed> {
         let epc = Epc::try_from_slice(tag.as_bytes())?;
         let now = self.clock.real().saturating_duration_since(self.switched_on_at);
-        self.reader.set_field(&[FieldTag { epc, rssi_dbm: -50, antenna: 1 }], now);
+        self.reader.set_field(&[FieldTag::new(epc, -50, 1)], now);
         self.reader.handle_deadline(now);
         let sent_at = self.clock.real();
         self.write()?;

@@ -139,7 +139,7 @@ fn start_reader(
             }
         }
         ReaderEvent::State(state) => reads.store(state == ReaderState::Reading, Ordering::Release),
-        ReaderEvent::Gap(_) => {}
+        ReaderEvent::Gap(_) | ReaderEvent::Report(_) => {}
     })?;
     Ok(reader)
 }

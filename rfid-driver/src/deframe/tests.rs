@@ -5,7 +5,7 @@ use proptest::test_runner::RngSeed;
 
 use super::Deframer;
 use crate::codec::Opaque;
-use crate::codec::mercury::{FromReader, Reply, TagRecord};
+use crate::protocol::mercury::codec::{FromReader, Reply, TagRecord};
 
 const VERSION_COMMAND_ECHO: [u8; 5] = [0xFF, 0x00, 0x03, 0x1D, 0x0C];
 

@@ -1,4 +1,4 @@
-//! A Mercury reader on a pseudo-terminal, under a name of one's choice: any client opens it as a
+//! A reader on a pseudo-terminal, under a name of one's choice: any client opens it as a
 //! serial port.
 //!
 //! One thread waits in poll(2) for the host's bytes, for a change of the field, and for the
@@ -28,10 +28,11 @@ use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::sys::time::TimeSpec;
 
-use super::FieldTag;
-use super::mercury::{MercuryReader, MercuryReaderConfig, Program, TransmitKind};
+use super::wire::{Wire, WireFaults};
+use super::{DeviceFault, Emulator, EmulatorSettings, FieldTag, TransmitKind};
 use crate::clock;
-use crate::codec::mercury::FrameBuf;
+use crate::codec::FrameBuf;
+use crate::protocol::{Protocol, mercury};
 
 /// The least time between two reports when time runs faster than life.
 const REPORT_SPACING: Duration = Duration::from_millis(1);
@@ -43,33 +44,35 @@ const OUTBOX_LEN_MAX: usize = 64;
 const BITS_PER_BYTE: f64 = 10.0;
 
 /// How a reader on a pseudo-terminal behaves.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PtyReaderConfig {
+    /// What it speaks.
+    pub protocol: &'static dyn Protocol,
+    /// How it behaves.
+    pub reader: EmulatorSettings,
+    /// What its line does to what it says.
+    pub wire: WireFaults,
     /// How much faster than life its time runs; 1 for life.
     pub time_scale: f64,
-    /// Of all its chance: jitter, channels, phases.
-    pub seed: u64,
-    /// Between two reads of the same tag, in the reader's time.
-    pub read_interval: Duration,
-    /// How far a reported signal strength may be from the true one.
-    pub rssi_jitter_db: u8,
-    /// What runs when it is switched on.
-    pub program: Program,
-}
-
-impl PtyReaderConfig {
-    fn reader(self) -> MercuryReaderConfig {
-        let Self { time_scale: _, seed, read_interval, rssi_jitter_db, program } = self;
-        MercuryReaderConfig { seed, read_interval, rssi_jitter_db, program }
-    }
 }
 
 impl Default for PtyReaderConfig {
+    /// A Mercury reader on a good line, in real time.
     fn default() -> Self {
-        let MercuryReaderConfig { seed, read_interval, rssi_jitter_db, program } =
-            MercuryReaderConfig::default();
-        Self { time_scale: 1.0, seed, read_interval, rssi_jitter_db, program }
+        Self {
+            protocol: &mercury::Mercury,
+            reader: EmulatorSettings::default(),
+            wire: WireFaults::NONE,
+            time_scale: 1.0,
+        }
     }
+}
+
+/// What the owner of the reader does to it.
+#[derive(Debug)]
+enum Turn {
+    Field(Vec<FieldTag>),
+    Fault(DeviceFault),
 }
 
 /// A reader on a pseudo-terminal. Dropping it hangs up and removes its name.
@@ -78,7 +81,7 @@ pub struct PtyReader {
     link: PathBuf,
     device: PathBuf,
     // `None` only while it is being dropped.
-    fields: Option<mpsc::Sender<(Instant, Vec<FieldTag>)>>,
+    turns: Option<mpsc::Sender<(Instant, Turn)>>,
     wake: UnixStream,
     counts: Arc<Counts>,
     thread: Option<JoinHandle<()>>,
@@ -100,6 +103,10 @@ impl PtyReader {
         if !(config.time_scale.is_finite() && config.time_scale > 0.0) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "time runs forwards"));
         }
+        let reader = config
+            .protocol
+            .emulator(&config.reader)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let master =
             posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)?;
         grantpt(&master)?;
@@ -109,17 +116,18 @@ impl PtyReader {
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        let (sender, fields) = mpsc::channel();
+        let (sender, turns) = mpsc::channel();
         let counts = Arc::new(Counts::default());
         let mut line = Line {
             master,
             _host_end: host_end,
             woken,
-            fields,
-            reader: MercuryReader::new(config.reader()),
+            turns,
+            reader,
             switched_on_at: clock::now(),
             time_scale: config.time_scale,
             reports_held_until: None,
+            wire: Wire::new(config.wire, config.reader.seed),
             outbox: Outbox::default(),
             counts: Arc::clone(&counts),
         };
@@ -127,13 +135,22 @@ impl PtyReader {
             thread::Builder::new().name("pty-reader".to_owned()).spawn(move || line.run())?;
         let link = link.to_path_buf();
         point(&link, &device)?;
-        Ok(Self { link, device, fields: Some(sender), wake, counts, thread: Some(thread) })
+        Ok(Self { link, device, turns: Some(sender), wake, counts, thread: Some(thread) })
     }
 
     /// Says who is in the antennas' field from now on. A tag that has just come is sent at once.
     pub fn set_field(&self, tags: &[FieldTag]) {
-        if let Some(fields) = &self.fields
-            && fields.send((clock::now(), tags.to_vec())).is_ok()
+        self.take_turn(Turn::Field(tags.to_vec()));
+    }
+
+    /// Breaks the reader, or mends it.
+    pub fn break_with(&self, fault: DeviceFault) {
+        self.take_turn(Turn::Fault(fault));
+    }
+
+    fn take_turn(&self, turn: Turn) {
+        if let Some(turns) = &self.turns
+            && turns.send((clock::now(), turn)).is_ok()
         {
             self.wake();
         }
@@ -169,7 +186,7 @@ impl Drop for PtyReader {
         {
             tracing::warn!(link = %self.link.display(), error = &error as &dyn std::error::Error, "remove link");
         }
-        self.fields = None;
+        self.turns = None;
         self.wake();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -212,11 +229,12 @@ struct Line {
     master: PtyMaster,
     _host_end: File,
     woken: UnixStream,
-    fields: mpsc::Receiver<(Instant, Vec<FieldTag>)>,
-    reader: MercuryReader,
+    turns: mpsc::Receiver<(Instant, Turn)>,
+    reader: Box<dyn Emulator>,
     switched_on_at: Instant,
     time_scale: f64,
     reports_held_until: Option<Instant>,
+    wire: Wire,
     outbox: Outbox,
     counts: Arc<Counts>,
 }
@@ -225,7 +243,7 @@ impl Line {
     fn run(&mut self) {
         loop {
             let now = clock::now();
-            if !self.take_fields() {
+            if !self.take_turns() {
                 return;
             }
             if self.next_deadline().is_some_and(|due| due <= now) {
@@ -241,12 +259,15 @@ impl Line {
         }
     }
 
-    /// Applies all changes of the field in their order; `false` when the owner is gone.
-    fn take_fields(&mut self) -> bool {
+    /// Applies what the owner does in its order; `false` when the owner is gone.
+    fn take_turns(&mut self) -> bool {
         loop {
-            match self.fields.try_recv() {
+            match self.turns.try_recv() {
                 // Read when the tag was there, however late this thread is: the report says so.
-                Ok((at, tags)) => self.reader.set_field(&tags, self.device_time(at)),
+                Ok((at, Turn::Field(tags))) => self.reader.set_field(&tags, self.device_time(at)),
+                Ok((at, Turn::Fault(fault))) => {
+                    self.reader.handle_fault(fault, self.device_time(at));
+                }
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }

@@ -1,9 +1,9 @@
 //! What a host asks of a reader.
 
-use super::frame::{Direction, Frame, FrameBuf};
+use super::frame::{Builder, Frame};
 use super::record::{MULTISELECT, MetadataFlags, SEARCH_STREAMING};
 use super::{MeaningError, opcode};
-use crate::codec::Opaque;
+use crate::codec::{Direction, FrameBuf, Opaque};
 
 const SEARCH_CONFIGURED_ANTENNAS: u16 = 0x0003;
 const SEARCH_LARGE_POPULATION: u16 = 0x0010;
@@ -86,9 +86,9 @@ impl StreamRequest {
         })
     }
 
-    fn emit(&self) -> FrameBuf {
+    fn emit(&self) -> Builder {
         let len = 7 + u8::from(self.multiselect) + 2 * u8::from(self.off_time_ms.is_some());
-        let mut frame = FrameBuf::command(opcode::STREAM)
+        let mut frame = Builder::command(opcode::STREAM)
             .put(&[0, 0, STREAM_START, opcode::READ_MULTIPLE, 0, 0, self.protocol, len])
             .put(&[opcode::READ_MULTIPLE]);
         if self.multiselect {
@@ -211,7 +211,7 @@ impl<'a> Command<'a> {
     /// If the arguments exceed what one frame can hold.
     #[must_use]
     pub fn emit(&self) -> FrameBuf {
-        let opcode = FrameBuf::command(self.opcode());
+        let opcode = Builder::command(self.opcode());
         match self {
             Self::Version | Self::BootFirmware | Self::CurrentProgram => opcode,
             Self::SetBaud { baud } => opcode.put(&baud.to_be_bytes()),

@@ -17,9 +17,10 @@
 //! Sources: `MercuryAPI` C 1.35 and 1.37 (`serial_reader_l3.c`, `serial_reader.c`, `tmr_status.h`),
 //! M6e User Guide, and captures from real modules.
 
+use crate::codec::FieldsError;
+
 mod command;
 mod crc;
-mod fields;
 mod frame;
 mod record;
 mod reply;
@@ -28,7 +29,7 @@ mod status;
 pub mod opcode;
 
 pub use command::{Command, StreamRequest};
-pub use frame::{Direction, Frame, FrameBuf, FrameError, FromHost, FromReader, LEN_MAX};
+pub use frame::{Frame, FrameError, FromHost, FromReader, LEN_MAX};
 pub use record::{EmbeddedData, MetadataFlags, TagRecord};
 pub use reply::{Reply, VersionInfo};
 pub use status::Status;
@@ -50,18 +51,9 @@ pub enum MeaningError {
     /// The frame goes the other way.
     #[error("frame of the other direction")]
     Direction,
-    /// The data ends before the field.
-    #[error("data ends before the field {field}")]
-    Short {
-        /// The field that is cut off.
-        field: &'static str,
-    },
-    /// The data goes on after the last field.
-    #[error("{len} bytes follow the last field")]
-    Trailing {
-        /// How many bytes are left over.
-        len: usize,
-    },
+    /// The data do not hold the fields they should.
+    #[error(transparent)]
+    Fields(#[from] FieldsError),
     /// A metadata flag whose width nobody has published.
     #[error("metadata flags {flags:04x} hold an unknown field")]
     UnknownMetadata {

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{FieldTag, MercuryReader, MercuryReaderConfig, Program, TransmitKind, tag_words};
+use super::MercuryReader;
 use crate::Epc;
-use crate::codec::Opaque;
-use crate::codec::mercury::{
-    CONFIG_READ_FILTER, Command, Direction, Frame, MetadataFlags, Reply, StreamRequest,
+use crate::codec::{Direction, Opaque};
+use crate::emulator::{
+    DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp, TransmitKind, tag_words,
+};
+use crate::protocol::mercury::codec::{
+    CONFIG_READ_FILTER, Command, Frame, MetadataFlags, Reply, StreamRequest,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,7 +27,7 @@ const START: Command<'_> = Command::StartStream(StreamRequest {
 
 fn tag(serial: u8) -> FieldTag {
     let epc = Epc::try_from_slice(&[0x34, 0x16, serial, 0]).unwrap();
-    FieldTag { epc, rssi_dbm: -60, antenna: 1 }
+    FieldTag::new(epc, -60, 1)
 }
 
 /// A line of text per frame that leaves the reader.
@@ -70,7 +73,12 @@ fn pass(reader: &mut MercuryReader, from: Duration, to: Duration) -> Vec<String>
 
 /// A reader in which everything is set but what the test is about.
 fn ready() -> MercuryReader {
-    let mut reader = MercuryReader::new(MercuryReaderConfig::default());
+    ready_with(0)
+}
+
+fn ready_with(seed: u64) -> MercuryReader {
+    let settings = EmulatorSettings { seed, ..EmulatorSettings::default() };
+    let mut reader = MercuryReader::new(&settings);
     for command in [
         Command::SetRegion { region: 1 },
         Command::SetProtocol { protocol: 5 },
@@ -84,7 +92,7 @@ fn ready() -> MercuryReader {
 
 #[test]
 fn commands_are_answered_as_the_module_answers_them() {
-    let mut reader = MercuryReader::new(MercuryReaderConfig::default());
+    let mut reader = MercuryReader::new(&EmulatorSettings::default());
     let now = Duration::ZERO;
     let other = |opcode| Command::Other { opcode, data: Opaque(&[]) };
     for (command, answer) in [
@@ -119,8 +127,8 @@ fn commands_are_answered_as_the_module_answers_them() {
 
 #[test]
 fn the_boot_loader_knows_little_until_it_has_booted() {
-    let config = MercuryReaderConfig { program: Program::BootLoader, ..Default::default() };
-    let mut reader = MercuryReader::new(config);
+    let config = EmulatorSettings { power_up: PowerUp::BootLoader, ..Default::default() };
+    let mut reader = MercuryReader::new(&config);
     assert_eq!(ask(&mut reader, Command::CurrentProgram, Duration::ZERO), ["program 11"]);
     assert_eq!(ask(&mut reader, Command::SetRegion { region: 1 }, Duration::ZERO), ["97 0101"]);
     assert_eq!(ask(&mut reader, Command::BootFirmware, Duration::ZERO), [""; 0]);
@@ -192,8 +200,7 @@ fn a_change_of_rate_is_answered_at_the_old_rate() {
 #[test]
 fn the_same_seed_makes_the_same_bytes() {
     let bytes = |seed| {
-        let mut reader = ready();
-        reader.rng = rand::SeedableRng::seed_from_u64(seed);
+        let mut reader = ready_with(seed);
         ask(&mut reader, START, Duration::ZERO);
         reader.set_field(&[tag(7), tag(8)], Duration::ZERO);
         reader.handle_deadline(SECOND);
@@ -217,7 +224,7 @@ fn a_tag_keeps_the_check_that_a_real_tag_keeps() {
 fn a_reading_reader_restarts_with_nothing_left() {
     let mut reader = ready();
     ask(&mut reader, START, Duration::ZERO);
-    reader.reboot(SECOND);
+    reader.handle_fault(DeviceFault::Reboot, SECOND);
     assert_eq!(ask(&mut reader, Command::Version, SECOND), [""; 0]);
     assert_eq!(pass(&mut reader, SECOND, 3 * SECOND), ["booted"]);
     assert_eq!(ask(&mut reader, START, 3 * SECOND), ["2f 0405"]);

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::{
-    Command, Direction, EmbeddedData, Frame, FrameError, MeaningError, MetadataFlags, Reply,
-    Status, StreamRequest, TagRecord, VersionInfo,
+    Command, EmbeddedData, Frame, FrameError, MeaningError, MetadataFlags, Reply, Status,
+    StreamRequest, TagRecord, VersionInfo,
 };
-use crate::codec::Opaque;
+use crate::codec::{Direction, FieldsError, Opaque};
 
 /// A tag in a continuous read, captured by the `SparkFun` library (`SparkFun_UHF_RFID_Reader.cpp`,
 /// `parseResponse`). Its check distinguishes the vendor's CRC from CCITT: that would be F542.
@@ -130,11 +130,14 @@ fn a_record_that_contradicts_itself_is_refused() {
     assert_eq!(with(&[0x40, 0, 1]), Err(MeaningError::UnknownMetadata { flags: 0x4000 }));
     assert_eq!(with(&[0, 0, 1, 0, 0x18, 1, 2, 3]), Err(MeaningError::EpcBits { bits: 24 }));
     assert_eq!(with(&[0, 0, 1, 0, 0x21, 1, 2, 3, 4]), Err(MeaningError::EpcBits { bits: 33 }));
-    assert_eq!(with(&[0, 0, 1, 0, 0x80, 1]), Err(MeaningError::Short { field: "epc" }));
-    assert_eq!(with(&[0, 2, 1]), Err(MeaningError::Short { field: "rssi" }));
+    assert_eq!(
+        with(&[0, 0, 1, 0, 0x80, 1]),
+        Err(MeaningError::Fields(FieldsError::Short { field: "epc" }))
+    );
+    assert_eq!(with(&[0, 2, 1]), Err(MeaningError::Fields(FieldsError::Short { field: "rssi" })));
     assert_eq!(
         with(&[0, 0, 1, 0, 0x20, 0x08, 0, 0xAB, 0xCD, 9]),
-        Err(MeaningError::Trailing { len: 1 })
+        Err(MeaningError::Fields(FieldsError::Trailing { len: 1 }))
     );
 }
 

@@ -18,21 +18,21 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::{Gap, GapCause, ReaderState, Session, SessionEvent};
-use crate::codec::mercury::{
-    Command, Direction, Frame, FrameBuf, FromReader, PROGRAM_BOOT_LOADER, Reply, Status, TagRecord,
-    opcode,
+use super::BAUDS;
+use super::codec::{
+    Command, EmbeddedData, Frame, FromReader, PROGRAM_BOOT_LOADER, Reply, Status, TagRecord, opcode,
 };
+use crate::codec::Direction;
 use crate::deframe::Deframer;
-use crate::{Epc, TagRead};
+use crate::session::{
+    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round, Session,
+    SessionEvent, Timing, Transmit, Watch,
+};
+use crate::{Epc, Rssi, TagRead, Tid};
 
 mod setup;
 
-use setup::Step;
-pub use setup::{MercurySettings, MercuryTiming};
-
-/// Unanswered probes in a row after which the line is called dead.
-const PROBES_UNANSWERED_MAX: u32 = 4;
+use setup::{Setup, Step};
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,49 +52,32 @@ enum Phase {
 /// A conversation with one Mercury reader.
 #[derive(Debug)]
 pub struct MercurySession {
-    settings: MercurySettings,
-    timing: MercuryTiming,
+    setup: Setup,
+    timing: Timing,
     deframer: Deframer<FromReader>,
+    rates: BaudSearch,
     phase: Phase,
-    state: ReaderState,
     phase_deadline: Option<Instant>,
     silence_deadline: Option<Instant>,
-    probes_unanswered: u32,
-    // When the reader last gave a sign of life while reading.
-    heard_at: Option<Instant>,
-    // The gap that began when reading ended, until it begins again.
-    open_gap: Option<(Instant, GapCause)>,
-    // The deframer's count when noise was last reported.
-    dropped_before: u64,
-    transmits: VecDeque<FrameBuf>,
-    events: VecDeque<SessionEvent>,
+    watch: Watch,
+    transmits: VecDeque<Transmit>,
 }
 
 impl MercurySession {
     /// A conversation that has not begun.
     #[must_use]
-    pub fn new(settings: MercurySettings, timing: MercuryTiming) -> Self {
+    pub fn new(settings: &ReaderSettings) -> Self {
         Self {
-            settings,
-            timing,
+            setup: Setup::new(settings),
+            timing: settings.timing,
             deframer: Deframer::new(),
+            rates: BaudSearch::new(&settings.bauds, &BAUDS),
             phase: Phase::Closed,
-            state: ReaderState::Closed,
             phase_deadline: None,
             silence_deadline: None,
-            probes_unanswered: 0,
-            heard_at: None,
-            open_gap: None,
-            dropped_before: 0,
+            watch: Watch::new(),
             transmits: VecDeque::new(),
-            events: VecDeque::new(),
         }
-    }
-
-    /// How many bytes from the line were part of no intact frame.
-    #[must_use]
-    pub fn dropped_bytes(&self) -> u64 {
-        self.deframer.dropped_bytes()
     }
 
     /// Takes every intact frame out of the deframer.
@@ -105,17 +88,10 @@ impl MercurySession {
             let Ok(frame) = Frame::new_checked(bytes, Direction::FromReader) else { continue };
             match Reply::parse(frame) {
                 Ok(reply) => self.handle_reply(reply, at),
-                Err(_unusable) => self.report_gap(GapCause::Unusable, at),
+                Err(_unusable) => self.watch.gap(GapCause::Unusable, at),
             }
         }
-        let dropped = deframer.dropped_bytes();
-        let heard_now = self.heard_at == Some(at);
-        if self.phase != Phase::Reading {
-            self.dropped_before = dropped;
-        } else if heard_now && dropped > self.dropped_before {
-            self.report_gap(GapCause::Noise { bytes: dropped - self.dropped_before }, at);
-            self.dropped_before = dropped;
-        }
+        self.watch.noise(deframer.dropped_bytes(), at);
         let silence = deframer.is_waiting().then(|| at + self.timing.silence_in_frame);
         self.silence_deadline = silence;
         self.deframer = deframer;
@@ -134,7 +110,14 @@ impl MercurySession {
 
     fn handle_while_probing(&mut self, reply: Reply<'_>, at: Instant) {
         match reply {
-            Reply::Version(_) | Reply::Booted(_) => self.begin_setting(at),
+            Reply::Version(version) | Reply::Booted(version) => {
+                self.rates.found();
+                self.watch.report(Report::Identity {
+                    text: version.to_string(),
+                    baud: Some(self.rates.current()),
+                });
+                self.begin_setting(at);
+            }
             Reply::Tag(_)
             | Reply::KeepAlive { .. }
             | Reply::StreamNote { .. }
@@ -227,24 +210,23 @@ impl MercurySession {
             Reply::Tag(record) => {
                 self.heard(at);
                 match tag_read(&record, at) {
-                    Some(read) => self.events.push_back(SessionEvent::Tag(read)),
-                    None => self.report_gap(GapCause::Unusable, at),
+                    Some(read) => self.watch.tag(read),
+                    None => self.watch.gap(GapCause::Unusable, at),
                 }
             }
             Reply::KeepAlive { .. } | Reply::StreamNote { .. } => self.heard(at),
             Reply::Refused { opcode: opcode::READ_MULTIPLE, status, .. } => {
                 self.wait_until(at + self.timing.life_timeout);
                 if status.is_radio_fault() {
-                    self.open_gap.get_or_insert((at, GapCause::Radio));
-                    self.enter_state(ReaderState::Degraded);
+                    self.watch.radio_failed(at);
                 }
             }
             Reply::StreamStopped => {
-                self.begin_gap(GapCause::Stopped, at);
+                self.watch.end_reading(GapCause::Stopped, at);
                 self.begin_setting(at);
             }
             Reply::Booted(_) => {
-                self.begin_gap(GapCause::Reboot, at);
+                self.watch.end_reading(GapCause::Reboot, at);
                 self.begin_setting(at);
             }
             // Late answers.
@@ -275,27 +257,26 @@ impl MercurySession {
         match self.phase {
             Phase::Closed => self.phase_deadline = None,
             Phase::Probing => {
-                self.probes_unanswered += 1;
-                if self.probes_unanswered >= PROBES_UNANSWERED_MAX {
-                    self.probes_unanswered = 0;
-                    self.events.push_back(SessionEvent::LineDead);
+                if self.rates.advance() == Round::Complete {
+                    self.watch.line_dead();
                 }
+                self.transmits.push_back(Transmit::Baud(self.rates.current()));
                 self.probe(now);
             }
             Phase::Draining | Phase::Resting => self.probe(now),
             Phase::Setting(Step::Boot) => self.rest(now),
             Phase::Setting(_) => self.probe(now),
             Phase::Reading => {
-                self.begin_gap(GapCause::Silence, now);
-                self.enter_state(ReaderState::Degraded);
+                self.watch.end_reading(GapCause::Silence, now);
+                self.watch.enter(ReaderState::Degraded);
                 self.drain(now);
             }
         }
     }
 
     fn probe(&mut self, now: Instant) {
-        self.enter_state(ReaderState::Probing);
-        self.send(Command::Version, Phase::Probing, now + self.timing.answer_timeout);
+        self.watch.enter(ReaderState::Probing);
+        self.send(Command::Version, Phase::Probing, now + self.timing.probe_timeout);
     }
 
     fn drain(&mut self, now: Instant) {
@@ -303,14 +284,13 @@ impl MercurySession {
     }
 
     fn rest(&mut self, now: Instant) {
-        self.enter_state(ReaderState::Degraded);
+        self.watch.enter(ReaderState::Degraded);
         self.phase = Phase::Resting;
         self.wait_until(now + self.timing.rest);
     }
 
     fn begin_setting(&mut self, now: Instant) {
-        self.probes_unanswered = 0;
-        self.enter_state(ReaderState::Configuring);
+        self.watch.enter(ReaderState::Configuring);
         self.set(Step::AskProgram, now);
     }
 
@@ -326,20 +306,20 @@ impl MercurySession {
             Step::Boot => self.timing.boot_timeout,
             _ => self.timing.answer_timeout,
         };
-        let frame = self.settings.command(step).emit();
-        self.transmits.push_back(frame);
+        let frame = self.setup.command(step).emit();
+        self.transmits.push_back(Transmit::Frame(frame));
         self.phase = Phase::Setting(step);
         self.wait_until(now + timeout);
     }
 
     fn read(&mut self, now: Instant) {
         self.phase = Phase::Reading;
-        self.enter_state(ReaderState::Reading);
-        self.heard(now);
+        self.watch.begin_reading(now);
+        self.wait_until(now + self.timing.life_timeout);
     }
 
     fn send(&mut self, command: Command<'_>, phase: Phase, deadline: Instant) {
-        self.transmits.push_back(command.emit());
+        self.transmits.push_back(Transmit::Frame(command.emit()));
         self.phase = phase;
         self.wait_until(deadline);
     }
@@ -347,56 +327,29 @@ impl MercurySession {
     /// A sign of life while reading: tags that pass now are reported.
     fn heard(&mut self, at: Instant) {
         self.wait_until(at + self.timing.life_timeout);
-        if let Some((since, cause)) = self.open_gap.take() {
-            self.events.push_back(SessionEvent::Gap(Gap { since, until: at, cause }));
-        }
-        self.enter_state(ReaderState::Reading);
-        self.heard_at = Some(at);
-    }
-
-    fn begin_gap(&mut self, cause: GapCause, now: Instant) {
-        if self.phase == Phase::Reading {
-            self.open_gap.get_or_insert((self.heard_at.unwrap_or(now), cause));
-        }
-    }
-
-    /// Reports a gap that was over as soon as it was known.
-    fn report_gap(&mut self, cause: GapCause, at: Instant) {
-        if self.phase == Phase::Reading {
-            let since = self.heard_at.unwrap_or(at);
-            self.events.push_back(SessionEvent::Gap(Gap { since, until: at, cause }));
-        }
+        self.watch.heard(at);
     }
 
     fn wait_until(&mut self, deadline: Instant) {
         self.phase_deadline = Some(deadline);
     }
-
-    fn enter_state(&mut self, state: ReaderState) {
-        if self.state != state {
-            self.state = state;
-            self.events.push_back(SessionEvent::State(state));
-        }
-    }
 }
 
 impl Session for MercurySession {
-    type Transmit = FrameBuf;
-
     fn handle_open(&mut self, now: Instant) {
         self.deframer.clear();
         self.transmits.clear();
-        self.probes_unanswered = 0;
+        self.transmits.push_back(Transmit::Baud(self.rates.current()));
         self.probe(now);
     }
 
     fn handle_closed(&mut self, now: Instant) {
-        self.begin_gap(GapCause::PortLost, now);
+        self.watch.end_reading(GapCause::PortLost, now);
         self.phase = Phase::Closed;
         self.phase_deadline = None;
         self.silence_deadline = None;
         self.transmits.clear();
-        self.enter_state(ReaderState::Closed);
+        self.watch.enter(ReaderState::Closed);
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], at: Instant) {
@@ -419,10 +372,14 @@ impl Session for MercurySession {
         }
     }
 
+    fn handle_request(&mut self, request: Request, _now: Instant) {
+        self.watch.report(Report::Refused { request });
+    }
+
     fn handle_shutdown(&mut self, now: Instant) {
         match self.phase {
             Phase::Reading | Phase::Setting(_) => {
-                self.transmits.push_back(Command::StopStream.emit());
+                self.transmits.push_back(Transmit::Frame(Command::StopStream.emit()));
             }
             Phase::Closed | Phase::Probing | Phase::Draining | Phase::Resting => {}
         }
@@ -435,27 +392,42 @@ impl Session for MercurySession {
         self.phase_deadline.into_iter().chain(self.silence_deadline).min()
     }
 
-    fn poll_transmit(&mut self) -> Option<FrameBuf> {
+    fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
     }
 
     fn poll_event(&mut self) -> Option<SessionEvent> {
-        self.events.pop_front()
+        self.watch.poll()
+    }
+
+    fn dropped_bytes(&self) -> u64 {
+        self.deframer.dropped_bytes()
     }
 }
 
-/// What a record says about a tag; `None` where it lacks what a tag read must have.
-fn tag_read(record: &TagRecord<'_>, at: Instant) -> Option<TagRead> {
+/// What a record says about a tag; `None` where it lacks an identity.
+pub(super) fn tag_read(record: &TagRecord<'_>, at: Instant) -> Option<TagRead> {
+    let word = |at: usize| {
+        let word = record.xpc.0.get(at..at + 2)?;
+        Some(u16::from_be_bytes([word[0], word[1]]))
+    };
+    let tid = match record.data {
+        Some(EmbeddedData::Bits { bytes, .. }) => Tid::try_from_slice(bytes.0).ok(),
+        Some(EmbeddedData::Failed(_)) | None => None,
+    };
     Some(TagRead {
-        epc: Epc::try_from_slice(record.epc.0).ok()?,
-        pc: record.pc,
-        antenna: transmitting_port(record.antenna?),
-        rssi_dbm: record.rssi_dbm?,
+        pc: Some(record.pc),
+        xpc: [word(0), word(2)],
+        tid,
+        antenna: record.antenna.map(transmitting_port),
+        rssi: record
+            .rssi_dbm
+            .map(|dbm| Rssi { dbm: Some(i16::from(dbm)), raw: dbm.to_be_bytes()[0] }),
         frequency_khz: record.frequency_khz,
         phase_deg: record.phase_deg,
-        read_count: record.read_count.unwrap_or(1),
+        read_count: record.read_count.map_or(1, u16::from),
         reader_timestamp_ms: record.timestamp_ms,
-        at,
+        ..TagRead::new(Epc::try_from_slice(record.epc.0).ok()?, at)
     })
 }
 

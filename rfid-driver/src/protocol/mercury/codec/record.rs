@@ -8,11 +8,10 @@
 //! The metadata come in the order of their flags. `serial_reader.c` (`MercuryAPI` C 1.35.1.43 and
 //! 1.37.4.8) holds the layout; the capture in the `SparkFun` library shows a real one.
 
-use super::fields::Fields;
-use super::frame::FrameBuf;
+use super::frame::Builder;
 use super::status::Status;
 use super::{MeaningError, opcode};
-use crate::codec::Opaque;
+use crate::codec::{Fields, FieldsError, FrameBuf, Opaque};
 
 /// Marks the longer form that firmware of the 1.37 generation uses.
 pub(super) const MULTISELECT: u8 = 0x88;
@@ -228,7 +227,7 @@ impl<'a> TagRecord<'a> {
     /// # Panics
     /// If data, tag type and EPC together exceed what one frame can hold.
     pub(super) fn emit(&self) -> FrameBuf {
-        let mut frame = FrameBuf::reply(opcode::READ_MULTIPLE, Status::SUCCESS);
+        let mut frame = Builder::reply(opcode::READ_MULTIPLE, Status::SUCCESS);
         if self.multiselect {
             frame = frame.put(&[MULTISELECT]);
         }
@@ -249,7 +248,7 @@ impl<'a> TagRecord<'a> {
             .finish()
     }
 
-    fn emit_metadata(&self, mut frame: FrameBuf) -> FrameBuf {
+    fn emit_metadata(&self, mut frame: Builder) -> Builder {
         frame = put_some(frame, self.read_count.map(u8::to_be_bytes));
         frame = put_some(frame, self.rssi_dbm.map(i8::to_be_bytes));
         frame = put_some(frame, self.antenna.map(u8::to_be_bytes));
@@ -298,7 +297,7 @@ impl<'a> TagRecord<'a> {
     };
 }
 
-fn put_some<const N: usize>(frame: FrameBuf, field: Option<[u8; N]>) -> FrameBuf {
+fn put_some<const N: usize>(frame: Builder, field: Option<[u8; N]>) -> Builder {
     match field {
         Some(bytes) => frame.put(&bytes),
         None => frame,
@@ -322,7 +321,7 @@ fn embedded_data<'a>(fields: &mut Fields<'a>) -> Result<EmbeddedData<'a>, Meanin
 
 fn tag_type<'a>(fields: &mut Fields<'a>) -> Result<Opaque<'a>, MeaningError> {
     let last = fields.0.iter().position(|byte| byte & 0x80 == 0);
-    let len = last.ok_or(MeaningError::Short { field: "tag type" })? + 1;
+    let len = last.ok_or(FieldsError::Short { field: "tag type" })? + 1;
     Ok(Opaque(fields.bytes(len, "tag type")?))
 }
 

@@ -1,7 +1,6 @@
 //! A Mercury reader made of software.
 //!
-//! Times are [`Duration`]s since the reader was switched on, on the reader's own clock. What it
-//! does like the real module (M6e User Guide; `MercuryAPI` sources; captures):
+//! What it does like the real module (M6e User Guide; `MercuryAPI` sources; captures):
 //!
 //! * a continuous read answers nothing but stop; what is queued still comes before the
 //!   acknowledgement of stop; timestamps begin anew with each start,
@@ -14,32 +13,30 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use crc::{CRC_16_GENIBUS, Crc};
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
-
-use super::FieldTag;
-use crate::Epc;
-use crate::codec::Opaque;
-use crate::codec::mercury::{
-    CONFIG_READ_FILTER, CONFIG_RSSI_IN_DBM, Command, Direction, EmbeddedData, Frame, FrameBuf,
-    FromHost, MetadataFlags, PROGRAM_APPLICATION, PROGRAM_BOOT_LOADER, PROTOCOL_GEN2, Reply,
-    Status, StreamRequest, TagRecord, VersionInfo, opcode,
+use super::BAUDS;
+use super::codec::{
+    CONFIG_READ_FILTER, CONFIG_RSSI_IN_DBM, Command, EmbeddedData, Frame, FromHost, MetadataFlags,
+    PROGRAM_APPLICATION, PROGRAM_BOOT_LOADER, PROTOCOL_GEN2, Reply, Status, StreamRequest,
+    TagRecord, VersionInfo, opcode,
 };
+use crate::Epc;
+use crate::codec::{Direction, Opaque};
 use crate::deframe::Deframer;
+use crate::emulator::{
+    DeviceFault, Emulator, EmulatorSettings, FieldTag, Heard, PowerUp, Radio, Transmit,
+    TransmitKind, tag_words,
+};
 
 const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(1);
 /// Between the last queued report and the acknowledgement of stop.
 const STOP_TIME: Duration = Duration::from_millis(5);
 /// M6e User Guide: 120 ms from power-up to the application.
 const BOOT_TIME: Duration = Duration::from_millis(120);
-const BAUDS: [u32; 8] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600];
 const POWER_CDBM_MIN: u16 = 500;
 const POWER_CDBM_MAX: u16 = 3150;
 /// Ten of the channels between 920 and 925 MHz.
 const CHANNEL_FIRST_KHZ: u32 = 920_250;
 const CHANNEL_STEP_KHZ: u32 = 500;
-const CHANNELS: u32 = 10;
 const VERSION: VersionInfo = VersionInfo {
     boot_loader: 0x1712_0800,
     hardware: 0x2000_0001,
@@ -47,62 +44,14 @@ const VERSION: VersionInfo = VersionInfo {
     firmware: 0x0119_0111,
     protocols: 0x0000_0010,
 };
-/// The check that a Gen2 tag stores beside its EPC (EPC Gen2 v2.1, annex F).
-const TAG_CRC: Crc<u16> = Crc::<u16>::new(&CRC_16_GENIBUS);
 
 /// What runs in the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Program {
+enum Program {
     /// After power-up, until it is told to boot.
     BootLoader,
     /// The program that reads tags.
     Application,
-}
-
-/// How a reader made of software behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MercuryReaderConfig {
-    /// Of all its chance: jitter, channels, phases.
-    pub seed: u64,
-    /// Between two reads of the same tag.
-    pub read_interval: Duration,
-    /// How far a reported signal strength may be from the true one.
-    pub rssi_jitter_db: u8,
-    /// What runs when it is switched on.
-    pub program: Program,
-}
-
-impl Default for MercuryReaderConfig {
-    fn default() -> Self {
-        Self {
-            seed: 0,
-            read_interval: Duration::from_millis(50),
-            rssi_jitter_db: 2,
-            program: Program::Application,
-        }
-    }
-}
-
-/// What a frame of the reader is, for whoever counts or drops them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransmitKind {
-    /// The answer to a command.
-    Answer,
-    /// The report of a tag.
-    Tag,
-    /// The sign of life of a continuous read.
-    KeepAlive,
-}
-
-/// A frame that the reader sends.
-#[derive(Debug, Clone, Copy)]
-pub struct Transmit {
-    /// The bytes.
-    pub frame: FrameBuf,
-    /// What they are.
-    pub kind: TransmitKind,
-    /// The rate at which they leave.
-    pub baud: u32,
 }
 
 /// A continuous read.
@@ -117,20 +66,13 @@ struct Stream {
     acknowledge_at: Option<Duration>,
 }
 
-#[derive(Debug)]
-struct TagInField {
-    tag: FieldTag,
-    read_at: Duration,
-}
-
 /// A Mercury reader. See the module for what it is true to.
 #[derive(Debug)]
 pub struct MercuryReader {
-    config: MercuryReaderConfig,
-    rng: ChaCha8Rng,
+    settings: EmulatorSettings,
+    radio: Radio,
     deframer: Deframer<FromHost>,
     transmits: VecDeque<Transmit>,
-    field: Vec<TagInField>,
     program: Program,
     // While the application starts: when it is up.
     booted_at: Option<Duration>,
@@ -146,16 +88,18 @@ pub struct MercuryReader {
 impl MercuryReader {
     /// A reader that has just been switched on.
     #[must_use]
-    pub fn new(config: MercuryReaderConfig) -> Self {
+    pub fn new(settings: &EmulatorSettings) -> Self {
         Self {
-            config,
-            rng: ChaCha8Rng::seed_from_u64(config.seed),
+            settings: settings.clone(),
+            radio: Radio::new(settings),
             deframer: Deframer::new(),
             transmits: VecDeque::new(),
-            field: Vec::new(),
-            program: config.program,
+            program: match settings.power_up {
+                PowerUp::BootLoader => Program::BootLoader,
+                PowerUp::Ready | PowerUp::Reading => Program::Application,
+            },
             booted_at: None,
-            baud: 115_200,
+            baud: settings.baud.unwrap_or(BAUDS[0]),
             region: None,
             protocol: None,
             antennas: vec![1],
@@ -165,88 +109,20 @@ impl MercuryReader {
         }
     }
 
-    /// Takes what the host sends.
-    pub fn handle_bytes(&mut self, bytes: &[u8], now: Duration) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = self.deframer.push(rest);
-            let mut deframer = std::mem::take(&mut self.deframer);
-            while let Some(bytes) = deframer.next_frame() {
-                let command = Frame::new_checked(bytes, Direction::FromHost).map(Command::parse);
-                if let Ok(Ok(command)) = command {
-                    self.handle_command(command, now);
-                }
-            }
-            self.deframer = deframer;
-        }
-    }
-
-    /// Says who is in the field from now on. A tag that has just come is read at once.
-    pub fn set_field(&mut self, tags: &[FieldTag], now: Duration) {
-        let before = std::mem::take(&mut self.field);
-        for &tag in tags {
-            let same =
-                |seen: &&TagInField| (seen.tag.epc, seen.tag.antenna) == (tag.epc, tag.antenna);
-            let read_at = match before.iter().find(same) {
-                Some(seen) => seen.read_at,
-                None => {
-                    self.report(tag, now);
-                    now + self.config.read_interval
-                }
-            };
-            self.field.push(TagInField { tag, read_at });
-        }
-    }
-
-    /// Does what is due.
-    pub fn handle_deadline(&mut self, now: Duration) {
-        if self.booted_at.is_some_and(|at| at <= now) {
-            self.booted_at = None;
-            self.program = Program::Application;
-            self.answer(&Reply::Booted(VERSION));
-        }
-        let mut field = std::mem::take(&mut self.field);
-        for seen in field.iter_mut().filter(|seen| seen.read_at <= now) {
-            self.report(seen.tag, now);
-            // What a late call missed is missed: a reader does not read faster to catch up.
-            seen.read_at = now + self.config.read_interval;
-        }
-        self.field = field;
-        let Some(stream) = &mut self.stream else { return };
-        if stream.keep_alive_at <= now {
-            stream.keep_alive_at = now + KEEP_ALIVE_PERIOD;
-            let reply = Reply::KeepAlive { data: Opaque(&[]) };
-            self.push(&reply, TransmitKind::KeepAlive);
-        }
-        if self.stream.as_ref().and_then(|stream| stream.acknowledge_at).is_some_and(|at| at <= now)
-        {
-            self.stream = None;
-            self.answer(&Reply::StreamStopped);
-        }
-    }
-
-    /// When [`MercuryReader::handle_deadline`] must be called at the latest.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Duration> {
-        let reading = self.stream.iter().flat_map(|stream| {
-            let reads = self.field.iter().map(|seen| seen.read_at);
-            reads.chain([stream.keep_alive_at]).chain(stream.acknowledge_at)
-        });
-        reading.chain(self.booted_at).min()
-    }
-
-    /// The next frame that leaves the reader.
-    pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
-    }
-
     /// Restarts the module, as a failing supply does: everything is forgotten, and the application
     /// says that it has booted.
-    pub fn reboot(&mut self, now: Duration) {
-        let field = std::mem::take(&mut self.field);
-        *self = Self::new(self.config);
-        self.field = field;
+    fn reboot(&mut self, now: Duration) {
+        let fresh = Self::new(&self.settings);
+        let before = std::mem::replace(self, fresh);
+        self.radio = before.radio;
         self.booted_at = Some(now + BOOT_TIME);
+    }
+
+    /// Reports what the radio has heard.
+    fn read(&mut self, now: Duration) {
+        for heard in self.radio.read(now) {
+            self.report(heard, now);
+        }
     }
 
     fn handle_command(&mut self, command: Command<'_>, now: Duration) {
@@ -310,9 +186,7 @@ impl MercuryReader {
         if self.protocol != Some(request.protocol) {
             return Err(Status::INVALID_PROTOCOL);
         }
-        for seen in &mut self.field {
-            seen.read_at = now;
-        }
+        self.radio.begin(now);
         self.stream = Some(Stream {
             request,
             started_at: now,
@@ -325,9 +199,8 @@ impl MercuryReader {
 
     fn stop_stream(&mut self, now: Duration) {
         // What the radio had in its queue comes out first.
-        let tags: Vec<_> = self.field.iter().map(|seen| seen.tag).collect();
-        for tag in tags {
-            self.report(tag, now);
+        for heard in self.radio.read_all() {
+            self.report(heard, now);
         }
         if let Some(stream) = &mut self.stream {
             stream.acknowledge_at.get_or_insert(now + STOP_TIME);
@@ -404,7 +277,8 @@ impl MercuryReader {
     }
 
     /// Reports one read of a tag, if the radio is on, hears it, and the filter lets it through.
-    fn report(&mut self, tag: FieldTag, now: Duration) {
+    fn report(&mut self, heard: Heard, now: Duration) {
+        let tag = heard.tag;
         let Some(stream) = &mut self.stream else { return };
         if !self.antennas.contains(&tag.antenna) {
             return;
@@ -415,10 +289,7 @@ impl MercuryReader {
         }
         let (request, started_at) = (stream.request, stream.started_at);
         let on = |flag| request.metadata.contains(flag).then_some(());
-        let jitter = i8::try_from(self.config.rssi_jitter_db).unwrap_or(i8::MAX);
-        let rssi_dbm = tag.rssi_dbm.saturating_add(self.rng.random_range(-jitter..=jitter));
         let port = tag.antenna & 0x0F;
-        let channel = self.rng.random_range(0..CHANNELS);
         let timestamp_ms = now.saturating_sub(started_at).as_millis();
         let (pc, tag_crc) = tag_words(&tag.epc);
         let record = TagRecord {
@@ -426,13 +297,13 @@ impl MercuryReader {
             option: request.option,
             search_flags: request.search_flags,
             read_count: on(MetadataFlags::READ_COUNT).map(|()| 1),
-            rssi_dbm: on(MetadataFlags::RSSI).map(|()| rssi_dbm),
+            rssi_dbm: on(MetadataFlags::RSSI).map(|()| heard.rssi_dbm),
             antenna: on(MetadataFlags::ANTENNA).map(|()| port << 4 | port),
             frequency_khz: on(MetadataFlags::FREQUENCY)
-                .map(|()| CHANNEL_FIRST_KHZ + channel * CHANNEL_STEP_KHZ),
+                .map(|()| CHANNEL_FIRST_KHZ + u32::from(heard.channel) * CHANNEL_STEP_KHZ),
             timestamp_ms: on(MetadataFlags::TIMESTAMP)
                 .map(|()| u32::try_from(timestamp_ms).unwrap_or(u32::MAX)),
-            phase_deg: on(MetadataFlags::PHASE).map(|()| self.rng.random_range(0..=180)),
+            phase_deg: on(MetadataFlags::PHASE).map(|()| heard.phase_deg),
             protocol: on(MetadataFlags::PROTOCOL).map(|()| request.protocol),
             data: on(MetadataFlags::DATA)
                 .map(|()| EmbeddedData::Bits { bits: 0, bytes: Opaque(&[]) }),
@@ -465,15 +336,68 @@ impl MercuryReader {
     }
 }
 
-/// The protocol control word and the check that a tag with this EPC stores.
-fn tag_words(epc: &Epc) -> (u16, u16) {
-    let words =
-        u16::try_from(epc.as_bytes().len().div_ceil(2)).expect("an EPC has 31 words at most");
-    let pc = words << 11;
-    let mut digest = TAG_CRC.digest();
-    digest.update(&pc.to_be_bytes());
-    digest.update(epc.as_bytes());
-    (pc, digest.finalize())
+impl Emulator for MercuryReader {
+    fn handle_bytes(&mut self, bytes: &[u8], now: Duration) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.deframer.push(rest);
+            let mut deframer = std::mem::take(&mut self.deframer);
+            while let Some(bytes) = deframer.next_frame() {
+                let command = Frame::new_checked(bytes, Direction::FromHost).map(Command::parse);
+                if let Ok(Ok(command)) = command {
+                    self.handle_command(command, now);
+                }
+            }
+            self.deframer = deframer;
+        }
+    }
+
+    fn handle_deadline(&mut self, now: Duration) {
+        if self.booted_at.is_some_and(|at| at <= now) {
+            self.booted_at = None;
+            self.program = Program::Application;
+            self.answer(&Reply::Booted(VERSION));
+        }
+        self.read(now);
+        let Some(stream) = &mut self.stream else { return };
+        if stream.keep_alive_at <= now {
+            stream.keep_alive_at = now + KEEP_ALIVE_PERIOD;
+            let reply = Reply::KeepAlive { data: Opaque(&[]) };
+            self.push(&reply, TransmitKind::KeepAlive);
+        }
+        if self.stream.as_ref().and_then(|stream| stream.acknowledge_at).is_some_and(|at| at <= now)
+        {
+            self.stream = None;
+            self.answer(&Reply::StreamStopped);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        let reading = self.stream.iter().flat_map(|stream| {
+            let reads = self.radio.next_read().into_iter();
+            reads.chain([stream.keep_alive_at]).chain(stream.acknowledge_at)
+        });
+        reading.chain(self.booted_at).min()
+    }
+
+    fn set_field(&mut self, tags: &[FieldTag], now: Duration) {
+        self.radio.set_field(tags, now);
+        self.read(now);
+    }
+
+    fn handle_fault(&mut self, fault: DeviceFault, now: Duration) {
+        if fault == DeviceFault::Reboot {
+            self.reboot(now);
+        }
+    }
+
+    fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    fn baud(&self) -> u32 {
+        self.baud
+    }
 }
 
 #[cfg(test)]

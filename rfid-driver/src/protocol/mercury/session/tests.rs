@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{MercurySession, MercurySettings, MercuryTiming};
+use super::MercurySession;
 use crate::codec::Opaque;
-use crate::codec::mercury::{Reply, Status, TagRecord, opcode};
-use crate::emulator::FieldTag;
-use crate::emulator::mercury::{MercuryReader, MercuryReaderConfig, Program};
+use crate::emulator::{DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp};
+use crate::protocol::mercury::codec::{Reply, Status, TagRecord, opcode};
+use crate::protocol::mercury::emulator::MercuryReader;
 use crate::session::ReaderState::{Closed, Configuring, Degraded, Probing, Reading};
-use crate::session::{Gap, GapCause, ReaderState, Session, SessionEvent};
+use crate::session::{
+    Gap, GapCause, ReaderSettings, ReaderState, Session, SessionEvent, Timing, Transmit,
+};
 use crate::{Epc, TagRead, clock};
 
 fn tag(serial: u8) -> FieldTag {
     let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
-    FieldTag { epc, rssi_dbm: -60, antenna: 1 }
+    FieldTag::new(epc, -60, 1)
 }
 
 /// A host's session and a reader on one line.
@@ -41,13 +43,13 @@ struct Lane {
 
 impl Lane {
     fn new() -> Self {
-        Self::with(MercuryReaderConfig::default(), MercurySettings::new(&[1], 2700, 1))
+        Self::with(EmulatorSettings::default(), &ReaderSettings::default())
     }
 
-    fn with(reader: MercuryReaderConfig, settings: MercurySettings) -> Self {
+    fn with(reader: EmulatorSettings, settings: &ReaderSettings) -> Self {
         Self {
-            session: MercurySession::new(settings, MercuryTiming::LIFE),
-            reader: MercuryReader::new(reader),
+            session: MercurySession::new(settings),
+            reader: MercuryReader::new(&reader),
             origin: clock::now(),
             now: Duration::ZERO,
             line_is_whole: true,
@@ -114,9 +116,11 @@ impl Lane {
     fn exchange(&mut self) {
         loop {
             let mut moved = false;
-            while let Some(frame) = self.session.poll_transmit() {
+            while let Some(transmit) = self.session.poll_transmit() {
                 moved = true;
-                if self.line_is_whole {
+                if let Transmit::Frame(frame) = transmit
+                    && self.line_is_whole
+                {
                     self.reader.handle_bytes(frame.as_ref(), self.now);
                 }
             }
@@ -134,6 +138,7 @@ impl Lane {
                     SessionEvent::Tag(read) => self.tags.push(read),
                     SessionEvent::State(state) => self.states.push(state),
                     SessionEvent::Gap(gap) => self.gaps.push(gap),
+                    SessionEvent::Report(_) => {}
                     SessionEvent::LineDead => self.lines_dead += 1,
                 }
             }
@@ -156,8 +161,9 @@ fn a_reader_is_set_up_and_a_tag_is_reported_the_moment_it_comes() {
     let at = lane.instant();
     lane.field(&[tag(7)]);
     let read = lane.tags[0];
-    assert_eq!((read.epc, read.antenna, read.pc, read.at), (tag(7).epc, 1, 0x3000, at));
-    assert!((-62..=-58).contains(&read.rssi_dbm), "{} dBm", read.rssi_dbm);
+    assert_eq!((read.epc, read.antenna, read.pc, read.at), (tag(7).epc, Some(1), Some(0x3000), at));
+    let dbm = read.rssi.and_then(|rssi| rssi.dbm).unwrap();
+    assert!((-62..=-58).contains(&dbm), "{dbm} dBm");
     assert_eq!((read.read_count, read.reader_timestamp_ms), (1, Some(100)));
     assert!(read.frequency_khz.is_some_and(|khz| (920_000..925_000).contains(&khz)));
     assert!(read.phase_deg.is_some_and(|phase| phase <= 180));
@@ -176,13 +182,15 @@ fn the_read_filter_is_turned_off_so_that_each_read_is_reported() {
 
 #[test]
 fn only_the_configured_antennas_read() {
-    let mut lane =
-        Lane::with(MercuryReaderConfig::default(), MercurySettings::new(&[2, 16], 2700, 1));
+    let mut lane = Lane::with(
+        EmulatorSettings::default(),
+        &ReaderSettings { antennas: vec![2, 16], ..Default::default() },
+    );
     lane.open();
     let on = |antenna| FieldTag { antenna, ..tag(antenna) };
     lane.field(&[on(1), on(2), on(16)]);
     let antennas: Vec<_> = lane.tags.iter().map(|read| read.antenna).collect();
-    assert_eq!(antennas, [2, 16]);
+    assert_eq!(antennas, [Some(2), Some(16)]);
 }
 
 #[test]
@@ -197,8 +205,8 @@ fn a_reader_that_still_reads_for_somebody_else_is_stopped_and_its_old_reports_ar
     let mut lane = Lane::reading();
     lane.field(&[tag(7)]);
     // The host is killed and a new one comes.
-    let settings = MercurySettings::new(&[1], 2700, 1);
-    lane.session = MercurySession::new(settings, MercuryTiming::LIFE);
+    let settings = &ReaderSettings::default();
+    lane.session = MercurySession::new(settings);
     lane.tags.clear();
     lane.open();
     lane.pass(SECOND);
@@ -210,8 +218,8 @@ fn a_reader_that_still_reads_for_somebody_else_is_stopped_and_its_old_reports_ar
 
 #[test]
 fn a_module_in_its_boot_loader_is_booted() {
-    let config = MercuryReaderConfig { program: Program::BootLoader, ..Default::default() };
-    let mut lane = Lane::with(config, MercurySettings::new(&[1], 2700, 1));
+    let config = EmulatorSettings { power_up: PowerUp::BootLoader, ..Default::default() };
+    let mut lane = Lane::with(config, &ReaderSettings::default());
     lane.open();
     lane.pass(SECOND);
     lane.field(&[tag(7)]);
@@ -224,7 +232,7 @@ fn a_reader_that_restarts_is_set_up_again_and_the_gap_is_reported() {
     let mut lane = Lane::reading();
     lane.field(&[tag(7)]);
     let since = lane.instant();
-    lane.reader.reboot(lane.now);
+    lane.reader.handle_fault(DeviceFault::Reboot, lane.now);
     lane.pass(SECOND);
     assert_eq!(lane.states, [Configuring, Reading]);
     let until = since + Duration::from_millis(120);
@@ -263,8 +271,8 @@ fn a_lost_acknowledgement_of_start_is_noticed_by_the_reports_that_come() {
 
 #[test]
 fn a_refusal_leaves_the_reader_degraded_and_is_tried_again() {
-    let no_such_region = MercurySettings::new(&[1], 2700, 0);
-    let mut lane = Lane::with(MercuryReaderConfig::default(), no_such_region);
+    let no_such_region = ReaderSettings { region: Some(0), ..Default::default() };
+    let mut lane = Lane::with(EmulatorSettings::default(), &no_such_region);
     lane.open();
     assert_eq!(lane.states, [Probing, Configuring, Degraded]);
     lane.pass(Duration::from_millis(2500));
@@ -330,7 +338,10 @@ fn a_fault_of_the_radio_degrades_the_reader_until_it_reads_again() {
 #[test]
 fn a_read_that_ends_unasked_is_started_again() {
     let mut lane = Lane::reading();
-    lane.reader.handle_bytes(crate::codec::mercury::Command::StopStream.emit().as_ref(), lane.now);
+    lane.reader.handle_bytes(
+        crate::protocol::mercury::codec::Command::StopStream.emit().as_ref(),
+        lane.now,
+    );
     lane.pass(SECOND);
     assert_eq!(lane.states, [Configuring, Reading]);
     assert_eq!(lane.gap_causes(), [GapCause::Stopped]);
@@ -363,11 +374,11 @@ fn whoever_leaves_leaves_the_reader_quiet() {
 
 #[test]
 fn time_that_runs_faster_shortens_waiting_but_not_below_what_a_busy_host_needs() {
-    let timing = MercuryTiming::LIFE.faster(50.0);
+    let timing = Timing::LIFE.faster(50.0);
     assert_eq!(timing.life_timeout, Duration::from_millis(500));
-    assert_eq!(timing.answer_timeout, MercuryTiming::LIFE.answer_timeout);
-    assert_eq!(MercuryTiming::LIFE.faster(2.0).life_timeout, Duration::from_millis(1250));
-    assert_eq!(MercuryTiming::LIFE.faster(1.0), MercuryTiming::LIFE);
+    assert_eq!(timing.answer_timeout, Timing::LIFE.answer_timeout);
+    assert_eq!(Timing::LIFE.faster(2.0).life_timeout, Duration::from_millis(1250));
+    assert_eq!(Timing::LIFE.faster(1.0), Timing::LIFE);
 }
 
 proptest! {

@@ -4,35 +4,24 @@ use std::fmt;
 
 use super::crc::checksum;
 use super::status::Status;
-use crate::codec::{Cut, Framing};
+use crate::codec::{Cut, Direction, FrameBuf, Framing};
 
 /// The longest frame in bytes, either way: LEN F8 with a status.
-pub const LEN_MAX: usize = DATA_LEN_MAX + Direction::FromReader.overhead();
+pub const LEN_MAX: usize = DATA_LEN_MAX + overhead(Direction::FromReader);
 
 const START: u8 = 0xFF;
 const DATA_LEN_MAX: usize = 0xF8;
 const CRC_LEN: usize = 2;
 
-/// Which way a frame goes. The bytes do not say: only replies carry a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// A command.
-    FromHost,
-    /// A reply, or something that the reader says unasked.
-    FromReader,
+const fn header_len(direction: Direction) -> usize {
+    match direction {
+        Direction::FromHost => 3,
+        Direction::FromReader => 5,
+    }
 }
 
-impl Direction {
-    const fn header_len(self) -> usize {
-        match self {
-            Self::FromHost => 3,
-            Self::FromReader => 5,
-        }
-    }
-
-    const fn overhead(self) -> usize {
-        self.header_len() + CRC_LEN
-    }
+const fn overhead(direction: Direction) -> usize {
+    header_len(direction) + CRC_LEN
 }
 
 /// Why bytes are not one Mercury frame.
@@ -125,7 +114,7 @@ impl<'a> Frame<'a> {
     /// What comes between header and check.
     #[must_use]
     pub fn data(&self) -> &'a [u8] {
-        &self.bytes[self.direction.header_len()..self.bytes.len() - CRC_LEN]
+        &self.bytes[header_len(self.direction)..self.bytes.len() - CRC_LEN]
     }
 }
 
@@ -181,7 +170,7 @@ fn claimed_len(bytes: &[u8], direction: Direction) -> Result<Option<usize>, Fram
     match *bytes {
         [] | [START] => Ok(None),
         [START, len, ..] if usize::from(len) <= DATA_LEN_MAX => {
-            Ok(Some(usize::from(len) + direction.overhead()))
+            Ok(Some(usize::from(len) + overhead(direction)))
         }
         [START, len, ..] => Err(FrameError::Length { len }),
         _ => Err(FrameError::Start),
@@ -194,59 +183,34 @@ fn checks(frame: &[u8]) -> (u16, u16) {
     (u16::from_be_bytes([check[0], check[1]]), checksum(&covered[1..]))
 }
 
-/// A frame under construction, or one that waits to be sent: owned, without allocation.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct FrameBuf {
-    bytes: [u8; LEN_MAX],
-    len: usize,
-}
+/// A frame under construction: LEN follows the data, [`Builder::finish`] appends the check.
+pub(super) struct Builder(FrameBuf);
 
-impl FrameBuf {
+impl Builder {
     pub(super) fn command(opcode: u8) -> Self {
-        Self::begin(&[START, 0, opcode])
+        Self(FrameBuf::new().put(&[START, 0, opcode]))
     }
 
     pub(super) fn reply(opcode: u8, status: Status) -> Self {
         let [high, low] = status.0.to_be_bytes();
-        Self::begin(&[START, 0, opcode, high, low])
-    }
-
-    fn begin(header: &[u8]) -> Self {
-        let mut bytes = [0; LEN_MAX];
-        bytes[..header.len()].copy_from_slice(header);
-        Self { bytes, len: header.len() }
+        Self(FrameBuf::new().put(&[START, 0, opcode, high, low]))
     }
 
     /// Appends data.
     ///
     /// # Panics
     /// If the frame would hold more than F8 bytes of data.
-    pub(super) fn put(mut self, data: &[u8]) -> Self {
-        let counted = usize::from(self.bytes[1]) + data.len();
+    pub(super) fn put(self, data: &[u8]) -> Self {
+        let mut frame = self.0.put(data);
+        let counted = usize::from(frame.as_ref()[1]) + data.len();
         assert!(counted <= DATA_LEN_MAX, "a frame holds at most {DATA_LEN_MAX} bytes of data");
-        self.bytes[1] = u8::try_from(counted).expect("checked just above");
-        self.bytes[self.len..self.len + data.len()].copy_from_slice(data);
-        self.len += data.len();
-        self
+        frame.as_mut()[1] = u8::try_from(counted).expect("checked just above");
+        Self(frame)
     }
 
     /// Appends the check.
-    pub(super) fn finish(mut self) -> Self {
-        let check = checksum(&self.bytes[1..self.len]);
-        self.bytes[self.len..self.len + CRC_LEN].copy_from_slice(&check.to_be_bytes());
-        self.len += CRC_LEN;
-        self
-    }
-}
-
-impl AsRef<[u8]> for FrameBuf {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-impl fmt::Debug for FrameBuf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FrameBuf(opcode {:02x}, {} bytes)", self.bytes[2], self.len)
+    pub(super) fn finish(self) -> FrameBuf {
+        let check = checksum(&self.0.as_ref()[1..]);
+        self.0.put(&check.to_be_bytes())
     }
 }

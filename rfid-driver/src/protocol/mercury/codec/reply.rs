@@ -1,11 +1,12 @@
 //! What a reader says: answers, and what it sends unasked while it reads.
 
-use super::fields::Fields;
-use super::frame::{Frame, FrameBuf};
+use std::fmt;
+
+use super::frame::{Builder, Frame};
 use super::record::{KIND_TAG, MULTISELECT, SEARCH_STREAMING, TagRecord};
 use super::status::Status;
 use super::{MeaningError, opcode};
-use crate::codec::Opaque;
+use crate::codec::{Fields, FrameBuf, Opaque};
 
 /// What a module says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +39,18 @@ impl VersionInfo {
         Ok(version)
     }
 
-    fn emit(&self, frame: FrameBuf) -> FrameBuf {
+    fn emit(&self, frame: Builder) -> Builder {
         [self.boot_loader, self.hardware, self.firmware_date, self.firmware, self.protocols]
             .into_iter()
             .fold(frame, |frame, field| frame.put(&field.to_be_bytes()))
+    }
+}
+
+/// In words: "hardware 20000001, firmware 01190111 of 20190610".
+impl fmt::Display for VersionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hardware, firmware, firmware_date, .. } = self;
+        write!(f, "hardware {hardware:08x}, firmware {firmware:08x} of {firmware_date:08x}")
     }
 }
 
@@ -125,11 +134,11 @@ impl<'a> Reply<'a> {
     /// If the data exceed what one frame can hold.
     #[must_use]
     pub fn emit(&self) -> FrameBuf {
-        let success = |opcode| FrameBuf::reply(opcode, Status::SUCCESS);
+        let success = |opcode| Builder::reply(opcode, Status::SUCCESS);
         match self {
             Self::Tag(record) => return record.emit(),
             Self::KeepAlive { data } => {
-                FrameBuf::reply(opcode::READ_MULTIPLE, Status::NO_TAGS).put(data.0)
+                Builder::reply(opcode::READ_MULTIPLE, Status::NO_TAGS).put(data.0)
             }
             Self::StreamNote { data } => success(opcode::READ_MULTIPLE).put(data.0),
             Self::StreamStarted => success(opcode::STREAM).put(&[0x01]),
@@ -138,7 +147,7 @@ impl<'a> Reply<'a> {
             Self::Booted(version) => version.emit(success(opcode::BOOT_FIRMWARE)),
             Self::Program(program) => success(opcode::CURRENT_PROGRAM).put(&[*program]),
             Self::Done { opcode, data } => success(*opcode).put(data.0),
-            Self::Refused { opcode, status, data } => FrameBuf::reply(*opcode, *status).put(data.0),
+            Self::Refused { opcode, status, data } => Builder::reply(*opcode, *status).put(data.0),
         }
         .finish()
     }

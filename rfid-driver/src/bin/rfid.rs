@@ -1,0 +1,3 @@
+//! The command `rfid`.
+
+fn main() {}

@@ -1,0 +1,63 @@
+//! Mercury: ThingMagic/JADAK modules (M5e, M6e, Micro, Nano, M7e) and what copies them (Silion).
+
+use std::time::Instant;
+
+use super::{Protocol, Unsupported};
+use crate::codec::{Description, Direction, Undecodable};
+use crate::deframe::{Deframe, Deframer};
+use crate::emulator::{Emulator, EmulatorSettings};
+use crate::session::{ReaderSettings, Session};
+
+pub mod codec;
+mod describe;
+pub mod emulator;
+pub mod session;
+
+/// The protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mercury;
+
+/// The rates that its modules know, in the order in which the vendor's client tries them.
+const BAUDS: [u32; 8] = [115_200, 9600, 921_600, 19_200, 38_400, 57_600, 230_400, 460_800];
+
+impl Protocol for Mercury {
+    fn name(&self) -> &'static str {
+        "mercury"
+    }
+
+    fn about(&self) -> &'static str {
+        "ThingMagic/JADAK M5e, M6e, Micro, Nano, M7e; Silion SIM7x and EX10"
+    }
+
+    fn models(&self) -> &'static [&'static str] {
+        &["m6e"]
+    }
+
+    fn bauds(&self) -> &'static [u32] {
+        &BAUDS
+    }
+
+    fn deframer(&self, direction: Direction) -> Box<dyn Deframe> {
+        match direction {
+            Direction::FromHost => Box::new(Deframer::<codec::FromHost>::new()),
+            Direction::FromReader => Box::new(Deframer::<codec::FromReader>::new()),
+        }
+    }
+
+    fn describe(
+        &self,
+        frame: &[u8],
+        direction: Direction,
+        at: Instant,
+    ) -> Result<Description, Undecodable> {
+        describe::describe(frame, direction, at)
+    }
+
+    fn session(&self, settings: &ReaderSettings) -> Result<Box<dyn Session>, Unsupported> {
+        Ok(Box::new(session::MercurySession::new(settings)))
+    }
+
+    fn emulator(&self, settings: &EmulatorSettings) -> Result<Box<dyn Emulator>, Unsupported> {
+        Ok(Box::new(emulator::MercuryReader::new(settings)))
+    }
+}
