@@ -15,6 +15,7 @@ mod machine;
 mod programs;
 
 pub mod lane;
+pub mod list;
 pub mod posting;
 
 /// Why a bench could not be run to its end: nobody but the person at the terminal reads it.

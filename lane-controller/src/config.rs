@@ -13,6 +13,7 @@ use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
 use crate::lane::LanePolicy;
+use crate::list::guard::ListSettings;
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,9 @@ pub struct Config {
     pub data: Data,
     /// Loops, arm and light.
     pub field_io: FieldIo,
+    /// How the account list is kept.
+    #[serde(default)]
+    pub list: ListSettings,
     /// How lanes behave.
     #[serde(default)]
     pub policy: Policy,

@@ -15,7 +15,7 @@ use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::Stream;
 use async_nats::{Client, HeaderMap, Message};
 use domain::LaneId;
-use domain::account_list::{self, AccountList};
+use domain::account_list::{self, ContentHash};
 use domain::signature::{Context as Purpose, PublicKey, Signature};
 use domain::wire::v1::{EntryRecord, Receipt, parse};
 use domain::wire::{SIGNATURE_HEADER, subject};
@@ -23,7 +23,7 @@ use futures::StreamExt;
 use tokio::sync::watch;
 
 use crate::entries::EntryBook;
-use crate::list::{ListError, ListStore, SignedMessage, build, read_delta, read_manifest};
+use crate::list::{ListError, ListStore, SignedMessage, read_manifest};
 use crate::runner::Wake;
 use crate::uplink::Posted;
 
@@ -54,10 +54,8 @@ pub struct Downlink {
     pub jetstream: Context,
     /// The key everything must be signed by.
     pub centre: PublicKey,
-    /// Where the list is kept.
-    pub store: ListStore,
-    /// The list in use.
-    pub list: Arc<RwLock<AccountList>>,
+    /// The list.
+    pub list: ListStore,
     /// The entries in use.
     pub entries: Arc<RwLock<EntryBook>>,
     /// The road whose entries matter here.
@@ -66,6 +64,10 @@ pub struct Downlink {
     pub lanes: Vec<LaneLine>,
     /// Up to which of the stored entries all have been read.
     pub entries_read: u64,
+    /// What was last said to be wrong with the list.
+    pub complained: Option<String>,
+    /// The thread that proves the list and makes tables of it.
+    pub tending: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Downlink {
@@ -100,22 +102,12 @@ impl Downlink {
 
     async fn delta(&mut self, message: &Message) {
         let signed = SignedMessage::try_new(&message.payload, signature(message.headers.as_ref()));
-        match signed.and_then(|signed| self.apply(&signed)) {
+        match signed.and_then(|signed| self.list.apply(&signed)) {
             Ok(()) => self.tell_lanes(),
             Err(ListError::Refused(account_list::ListError::Gap { .. })) => self.fetch_list().await,
             Err(ListError::Refused(account_list::ListError::Old { .. })) => {}
             Err(error) => self.complain(&error),
         }
-    }
-
-    fn apply(&self, signed: &SignedMessage) -> Result<(), ListError> {
-        let delta = read_delta(signed, &self.centre)?;
-        self.list
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .apply(&delta)
-            .map_err(ListError::Refused)?;
-        self.store.keep_delta(signed)
     }
 
     fn tell_lanes(&self) {
@@ -125,11 +117,17 @@ impl Downlink {
         }
     }
 
-    fn complain(&self, error: &ListError) {
-        tracing::error!(error = error as &dyn std::error::Error, "the list stays as it is");
+    /// Says once what is wrong with the list, and not with every delta that cannot be taken.
+    fn complain(&mut self, error: &ListError) {
+        let said = error.to_string();
+        if self.complained.as_ref() != Some(&said) {
+            tracing::error!(error = error as &dyn std::error::Error, "the list stays as it is");
+            self.complained = Some(said);
+        }
     }
 
     async fn round(&mut self) {
+        self.tend_list();
         if self.client.connection_state() != State::Connected {
             return;
         }
@@ -139,7 +137,41 @@ impl Downlink {
     }
 
     fn version(&self) -> u64 {
-        self.list.read().unwrap_or_else(PoisonError::into_inner).version()
+        self.list.view().version()
+    }
+
+    /// Proves the list once after the start, makes tables of its changes, and takes what a person
+    /// has confirmed. What takes long has a thread that nobody waits for.
+    fn tend_list(&mut self) {
+        match self.list.take_confirmed() {
+            Ok(true) => self.tell_lanes(),
+            Ok(false) => {}
+            Err(error) => self.complain(&error),
+        }
+        if self.tending.as_ref().is_some_and(|tending| !tending.is_finished()) {
+            return;
+        }
+        let list = self.list.clone();
+        let first = self.tending.is_none();
+        self.tending = Some(tokio::task::spawn_blocking(move || {
+            if first {
+                match list.prove() {
+                    Ok(proof) => tracing::info!(
+                        version = proof.version,
+                        tags = proof.tags,
+                        "the kept list is what the clearing house signed"
+                    ),
+                    Err(error) => tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the kept list needs a new snapshot"
+                    ),
+                }
+            }
+            if let Err(error) = list.compact_if_due() {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the list's changes stay in memory");
+            }
+        }));
     }
 
     /// Fetches the deltas that are missing, or the snapshot where they no longer lead on.
@@ -171,7 +203,7 @@ impl Downlink {
             else {
                 return;
             };
-            match signed(&message).and_then(|signed| self.apply(&signed)) {
+            match signed(&message).and_then(|signed| self.list.apply(&signed)) {
                 Ok(()) => {}
                 Err(error) => {
                     self.complain(&error);
@@ -192,21 +224,27 @@ impl Downlink {
         };
         let manifest = signed(&manifest)?;
         let content = read_manifest(&manifest, &self.centre)?;
-        if content.version <= self.version() {
-            return Ok(false);
+        let hash = ContentHash::new(*content.hash.as_bytes());
+        match self.list.would_take(content.version, hash) {
+            Err(ListError::Refused(account_list::ListError::Old { .. })) => return Ok(false),
+            answer => answer?,
         }
-        let mut parts = Vec::with_capacity(content.parts.len());
-        for part in 0..content.parts.len() {
+        let mut snapshot = self.list.begin_snapshot(&manifest)?;
+        for part in 0..snapshot.parts() {
             let place = subject::list_part(content.version, part);
             let Ok(message) = stream.direct_get_last_for_subject(place).await else {
                 return Ok(false);
             };
-            parts.push(signed(&message)?);
+            snapshot.add_part(&signed(&message)?)?;
         }
-        let list = build(&manifest, &parts, &self.centre)?;
-        self.store.keep_snapshot(&manifest, &parts)?;
-        tracing::info!(version = list.version(), tags = list.len(), "list snapshot taken");
-        *self.list.write().unwrap_or_else(PoisonError::into_inner) = list;
+        let list = self.list.clone();
+        match tokio::task::spawn_blocking(move || list.install(snapshot)).await {
+            Ok(installed) => installed?,
+            Err(panic) => return Err(ListError::Damaged(panic.to_string())),
+        }
+        let view = self.list.view();
+        tracing::info!(version = view.version(), tags = view.len(), "list snapshot taken");
+        self.complained = None;
         Ok(true)
     }
 

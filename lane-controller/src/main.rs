@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use lane_controller::{config, station};
+use lane_controller::{config, list, station};
 
 /// Decides what the lanes of a station do, and never forgets it.
 #[derive(Debug, Parser)]
@@ -19,6 +19,9 @@ struct Cli {
 
 #[derive(Debug, Clone, Copy, Subcommand)]
 enum Command {
+    /// Look at the account list that is kept here.
+    #[command(subcommand)]
+    List(list::command::ListCommand),
     /// Run the lanes until told to stop.
     Run,
     /// Read the configuration and say whether it is good.
@@ -39,6 +42,9 @@ async fn main() -> ExitCode {
     let done = match (config::Config::load(&cli.config), cli.command) {
         (Err(error), _) => Err(error.into()),
         (Ok(config), Command::Run) => station::run(config).await,
+        (Ok(config), Command::List(command)) => {
+            command.run(&config, &mut std::io::stdout().lock()).map_err(Into::into)
+        }
         (Ok(config), Command::CheckConfig) => config.tariffs().map(drop).map_err(Into::into),
     };
     match done {

@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use domain::account_list::AccountList;
 use domain::passage::{ClockQuality, Decision, LaneRole};
 use domain::signature::Digest256;
 use domain::tariff::TariffBook;
@@ -26,12 +25,13 @@ use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
 use crate::journal::{Journal, JournalError};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{Action, Answer, Event, Knowledge, Lane, LanePolicy, PassageDraft, SavedLane};
+use crate::list::ListStore;
 
 /// What a station's lanes share.
 #[derive(Debug, Clone)]
 pub struct Shared {
     /// The account list.
-    pub list: Arc<RwLock<AccountList>>,
+    pub list: ListStore,
     /// Entries onto the road.
     pub entries: Arc<RwLock<EntryBook>>,
     /// Tariffs.
@@ -282,10 +282,10 @@ impl LaneThread {
     /// Asks the core with what the lane knows now, and carries out the answer.
     fn ask(&mut self, question: impl FnOnce(&mut Lane, &Knowledge<'_>) -> Vec<Action>) {
         let actions = {
-            let list = self.shared.list.read().unwrap_or_else(PoisonError::into_inner);
+            let list = self.shared.list.view();
             let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
             let known = Knowledge {
-                list: &list,
+                list: &*list,
                 tariffs: &self.shared.tariffs,
                 entries: &entries,
                 at: self.shared.clock.now(),
@@ -445,7 +445,7 @@ impl LaneThread {
     }
 
     fn heartbeat(&self) -> Heartbeat {
-        let list = self.shared.list.read().unwrap_or_else(PoisonError::into_inner);
+        let list = self.shared.list.view();
         Heartbeat {
             v: 1,
             lane: self.id.clone(),

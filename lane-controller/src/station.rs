@@ -81,9 +81,9 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     let folder = config.data.folder.clone();
     std::fs::create_dir_all(&folder)
         .map_err(|source| StationError::System { doing: "make the data folder", source })?;
-    let store = ListStore::open(&folder.join("list"), config.centre.public_key)?;
+    let list = ListStore::open(&folder.join("list"), config.centre.public_key, config.list)?;
     let shared = Shared {
-        list: Arc::new(RwLock::new(store.load())),
+        list,
         entries: Arc::new(RwLock::new(EntryBook::default())),
         tariffs: Arc::new(config.tariffs()?),
         clock,
@@ -112,12 +112,13 @@ pub async fn run(config: Config) -> Result<(), StationError> {
         client: client.clone(),
         jetstream,
         centre: config.centre.public_key,
-        store,
-        list: Arc::clone(&shared.list),
+        list: shared.list.clone(),
         entries: Arc::clone(&shared.entries),
         road: config.station.road.clone(),
         lanes: lines,
         entries_read: 0,
+        complained: None,
+        tending: None,
     };
     tracing::info!(station.id = %config.station.station, lanes = running.len(), "station runs");
     let ended = until_stopped(downlink, desk::commands(client, lanes_by_id), &running).await;

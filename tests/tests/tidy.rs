@@ -10,10 +10,11 @@ use serde_json::Value;
 use tests::programs::repository;
 
 /// The arrows: each crate, and those it may know. They point one way.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("rfid-driver", &[]),
     ("domain", &[]),
-    ("lane-controller", &["rfid-driver", "domain"]),
+    ("mapped-file", &[]),
+    ("lane-controller", &["rfid-driver", "domain", "mapped-file"]),
     ("clearing-house", &["domain"]),
     ("reconciliation", &["clearing-house", "domain"]),
     ("console", &["reconciliation", "clearing-house", "domain"]),
@@ -24,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 const EVERYTHING: &[&str] = &[
     "rfid-driver",
     "domain",
+    "mapped-file",
     "lane-controller",
     "clearing-house",
     "reconciliation",

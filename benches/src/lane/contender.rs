@@ -97,10 +97,10 @@ impl Contender {
 
     fn handle(&mut self, event: Event) -> Result<(), Failed> {
         let actions = {
-            let list = self.shared.list.read().unwrap_or_else(PoisonError::into_inner);
+            let list = self.shared.list.view();
             let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
             let known = Knowledge {
-                list: &list,
+                list: &*list,
                 tariffs: &self.shared.tariffs,
                 entries: &entries,
                 at: self.clock.now(),

@@ -1,10 +1,9 @@
 //! The account list changes while vehicles pass, as it does at a station: signed deltas are
 //! checked, applied, kept on the disk, and told to the lane.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use domain::account_list::{AccountList, ListChange, ListStatus};
 use domain::signature::{Context, SecretKey};
 use domain::wire::v1::{DeltaRecord, emit};
 use domain::{Clock, TagId};
-use lane_controller::list::{ListStore, SignedMessage, read_delta};
+use lane_controller::list::{ListStore, SignedMessage};
 use lane_controller::runner::Wake;
 
 use super::Scene;
@@ -38,18 +37,16 @@ pub(super) struct Deltas {
 }
 
 impl Deltas {
-    pub(super) fn start(scene: &Scene, folder: &Path) -> Result<Self, Failed> {
-        let centre = SecretKey::from_seed(&[8; 32]);
-        let store = ListStore::open(&folder.join("list"), centre.public())?;
+    pub(super) fn start(scene: &Scene) -> Result<Self, Failed> {
         let lane = Lane::default();
         let stop = Arc::new(AtomicBool::new(false));
         let mut source = Source {
             clock: scene.clock,
-            list: Arc::clone(&scene.shared.list),
+            list: scene.shared.list.clone(),
+            centre_list: scene.centre_list.clone(),
             tags: scene.tags.clone(),
             at: 0,
-            centre,
-            store,
+            centre: scene.centre.clone(),
             lane: Arc::clone(&lane),
         };
         let stopped = Arc::clone(&stop);
@@ -81,11 +78,11 @@ impl Deltas {
 
 struct Source {
     clock: Clock,
-    list: Arc<RwLock<AccountList>>,
+    list: ListStore,
+    centre_list: AccountList,
     tags: Vec<TagId>,
     at: usize,
     centre: SecretKey,
-    store: ListStore,
     lane: Lane,
 }
 
@@ -93,7 +90,7 @@ impl Source {
     /// One delta: made as the centre makes it, taken as a station takes it.
     fn step(&mut self) -> Result<(), Failed> {
         let delta = {
-            let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+            let list = &self.centre_list;
             let changes = (0..CHANGES_A_DELTA).filter_map(|step| {
                 let tag = &self.tags[(self.at + step * STRIDE) % self.tags.len()];
                 let mut entry = list.find(tag)?.clone();
@@ -107,13 +104,13 @@ impl Source {
             list.plan(changes.collect(), self.clock.now())
         };
         self.at = (self.at + CHANGES_A_DELTA * STRIDE) % self.tags.len();
+        self.centre_list.apply(&delta)?;
         let payload = emit(&DeltaRecord::from(delta));
         let signature = self.centre.sign(Context::List, &payload).to_text();
 
         let message = SignedMessage::try_new(&payload, Some(&signature))?;
-        let delta = read_delta(&message, &self.centre.public())?;
-        self.list.write().unwrap_or_else(PoisonError::into_inner).apply(&delta)?;
-        self.store.keep_delta(&message)?;
+        self.list.apply(&message)?;
+        self.list.compact_if_due()?;
         if let Some(lane) = &*self.lane.lock().unwrap_or_else(PoisonError::into_inner) {
             // A lane that has stopped needs no list.
             lane.send(Wake::ListChanged).ok();

@@ -20,12 +20,15 @@ use std::time::Duration;
 
 use domain::account_list::{AccountList, ListChange, ListEntry, ListStatus};
 use domain::passage::LaneRole;
-use domain::signature::SecretKey;
+use domain::signature::{Context, SecretKey};
 use domain::tariff::{Segment, Tariff, TariffBook};
+use domain::wire::v1::{DeltaRecord, emit};
 use domain::{Amount, Clock, Currency, LaneId, TagId, Timestamp, VehicleGroup};
 use lane_controller::entries::EntryBook;
 use lane_controller::journal::Journal;
 use lane_controller::lane::LanePolicy;
+use lane_controller::list::guard::ListSettings;
+use lane_controller::list::{ListStore, SignedMessage};
 use lane_controller::runner::{LaneParts, LaneThread, Shared};
 use simulator::demo::database::Database;
 use simulator::demo::run_folder::RunFolder;
@@ -61,6 +64,9 @@ struct Scene {
     key: SecretKey,
     tags: Vec<TagId>,
     shared: Shared,
+    centre: SecretKey,
+    /// The list as the centre has it.
+    centre_list: AccountList,
 }
 
 /// Measures all contenders.
@@ -71,13 +77,13 @@ pub fn compare(extent: Extent) -> Result<Report, Failed> {
     let mut report = Report::new("lane");
     let rounds = extent.pick(2, 4);
     let vehicles = extent.pick(150, 1_000);
-    let scene = Scene::with_tags(extent.pick(10_000, 100_000))?;
     let run = RunFolder::temporary()?;
     let folder = run.join("data");
+    let scene = Scene::with_tags(extent.pick(10_000, 100_000), &folder.join("list"))?;
     let database = Database::start(&run, &crate::programs::postgres_bin()?)?;
     keepers::fill_central(&database.url(), &scene)?;
     let redis = RedisServer::start(&folder, &scene)?;
-    let deltas = Deltas::start(&scene, &folder)?;
+    let deltas = Deltas::start(&scene)?;
 
     let mut subjects = vec![OURS, FILE, NORMAL, NOTHING, CENTRAL];
     subjects.extend(redis.as_ref().map(|_| REDIS));
@@ -216,7 +222,7 @@ fn flushes(clock: Clock, folder: &Path, every: Duration) -> Result<Latency, Fail
 }
 
 impl Scene {
-    fn with_tags(count: u32) -> Result<Self, Failed> {
+    fn with_tags(count: u32, folder: &Path) -> Result<Self, Failed> {
         let clock = Clock::system();
         let lane: LaneId = "cienco4/ben-thuy/l01".parse()?;
         let group = VehicleGroup::try_new(1)?;
@@ -236,13 +242,20 @@ impl Scene {
         let entries = tags.iter().map(|tag| ListChange::Upsert(entry(tag, group))).collect();
         let whole = list.plan(entries, clock.now());
         list.apply(&whole)?;
+        let centre = SecretKey::from_seed(&[8; 32]);
+        let payload = emit(&DeltaRecord::from(whole));
+        let signature = centre.sign(Context::List, &payload).to_text();
+        let kept = ListStore::open(folder, centre.public(), ListSettings::default())?;
+        kept.apply(&SignedMessage::try_new(&payload, Some(&signature))?)?;
+        kept.compact()?;
         let shared = Shared {
-            list: Arc::new(RwLock::new(list)),
+            list: kept,
             entries: Arc::new(RwLock::new(EntryBook::default())),
             tariffs: Arc::new(tariffs),
             clock,
         };
-        Ok(Self { clock, lane, key: SecretKey::from_seed(&[7; 32]), tags, shared })
+        let key = SecretKey::from_seed(&[7; 32]);
+        Ok(Self { clock, lane, key, tags, shared, centre, centre_list: list })
     }
 }
 

@@ -49,7 +49,9 @@ impl ListStatus {
         }
     }
 
-    const fn code(self) -> u8 {
+    /// The status as a number, for hashes and files. A number never changes its meaning.
+    #[must_use]
+    pub const fn code(self) -> u8 {
         match self {
             Self::Good => 0,
             Self::Low => 1,
@@ -58,6 +60,20 @@ impl ListStatus {
             Self::Closed => 4,
             Self::NotConverted => 5,
         }
+    }
+
+    /// The status with this number, where there is one.
+    #[must_use]
+    pub const fn of_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Good,
+            1 => Self::Low,
+            2 => Self::NoMoney,
+            3 => Self::Blocked,
+            4 => Self::Closed,
+            5 => Self::NotConverted,
+            _ => return None,
+        })
     }
 }
 
@@ -88,7 +104,9 @@ pub struct ListEntry {
 }
 
 impl ListEntry {
-    fn hash(&self) -> ContentHash {
+    /// What this entry adds to its list's content hash.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
         let mut sha = Sha256::new();
         sha.update([u8::try_from(self.tag.as_bytes().len()).unwrap_or(u8::MAX)]);
         sha.update(self.tag.as_bytes());
@@ -119,7 +137,9 @@ impl ContentHash {
         &self.0
     }
 
-    fn plus(self, other: Self) -> Self {
+    /// The hash of a list that has an entry more.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
         let mut sum = [0; 32];
         let mut carry = false;
         for index in (0..32).rev() {
@@ -131,7 +151,9 @@ impl ContentHash {
         Self(sum)
     }
 
-    fn minus(self, other: Self) -> Self {
+    /// The hash of a list that has an entry less.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
         let mut difference = [0; 32];
         let mut borrow = false;
         for index in (0..32).rev() {

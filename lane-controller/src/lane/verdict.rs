@@ -1,17 +1,18 @@
 //! The verdict: may this vehicle pass, and on which terms? From what the lane holds, alone.
 
-use domain::account_list::{AccountList, ListEntry, ListStatus};
+use domain::account_list::{ListEntry, ListStatus};
 use domain::passage::{ClockQuality, EntryRef, ExceptionKind, LaneRole, Payment};
 use domain::tariff::{Segment, TariffBook};
 use domain::{Amount, LaneId, Plate, TagId, Timestamp, VehicleGroup};
 
 use crate::entries::EntryBook;
+use crate::list::AccountLookup;
 
 /// What the lane knows at the moment of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Knowledge<'a> {
     /// The account list.
-    pub list: &'a AccountList,
+    pub list: &'a dyn AccountLookup,
     /// The tariffs.
     pub tariffs: &'a TariffBook,
     /// Who came onto the road, where this is one of its exits.
@@ -44,7 +45,7 @@ impl Terms {
     pub(super) fn nothing(known: &Knowledge<'_>, tag: Option<&TagId>) -> Self {
         let entry = tag.and_then(|tag| known.list.find(tag));
         Self {
-            group: entry.map(|entry| entry.group),
+            group: entry.as_ref().map(|entry| entry.group),
             status: entry.map(|entry| entry.status),
             tariff: None,
             entry: None,
@@ -90,7 +91,7 @@ pub fn of_tag(lane: &LaneId, role: LaneRole, tag: &TagId, known: &Knowledge<'_>)
     }
     let exception = match listed.status {
         ListStatus::Good | ListStatus::Low => None,
-        ListStatus::NoMoney if has_pass(lane, role, listed, known.at) => None,
+        ListStatus::NoMoney if has_pass(lane, role, &listed, known.at) => None,
         ListStatus::NoMoney => Some(ExceptionKind::NoMoney),
         ListStatus::Blocked => Some(ExceptionKind::Blocked),
         ListStatus::Closed => Some(ExceptionKind::Closed),
@@ -99,7 +100,7 @@ pub fn of_tag(lane: &LaneId, role: LaneRole, tag: &TagId, known: &Knowledge<'_>)
     if let Some(exception) = exception {
         return Verdict::Refuse { exception, fare };
     }
-    if has_pass(lane, role, listed, known.at) {
+    if has_pass(lane, role, &listed, known.at) {
         return Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing));
     }
     match (role, fare) {

@@ -1,17 +1,63 @@
-//! The account list on this machine: kept as the centre's own signed messages, so that a lane
-//! that starts with every link down has the list it had, and can prove it.
+//! The account list on this machine: a file that is mapped and usable at once, so that a lane that
+//! starts with every link down has the list it had, and can prove it.
 //!
-//! `snapshot.ndjson` holds manifest and parts, `deltas.ndjson` what came after; each line is a
-//! message with its signature. A snapshot replaces both by one atomic rename. Deliberately absent
-//! yet: the memory-mapped form for tens of millions of tags.
+//! A lookup asks, from the newest to the oldest: the *overlay* (changes in memory), the *run* (a
+//! table of changes, `changes.list`) and the *base* (a table of the whole list, `accounts.list`).
+//! A delta goes to the log (`deltas.log`) and makes a new *view*; whoever has the view of before
+//! keeps it for as long as it likes, so nobody waits for anybody. When the overlay is large it
+//! becomes a run, and the run, when that is large, a new base; both while deltas and lookups go on.
+//! Tables get their names by rename, so what is there after a crash is the one or the other.
+//!
+//! What is believed, and when: a message, when the centre has signed it and its version and content
+//! hash follow from what is here; a table, when its header is whole and the centre's message in it
+//! names its version and content hash; each part of it, whenever it is read, by its check sum; all
+//! of it, by [`ListStore::prove`], which a station does in the background after it started.
+//!
+//! Deliberately absent: decisions, and the broker. Format and figures:
+//! `docs/decisions/0013-account-list-file.md`.
 
-use std::io::{BufRead, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+pub mod command;
+pub mod guard;
+mod log;
+mod merge;
+mod overlay;
+mod row;
+mod snapshot;
+mod store;
+mod table;
+mod view;
 
+use std::path::PathBuf;
+
+use domain::TagId;
 use domain::account_list::{AccountList, ContentHash, ListDelta, ListEntry};
 use domain::signature::{Context, Digest256, PublicKey, Signature};
-use domain::wire::v1::{DeltaRecord, ListEntryRecord, Manifest, parse};
+use domain::wire::v1::{DeltaRecord, Manifest, parse};
 use serde::{Deserialize, Serialize};
+
+pub use snapshot::SnapshotBuilder;
+pub use store::{Kept, ListStore, Proof};
+pub use table::Damage;
+pub use view::ListView;
+
+/// What a lane asks its list.
+pub trait AccountLookup: std::fmt::Debug {
+    /// What is known about a tag; nothing is known about most tags of the world.
+    fn find(&self, tag: &TagId) -> Option<ListEntry>;
+
+    /// The version of the list.
+    fn version(&self) -> u64;
+}
+
+impl AccountLookup for AccountList {
+    fn find(&self, tag: &TagId) -> Option<ListEntry> {
+        Self::find(self, tag).cloned()
+    }
+
+    fn version(&self) -> u64 {
+        Self::version(self)
+    }
+}
 
 /// Why a list message was refused, or the list could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +71,28 @@ pub enum ListError {
     /// The list refused it.
     #[error("the list does not take it")]
     Refused(#[source] domain::account_list::ListError),
+    /// The list would shrink or grow too much for nobody to look.
+    #[error(
+        "list version {version} has {tags_after} tags after {tags_before}: \
+         it waits for `lane-controller list confirm`"
+    )]
+    Held {
+        /// The version that was offered.
+        version: u64,
+        /// How many tags the share is counted from.
+        tags_before: u64,
+        /// How many there would be.
+        tags_after: u64,
+    },
+    /// A part of the kept list is not what was written.
+    #[error("the kept list is damaged")]
+    Broken(#[source] Damage),
+    /// The kept list as a whole is not what the centre signed.
+    #[error("the kept list of version {version} is not what the clearing house signed")]
+    Unproven {
+        /// The version it says it has.
+        version: u64,
+    },
     /// The disk failed.
     #[error("keep the list in {path}")]
     Keep {
@@ -64,6 +132,21 @@ impl SignedMessage {
             .verify(Context::List, self.payload.as_bytes(), &self.signature)
             .map_err(|_forged| ListError::Forged)
     }
+
+    /// Proves by this message, manifest or delta, that a list has this version and content hash.
+    fn prove(&self, centre: &PublicKey, version: u64, hash: ContentHash) -> Result<(), ListError> {
+        /// What manifest and delta have in common.
+        #[derive(Deserialize)]
+        struct Said {
+            version: u64,
+            hash: Digest256,
+        }
+        self.verify(centre)?;
+        let said: Said = serde_json::from_str(&self.payload)
+            .map_err(|error| ListError::Damaged(error.to_string()))?;
+        let same = said.version == version && said.hash.as_bytes() == hash.as_bytes();
+        if same { Ok(()) } else { Err(ListError::Unproven { version }) }
+    }
 }
 
 /// Reads a signed manifest.
@@ -82,156 +165,13 @@ pub fn read_manifest(message: &SignedMessage, centre: &PublicKey) -> Result<Mani
 /// When it is forged or no delta.
 pub fn read_delta(message: &SignedMessage, centre: &PublicKey) -> Result<ListDelta, ListError> {
     message.verify(centre)?;
+    parse_delta(message)
+}
+
+fn parse_delta(message: &SignedMessage) -> Result<ListDelta, ListError> {
     parse::<DeltaRecord>("delta", message.payload.as_bytes())
         .map(ListDelta::from)
         .map_err(|error| ListError::Damaged(error.to_string()))
-}
-
-/// Builds the list that a manifest and its parts are.
-///
-/// # Errors
-/// When the manifest is forged, a part is another than it names, or the content hash differs.
-pub fn build(
-    manifest: &SignedMessage,
-    parts: &[SignedMessage],
-    centre: &PublicKey,
-) -> Result<AccountList, ListError> {
-    let manifest = read_manifest(manifest, centre)?;
-    if parts.len() != manifest.parts.len() {
-        return Err(ListError::Damaged(format!(
-            "{} parts of {} are here",
-            parts.len(),
-            manifest.parts.len()
-        )));
-    }
-    let mut entries = Vec::new();
-    for (part, digest) in parts.iter().zip(&manifest.parts) {
-        if Digest256::of(part.payload.as_bytes()) != *digest {
-            return Err(ListError::Damaged("a part has another digest".to_owned()));
-        }
-        let records: Vec<ListEntryRecord> = serde_json::from_str(&part.payload)
-            .map_err(|error| ListError::Damaged(error.to_string()))?;
-        entries.extend(records.into_iter().map(ListEntry::from));
-    }
-    let hash = ContentHash::new(*manifest.hash.as_bytes());
-    AccountList::from_snapshot(manifest.version, hash, manifest.issued_at, entries)
-        .map_err(ListError::Refused)
-}
-
-/// Where the list is kept.
-#[derive(Debug, Clone)]
-pub struct ListStore {
-    folder: PathBuf,
-    centre: PublicKey,
-}
-
-impl ListStore {
-    /// Keeps the list in a folder, which is made where it is not there.
-    ///
-    /// # Errors
-    /// When the folder cannot be made.
-    pub fn open(folder: &Path, centre: PublicKey) -> Result<Self, ListError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| ListError::Keep { path: folder.to_owned(), source })?;
-        Ok(Self { folder: folder.to_owned(), centre })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// The list as it was kept; empty where none was, or where what is there proves nothing.
-    #[must_use]
-    pub fn load(&self) -> AccountList {
-        let mut list = match self.load_snapshot() {
-            Ok(list) => list,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "no kept list is used");
-                AccountList::default()
-            }
-        };
-        for message in read_lines(&self.path("deltas.ndjson")).unwrap_or_default() {
-            // Deltas from before the snapshot, and a torn last line, are passed over.
-            if let Ok(delta) = read_delta(&message, &self.centre) {
-                drop(list.apply(&delta));
-            }
-        }
-        list
-    }
-
-    fn load_snapshot(&self) -> Result<AccountList, ListError> {
-        let path = self.path("snapshot.ndjson");
-        if !path.exists() {
-            return Ok(AccountList::default());
-        }
-        let messages =
-            read_lines(&path).map_err(|source| ListError::Keep { path: path.clone(), source })?;
-        let (manifest, parts) = messages
-            .split_first()
-            .ok_or_else(|| ListError::Damaged("the kept snapshot is empty".to_owned()))?;
-        build(manifest, parts, &self.centre)
-    }
-
-    /// Keeps a snapshot in the place of everything before it.
-    ///
-    /// # Errors
-    /// When the disk fails; what was kept before then stays.
-    pub fn keep_snapshot(
-        &self,
-        manifest: &SignedMessage,
-        parts: &[SignedMessage],
-    ) -> Result<(), ListError> {
-        let new = self.path("snapshot.new");
-        let keep = |path: &Path| {
-            let path = path.to_owned();
-            move |source| ListError::Keep { path, source }
-        };
-        let mut file = std::fs::File::create(&new).map_err(keep(&new))?;
-        for message in std::iter::once(manifest).chain(parts) {
-            file.write_all(line(message).as_bytes()).map_err(keep(&new))?;
-        }
-        file.sync_all().map_err(keep(&new))?;
-        let place = self.path("snapshot.ndjson");
-        std::fs::rename(&new, &place).map_err(keep(&place))?;
-        let deltas = self.path("deltas.ndjson");
-        std::fs::File::create(&deltas).and_then(|file| file.sync_all()).map_err(keep(&deltas))?;
-        std::fs::File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(keep(&self.folder))
-    }
-
-    /// Keeps a delta. It is not flushed: one that is lost comes again from the centre.
-    ///
-    /// # Errors
-    /// When the disk fails.
-    pub fn keep_delta(&self, delta: &SignedMessage) -> Result<(), ListError> {
-        let path = self.path("deltas.ndjson");
-        std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(line(delta).as_bytes()))
-            .map_err(|source| ListError::Keep { path, source })
-    }
-}
-
-/// # Panics
-/// Never: a message of text and signature has a JSON form.
-fn line(message: &SignedMessage) -> String {
-    let mut text = serde_json::to_string(message).expect("a signed message has a JSON form");
-    text.push('\n');
-    text
-}
-
-fn read_lines(path: &Path) -> std::io::Result<Vec<SignedMessage>> {
-    let mut messages = Vec::new();
-    for line in BufReader::new(std::fs::File::open(path)?).lines() {
-        match serde_json::from_str(&line?) {
-            Ok(message) => messages.push(message),
-            Err(_torn) => break,
-        }
-    }
-    Ok(messages)
 }
 
 #[cfg(test)]
