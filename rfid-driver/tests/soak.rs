@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rfid_driver::emulator::memory::MemoryLine;
+use rfid_driver::emulator::memory::{MemoryLine, numbered_tag};
 use rfid_driver::emulator::wire::{Fate, WireFaults};
 use rfid_driver::emulator::{DeviceFault, FieldTag, TransmitKind};
 use rfid_driver::session::{ReaderState, SessionEvent};
@@ -16,7 +16,7 @@ use rfid_driver::{Epc, TagRead};
 
 mod common;
 
-use common::{Kind, kinds, tag};
+use common::{Kind, kinds};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A reader that is well again reads again within this time.
@@ -39,7 +39,7 @@ struct Soak {
 
 impl Soak {
     fn reading(kind: Kind) -> Self {
-        let line = kind.reading(&kind.settings(3), WireFaults::NONE);
+        let line = kind.reading(3);
         Self { kind, line, state: ReaderState::Reading, tags: 0 }
     }
 
@@ -73,7 +73,7 @@ impl Soak {
     /// Lets time pass until it reads again, and says how long that took.
     fn recovery(&mut self) -> Duration {
         let since = self.line.now();
-        self.line.set_field(&[tag(1)]);
+        self.line.set_field(&[numbered_tag(1)]);
         let tags_before = self.tags;
         while self.tags == tags_before {
             assert!(
@@ -165,10 +165,10 @@ fn half_a_frame(kind: Kind) {
 fn flooded(kind: Kind) {
     // Five tags every 5 ms are 1,000 reads a second: more than most lines carry.
     let mut soak = Soak::reading(kind);
-    let mut serial = 0;
+    let mut serial = 0_u64;
     let grown = soak.soak(|soak| {
         serial += 5;
-        let field: Vec<FieldTag> = (0..5).map(|at| tag(serial + at)).collect();
+        let field: Vec<FieldTag> = (0..5).map(|at| numbered_tag(serial + at)).collect();
         soak.line.set_field(&field);
     });
     let per_second = soak.tags / u64::from(60 * minutes());
@@ -188,11 +188,12 @@ fn a_session_on_a_bad_line_reports_every_tag_that_arrives_intact() {
         fragment_len_max: Some(7),
     };
     for kind in kinds() {
-        let mut line = kind.reading(&kind.settings(9), faults);
+        let mut line = kind.reading(9);
+        line.set_faults(faults);
         let mut sent: VecDeque<Epc> = VecDeque::new();
         let mut reported = 0_u64;
         for serial in 0..600 {
-            line.set_field(&[tag(2 * serial), tag(2 * serial + 1)]);
+            line.set_field(&[numbered_tag(2 * serial), numbered_tag(2 * serial + 1)]);
             line.pass(Duration::from_millis(100));
             while let Some(frame) = line.poll_sent() {
                 if frame.kind == TransmitKind::Tag && frame.fate == Fate::Intact {

@@ -13,10 +13,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::wire::{Fate, Wire, WireFaults};
 use super::{DeviceFault, Emulator, EmulatorSettings, FieldTag, TransmitKind};
+use crate::Epc;
 use crate::clock;
 use crate::codec::FrameBuf;
 use crate::protocol::{Protocol, Unsupported};
-use crate::session::{ReaderSettings, Request, Session, SessionEvent, Transmit};
+use crate::session::{ReaderSettings, ReaderState, Request, Session, SessionEvent, Transmit};
 
 /// Frames that wait for a slow line before reports are dropped.
 const OUTBOX_LEN_MAX: usize = 64;
@@ -219,6 +220,74 @@ impl MemoryLine {
             rest = behind;
         }
     }
+}
+
+/// A line on which a reader of `protocol` reads, as the default settings have it, one read of each
+/// tag every 5 ms; `None` where it does not come to read within 20 s.
+///
+/// # Errors
+/// Says which setting the protocol cannot have.
+pub fn reading(
+    protocol: &dyn Protocol,
+    model: &str,
+    seed: u64,
+) -> Result<Option<MemoryLine>, Unsupported> {
+    let reader = EmulatorSettings {
+        model: Some(model.to_owned()),
+        seed,
+        read_interval: Duration::from_millis(5),
+        ..EmulatorSettings::default()
+    };
+    let mut line =
+        MemoryLine::new(protocol, &ReaderSettings::default(), &reader, WireFaults::NONE)?;
+    line.open();
+    while line.now() < Duration::from_secs(20) {
+        line.pass(Duration::from_millis(5));
+        while let Some(event) = line.poll_event() {
+            if event == SessionEvent::State(ReaderState::Reading) {
+                while line.poll_sent().is_some() {}
+                return Ok(Some(line));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// At least `count` frames with reports of tags, as the reader of `line` really sends them, each
+/// tag another. The EPCs begin with the protocols' own start bytes, which is the worst for a
+/// deframer.
+///
+/// # Panics
+/// If the reader hardly reads.
+pub fn tag_frames(line: &mut MemoryLine, count: usize) -> Vec<FrameBuf> {
+    let mut frames = Vec::new();
+    let mut serials = 0..;
+    for _ in 0..10 * count {
+        let field: Vec<_> = serials.by_ref().take(8).map(numbered_tag).collect();
+        line.set_field(&field);
+        line.pass(Duration::from_millis(5) * 8);
+        while line.poll_event().is_some() {}
+        while let Some(sent) = line.poll_sent() {
+            if sent.kind == TransmitKind::Tag {
+                frames.push(sent.frame);
+            }
+        }
+        if frames.len() >= count {
+            frames.truncate(count);
+            return frames;
+        }
+    }
+    panic!("{} frames in {:?}", frames.len(), line.now());
+}
+
+/// A tag on antenna 1 with an EPC of 96 bits that holds `serial` and begins like a frame.
+#[must_use]
+pub fn numbered_tag(serial: u64) -> FieldTag {
+    const STARTS: [u8; 6] = [0xFF, 0xA0, 0xBB, 0xAA, 0x11, 0x34];
+    let start = STARTS[usize::try_from(serial % 6).unwrap_or(0)];
+    let mut epc = [start, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    epc[4..].copy_from_slice(&serial.to_be_bytes());
+    FieldTag::new(Epc::try_from_slice(&epc).expect("12 bytes are an EPC"), -55, 1)
 }
 
 fn wire_time(len: usize, baud: u32) -> Duration {
