@@ -287,7 +287,7 @@ pub fn numbered_tag(serial: u64) -> FieldTag {
     let start = STARTS[usize::try_from(serial % 6).unwrap_or(0)];
     let mut epc = [start, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     epc[4..].copy_from_slice(&serial.to_be_bytes());
-    FieldTag::new(Epc::try_from_slice(&epc).expect("12 bytes are an EPC"), -55, 1)
+    FieldTag::new(Epc::from(epc), -55, 1)
 }
 
 fn wire_time(len: usize, baud: u32) -> Duration {
