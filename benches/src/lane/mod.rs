@@ -6,7 +6,6 @@
 //!
 //! Words: a *seat* is what a lane is given to run with; a *contender* is whoever sits in it.
 
-mod antenna;
 mod contender;
 mod deltas;
 mod drive;

@@ -62,6 +62,11 @@ impl Wire {
         Self { faults, rng: ChaCha8Rng::seed_from_u64(seed), frame_before: Vec::new() }
     }
 
+    /// Makes the line better or worse from now on.
+    pub fn set_faults(&mut self, faults: WireFaults) {
+        self.faults = faults;
+    }
+
     /// Appends to `arriving` what arrives when `frame` is sent.
     pub fn carry(&mut self, frame: &[u8], arriving: &mut Vec<u8>) -> Fate {
         let Self { faults, rng, frame_before } = self;

@@ -26,7 +26,7 @@ use crate::Failed;
 const READ_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// A reader on a pseudo-terminal that lives in the thread that calls it.
-pub(super) struct Antenna {
+pub(crate) struct Antenna {
     master: PtyMaster,
     /// Kept open, because otherwise the line would hang up whenever a host leaves.
     _host_end: File,
@@ -37,7 +37,7 @@ pub(super) struct Antenna {
 }
 
 impl Antenna {
-    pub(super) fn switch_on(clock: Clock) -> io::Result<Self> {
+    pub(crate) fn switch_on(clock: Clock) -> io::Result<Self> {
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let master = posix_openpt(flags)?;
         grantpt(&master)?;
@@ -55,12 +55,12 @@ impl Antenna {
     }
 
     /// The serial port.
-    pub(super) fn port(&self) -> &Path {
+    pub(crate) fn port(&self) -> &Path {
         &self.device
     }
 
     /// Is a reader until then: answers commands and gives its signs of life.
-    pub(super) fn serve_until(&mut self, end: Instant) -> io::Result<()> {
+    pub(crate) fn serve_until(&mut self, end: Instant) -> io::Result<()> {
         loop {
             let now = self.clock.real();
             self.reader.handle_deadline(now.saturating_duration_since(self.switched_on_at));
@@ -78,14 +78,26 @@ impl Antenna {
 
     /// A vehicle's tag comes into the field; hands back the instant just before its frame is
     /// written.
-    pub(super) fn show(&mut self, tag: &TagId) -> Result<Instant, Failed> {
+    pub(crate) fn show(&mut self, tag: &TagId) -> Result<Instant, Failed> {
         let epc = Epc::try_from_slice(tag.as_bytes())?;
+        Ok(self.show_tag(FieldTag::new(epc, -50, 1))?)
+    }
+
+    /// The same for a tag of any kind.
+    pub(crate) fn show_tag(&mut self, tag: FieldTag) -> io::Result<Instant> {
         let now = self.clock.real().saturating_duration_since(self.switched_on_at);
-        self.reader.set_field(&[FieldTag::new(epc, -50, 1)], now);
+        self.reader.set_field(&[tag], now);
         self.reader.handle_deadline(now);
         let sent_at = self.clock.real();
         self.write()?;
         self.reader.set_field(&[], now);
+        Ok(sent_at)
+    }
+
+    /// Writes bytes that the reader did not say; hands back the instant just before.
+    pub(crate) fn write_raw(&mut self, bytes: &[u8]) -> io::Result<Instant> {
+        let sent_at = self.clock.real();
+        (&self.master).write_all(bytes)?;
         Ok(sent_at)
     }
 
