@@ -15,6 +15,7 @@ use crate::session::{ReaderSettings, Session};
 pub mod codec;
 mod describe;
 pub mod session;
+mod tag;
 
 /// The port that readers listen on.
 pub const TCP_PORT: u16 = 5084;

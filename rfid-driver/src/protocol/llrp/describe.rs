@@ -6,7 +6,7 @@ use super::codec::layout::{self, Shape};
 use super::codec::{
     Frame, MeaningError, Message, MessageKind, Parameter, Parameters, StatusCode, tag_reports,
 };
-use super::session::tag_read;
+use super::tag::tag_read;
 use crate::codec::{
     Description, DescriptionBuilder, Direction, Fields, FieldsError, Undecodable, Value,
 };

@@ -61,15 +61,11 @@ impl<'a> Capabilities<'a> {
             })
     }
 
-    /// The channels it can send on: of the hop table with this id, of the first one where the id is
-    /// `None`, of the fixed table where the reader does not hop.
-    #[must_use]
-    pub fn channels(&self, hop_table: Option<u16>) -> Option<Channels<'a>> {
-        let information = self.uhf_band.find(ParameterKind::FREQUENCY_INFORMATION)?;
-        information.nested(1).ok()?.iter().filter_map(Channels::parse).find(|channels| {
-            channels.hop_table.is_none()
-                || hop_table.is_none_or(|wanted| channels.hop_table == Some(wanted))
-        })
+    /// The tables of channels that it can send on: those to hop through, or the fixed one.
+    pub fn channels(&self) -> impl Iterator<Item = Channels<'a>> + use<'a> {
+        let information = self.uhf_band.find(ParameterKind::FREQUENCY_INFORMATION);
+        let tables = information.and_then(|information| information.nested(1).ok());
+        tables.unwrap_or_default().iter().filter_map(Channels::parse)
     }
 }
 

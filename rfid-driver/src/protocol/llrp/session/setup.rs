@@ -7,11 +7,13 @@ use crate::protocol::llrp::codec::{
 };
 use crate::session::{ReaderSettings, TidReading, Timing};
 
-/// The id of our inventory, and of our reading of TIDs. A reader has no others while we talk to it.
-pub(super) const RO_SPEC: u32 = 1;
+/// The ids that our inventory has by turns, so that the late news that an old one has ended is not
+/// taken for the end of the new one. A reader has no others while we talk to it.
+const INVENTORIES: [u32; 2] = [1, 2];
+/// The id of our reading of TIDs.
 const ACCESS_SPEC: u32 = 1;
 /// Under which the TIDs come.
-pub(super) const TID_OP_SPEC: u16 = 1;
+const TID_OP_SPEC: u16 = 1;
 /// A TID with a serial number has 96 bits in most chips.
 const TID_WORDS: u16 = 6;
 /// All specifications.
@@ -24,15 +26,25 @@ pub(super) struct Setup {
     read_power_cdbm: u16,
     tid: TidReading,
     keep_alive_ms: u32,
+    // The id of our inventory, and the one that it had before.
+    inventory: u32,
+    inventory_before: u32,
     // Of the reader's radio, from its capabilities; `None` where it does not tell.
     power_index: Option<u16>,
-    hop_table: Option<u16>,
-    frequencies_khz: Vec<u32>,
+    tables: Vec<Table>,
     // How it sends now, so that a channel that was chosen for the site is kept.
     sends_now: Option<Transmitter>,
     // Whether it refuses to be told how to send, or to say more than that it lives.
     pub(super) radio: Told,
     pub(super) events: Told,
+}
+
+/// A reader's channels.
+#[derive(Debug)]
+struct Table {
+    /// Its id; `None` where the reader does not hop.
+    hop_table: Option<u16>,
+    frequencies_khz: Vec<u32>,
 }
 
 /// Whether a reader lets itself be told.
@@ -49,20 +61,21 @@ impl Setup {
             read_power_cdbm: settings.read_power_cdbm,
             tid: settings.tid,
             keep_alive_ms: keep_alive_ms(&settings.timing),
+            inventory: INVENTORIES[0],
+            inventory_before: INVENTORIES[1],
             power_index: None,
-            hop_table: None,
-            frequencies_khz: Vec::new(),
+            tables: Vec::new(),
             sends_now: None,
             radio: Told::Accepts,
             events: Told::Accepts,
         }
     }
 
-    /// Forgets the reader: another one may have taken its place.
+    /// Begins anew: another reader may have taken the place of the one that was known.
     pub(super) fn forget_reader(&mut self) {
+        std::mem::swap(&mut self.inventory, &mut self.inventory_before);
         self.power_index = None;
-        self.hop_table = None;
-        self.frequencies_khz.clear();
+        self.tables.clear();
         self.sends_now = None;
         self.radio = Told::Accepts;
         self.events = Told::Accepts;
@@ -75,15 +88,11 @@ impl Setup {
         let nearest = not_above.max_by_key(|(_, cdbm)| *cdbm);
         let lowest = || capabilities.powers().min_by_key(|(_, cdbm)| *cdbm);
         self.power_index = nearest.or_else(lowest).map(|(index, _)| index);
-        self.learn_channels(capabilities, None);
-    }
-
-    /// Takes note of the frequencies that channels stand for.
-    fn learn_channels(&mut self, capabilities: &Capabilities<'_>, hop_table: Option<u16>) {
-        if let Some(channels) = capabilities.channels(hop_table) {
-            self.hop_table = channels.hop_table;
-            self.frequencies_khz = channels.frequencies_khz().collect();
-        }
+        let tables = capabilities.channels().map(|channels| Table {
+            hop_table: channels.hop_table,
+            frequencies_khz: channels.frequencies_khz().collect(),
+        });
+        self.tables = tables.collect();
     }
 
     /// Takes note of how the reader sends.
@@ -92,9 +101,21 @@ impl Setup {
         self.sends_now = configuration.transmitter(u16::from(first));
     }
 
-    /// The frequencies that channels stand for, from channel 1 on.
+    /// The frequencies that channels stand for, from channel 1 on; none where they are not known.
     pub(super) fn frequencies_khz(&self) -> &[u32] {
-        &self.frequencies_khz
+        self.table().map_or(&[], |table| &table.frequencies_khz)
+    }
+
+    /// The table of channels in use: a reader that does not say which begins with its first.
+    fn table(&self) -> Option<&Table> {
+        let in_use = self.sends_now.map(|transmitter| transmitter.hop_table);
+        let named = self.tables.iter().find(|table| in_use.is_some() && table.hop_table == in_use);
+        named.or(self.tables.first())
+    }
+
+    /// The id of our inventory.
+    pub(super) fn inventory(&self) -> u32 {
+        self.inventory
     }
 
     pub(super) fn uses_antenna(&self, port: u8) -> bool {
@@ -123,24 +144,24 @@ impl Setup {
                 Told::Refuses => SetUp::Life { period_ms }.emit(version, id),
             },
             Step::DeleteInventories => spec(MessageKind::DELETE_ROSPEC, ALL),
-            Step::DeleteOurInventory => spec(MessageKind::DELETE_ROSPEC, RO_SPEC),
+            Step::DeleteOurInventory => spec(MessageKind::DELETE_ROSPEC, self.inventory_before),
             Step::DeleteAccess => spec(MessageKind::DELETE_ACCESSSPEC, ALL),
             Step::AddInventory => InventorySpec {
-                id: RO_SPEC,
+                id: self.inventory,
                 antennas: &self.antennas,
                 transmitter: self.transmitter(),
             }
             .emit(version, id),
             Step::AddTid => TidSpec {
                 id: ACCESS_SPEC,
-                inventory: RO_SPEC,
+                inventory: self.inventory,
                 op_spec_id: TID_OP_SPEC,
                 words: TID_WORDS,
             }
             .emit(version, id),
             Step::EnableTid => spec(MessageKind::ENABLE_ACCESSSPEC, ACCESS_SPEC),
-            Step::EnableInventory => spec(MessageKind::ENABLE_ROSPEC, RO_SPEC),
-            Step::Start => spec(MessageKind::START_ROSPEC, RO_SPEC),
+            Step::EnableInventory => spec(MessageKind::ENABLE_ROSPEC, self.inventory),
+            Step::Start => spec(MessageKind::START_ROSPEC, self.inventory),
         }
     }
 
@@ -148,7 +169,7 @@ impl Setup {
     /// is set to, it hops through its first table or sends on the first of its fixed channels.
     fn transmitter(&self) -> Option<Transmitter> {
         let power = self.power_index.filter(|_| self.radio == Told::Accepts)?;
-        let unset = match self.hop_table {
+        let unset = match self.table().and_then(|table| table.hop_table) {
             Some(hop_table) => Transmitter { hop_table, channel: 0, power },
             None => Transmitter { hop_table: 0, channel: 1, power },
         };
