@@ -110,3 +110,64 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
     Ok(stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::TcpLine;
+    use crate::port::PortError;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn line_and_other_end() -> (TcpLine, std::net::TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let line = TcpLine::connect(&address, PATIENCE).unwrap();
+        (line, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn nothing_is_no_error_and_what_comes_is_read() {
+        let (mut line, mut other) = line_and_other_end();
+        let mut buffer = [0; 16];
+        assert_eq!(line.read(&mut buffer, Duration::ZERO).unwrap(), 0);
+        other.write_all(b"tag").unwrap();
+        assert_eq!(line.read(&mut buffer, PATIENCE).unwrap(), 3);
+        line.write(b"ack").unwrap();
+        let mut answer = [0; 3];
+        other.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"ack");
+    }
+
+    #[test]
+    fn an_end_that_closed_is_gone() {
+        let (mut line, other) = line_and_other_end();
+        drop(other);
+        let error = line.read(&mut [0; 16], PATIENCE).unwrap_err();
+        assert!(matches!(error, PortError::HungUp { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn nobody_there_is_an_error_that_names_the_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let error = TcpLine::connect(&address, PATIENCE).unwrap_err();
+        assert_eq!(error.to_string(), format!("connect to port {address}"));
+        assert!(TcpLine::connect("no port", PATIENCE).is_err());
+    }
+
+    #[test]
+    fn last_words_arrive_though_much_was_left_unread() {
+        let (mut line, mut other) = line_and_other_end();
+        other.write_all(&[7; 20_000]).unwrap();
+        line.write(b"farewell").unwrap();
+        drop(line);
+        let mut words = Vec::new();
+        other.read_to_end(&mut words).unwrap();
+        assert_eq!(words, b"farewell");
+    }
+}

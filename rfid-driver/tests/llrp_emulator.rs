@@ -204,6 +204,21 @@ fn it_serves_the_next_host_at_once_after_we_have_left() {
 }
 
 #[test]
+fn a_second_host_is_turned_away_until_the_first_has_left() {
+    let Some(python) = python() else { return };
+    let emulator = Emulator::start(&python, 0);
+    let first = Host::of(&emulator, on_antennas(&[1]));
+    first.wait_for_tag(epc(EPCS[0]));
+    let second = Host::of(&emulator, on_antennas(&[1]));
+    second.wait_for_report(&Report::RadioFault { text: "the reader serves another host" });
+    second.wait_for_state(ReaderState::Closed);
+    first.wait_for_tag(epc(EPCS[0]));
+    first.reader.stop();
+    second.wait_for_tag(epc(EPCS[0]));
+    second.reader.stop();
+}
+
+#[test]
 fn it_stays_alive_without_tags() {
     let Some(python) = python() else { return };
     let mut emulator = Emulator::start(&python, 0);

@@ -71,3 +71,6 @@ impl Protocol for Llrp {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
