@@ -1,6 +1,9 @@
 //! LLRP over TCP: the readers of gantries and multi-lane plazas (Impinj, Zebra, Kathrein,
 //! `ThingMagic` Mercury6, Neology and others).
 //!
+//! The host calls the reader, over plain TCP: readers that call the host, TLS (port 5085), vendors'
+//! extensions, and writing to tags are deliberately absent.
+//!
 //! It has no emulator of ours: it is tested against one that somebody else wrote (`llrpkit`), which
 //! says more.
 

@@ -20,7 +20,7 @@ pub(super) fn tag_read(
         .first_seen
         .or(report.last_seen)
         .map(|seen| seen.microseconds().saturating_sub(epoch_us) / 1000);
-    // The standard's counter does not restart with a read; its low bits count on for 49 days.
+    // Without a beginning to count from, these are the low bits of the time since 1970.
     let reader_timestamp_ms =
         milliseconds.map(|all| u32::try_from(all & u64::from(u32::MAX)).unwrap_or(u32::MAX));
     Some(TagRead {
