@@ -23,6 +23,7 @@ pub mod port;
 pub mod protocol;
 pub mod session;
 pub mod supervisor;
+pub mod tcp_line;
 
 mod clock;
 mod tag_read;

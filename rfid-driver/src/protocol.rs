@@ -12,10 +12,16 @@ use crate::deframe::Deframe;
 use crate::emulator::{Emulator, EmulatorSettings};
 use crate::session::{ReaderSettings, Session};
 
+#[cfg(feature = "llrp")]
+pub mod llrp;
 pub mod mercury;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
-pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury];
+pub const ALL: &[&dyn Protocol] = &[
+    &mercury::Mercury,
+    #[cfg(feature = "llrp")]
+    &llrp::Llrp,
+];
 
 /// The protocol of this name; `None` for an unknown one.
 #[must_use]

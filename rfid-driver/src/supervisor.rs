@@ -14,8 +14,9 @@ use std::time::Duration;
 use crate::TagRead;
 use crate::clock;
 use crate::port::{Port, PortError};
-use crate::protocol::{Protocol, Unsupported, mercury};
+use crate::protocol::{Protocol, Transport, Unsupported, mercury};
 use crate::session::{ReaderSettings, Session, SessionEvent, Transmit};
+use crate::tcp_line::TcpLine;
 
 pub use crate::session::{
     AntennaState, Gap, GapCause, Level, ReaderState, Report, Request, TidReading,
@@ -27,6 +28,8 @@ const READ_WAIT_MAX: Duration = Duration::from_millis(50);
 const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 /// The same, however fast time runs: a port that hangs up at once must not keep a core busy.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(20);
+/// For a reader on the network to take a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// More than a line at 921600 baud brings in one wait.
 const READ_LEN: usize = 4096;
 
@@ -162,6 +165,36 @@ impl Reader {
     }
 }
 
+/// What a reader is reached over, open.
+enum Line {
+    Serial(Port),
+    Tcp(TcpLine),
+}
+
+impl Line {
+    fn read(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, PortError> {
+        match self {
+            Self::Serial(port) => port.read(buffer, timeout),
+            Self::Tcp(line) => line.read(buffer, timeout),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), PortError> {
+        match self {
+            Self::Serial(port) => port.write(bytes),
+            Self::Tcp(line) => line.write(bytes),
+        }
+    }
+
+    fn set_baud(&mut self, baud: u32) -> Result<(), PortError> {
+        match self {
+            Self::Serial(port) => port.set_baud(baud),
+            // It has no rate.
+            Self::Tcp(_) => Ok(()),
+        }
+    }
+}
+
 /// Why the thread leaves an open port.
 enum Leave {
     Stopped,
@@ -181,7 +214,7 @@ struct Supervisor<F> {
 impl<F: FnMut(ReaderEvent)> Supervisor<F> {
     fn run(&mut self) {
         loop {
-            match Port::open(&self.config.port, self.first_baud()) {
+            match self.open() {
                 Err(error) => self.lose_port(&error),
                 Ok(mut port) => {
                     self.session.handle_open(clock::now());
@@ -203,6 +236,16 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
         }
     }
 
+    fn open(&self) -> Result<Line, PortError> {
+        match self.config.protocol.transport() {
+            Transport::Serial => Port::open(&self.config.port, self.first_baud()).map(Line::Serial),
+            Transport::Tcp => {
+                let address = self.config.port.to_string_lossy();
+                TcpLine::connect(&address, CONNECT_TIMEOUT).map(Line::Tcp)
+            }
+        }
+    }
+
     /// The rate to open the port at; the session sets it before it says anything.
     fn first_baud(&self) -> u32 {
         let protocol = self.config.protocol.bauds();
@@ -216,7 +259,7 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
     }
 
     /// Runs the session on an open port until it must be left.
-    fn converse(&mut self, port: &mut Port) -> Leave {
+    fn converse(&mut self, port: &mut Line) -> Leave {
         let mut buffer = [0; READ_LEN];
         loop {
             match self.requested.try_recv() {
@@ -246,7 +289,7 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
         }
     }
 
-    fn transmit(&mut self, port: &mut Port) -> Result<(), PortError> {
+    fn transmit(&mut self, port: &mut Line) -> Result<(), PortError> {
         while let Some(transmit) = self.session.poll_transmit() {
             match transmit {
                 Transmit::Frame(frame) => port.write(frame.as_ref())?,
@@ -278,7 +321,7 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
         verdict
     }
 
-    fn say_goodbye(&mut self, port: &mut Port) {
+    fn say_goodbye(&mut self, port: &mut Line) {
         self.session.handle_shutdown(clock::now());
         if let Err(error) = self.transmit(port) {
             self.warn_once(&described(&error));
