@@ -13,9 +13,10 @@ use crate::emulator::{Emulator, EmulatorSettings};
 use crate::session::{ReaderSettings, Session};
 
 pub mod mercury;
+pub mod yrm100;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
-pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury];
+pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury, &yrm100::Yrm100];
 
 /// The protocol of this name; `None` for an unknown one.
 #[must_use]
