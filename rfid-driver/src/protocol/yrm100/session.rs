@@ -2,12 +2,13 @@
 //! there after everything that can go wrong.
 //!
 //! ```text
-//!   Closed ─open─► Probing ─info─► Setting(step …) ─first round─► Reading ◄─┐
-//!                   │   ▲             │  ▲     │                   │        │
-//!        still polling  stopped  refused │     errands      silence│   a request
-//!                   ▼   │             ▼  │     ▼                   │        ▼
-//!                  Draining          Resting  Asking ◄─stopped─── │ ── Pausing
-//!                      ▲─────────────────────────────────────────┘
+//!   Closed ─open─► Probing ─info, or still polling─► Draining ◄────── silence ──────┐
+//!                   ▲  ▲                               │ stopped                    │
+//!                   │  └─after a while─ Resting        ▼                            │
+//!                   └─────────────────────▲──refused─ Setting(step …) ─1st round─► Reading
+//!                                                      │  ▲                         │
+//!                                                      ▼  │                     a request
+//!                                                     Asking ◄────stopped───── Pausing
 //! ```
 //!
 //! Which of the two firmwares it is, the first frame shows: a probe asks both in one go, and each
@@ -15,7 +16,9 @@
 //!
 //! The module reports each round of a poll, with a tag or as "no tag", so a few hundred milliseconds
 //! without a report mean that nothing is read any more: the poll has come to its end, or the module
-//! has restarted, which it does not say. It is then stopped, set up from the beginning, and started.
+//! has restarted, which it does not say. It is then stopped, found, set up from the beginning, and
+//! started. A module is always stopped before it is set up; what it reports until then is of unknown
+//! age.
 //! A poll has at most 65535 rounds; it is begun anew before they are used up.
 //!
 //! While it polls, a module is told nothing but to begin anew or to stop: what the owner asks for
@@ -214,7 +217,8 @@ impl Yrm100Session {
                     text: format!("{model}, firmware {}", String::from_utf8_lossy(text)),
                     baud: Some(self.rates.current()),
                 });
-                self.begin_setting(at);
+                // It may poll all the same, and answer between two rounds.
+                self.drain(at);
             }
             Heard::Tag(_) | Heard::NoTag => self.drain(at),
             // Late answers to an earlier session.
@@ -228,14 +232,13 @@ impl Yrm100Session {
 
     fn handle_while_draining(&mut self, heard: Heard<'_>, at: Instant) {
         match heard {
-            Heard::Stopped if self.known => self.begin_setting(at),
-            Heard::Stopped => self.probe(at),
+            // One that refuses to stop has nothing to stop.
+            Heard::Stopped | Heard::Refused(_) => self.leave_draining(at),
             // What was queued before the stop: of unknown age, so of no use.
             Heard::Tag(_)
             | Heard::NoTag
             | Heard::Info { .. }
             | Heard::Done { .. }
-            | Heard::Refused(_)
             | Heard::Pin(_)
             | Heard::Unasked => {}
         }
@@ -375,9 +378,8 @@ impl Yrm100Session {
                 self.transmits.push_back(Transmit::Baud(self.rates.current()));
                 self.probe(now);
             }
-            Phase::Draining | Phase::Resting | Phase::Setting(_) | Phase::Pausing => {
-                self.probe(now);
-            }
+            Phase::Draining => self.leave_draining(now),
+            Phase::Resting | Phase::Setting(_) | Phase::Pausing => self.probe(now),
             Phase::Asking => {
                 self.errands.refuse_first(&mut self.watch);
                 self.probe(now);
@@ -385,8 +387,17 @@ impl Yrm100Session {
             Phase::Reading => {
                 self.watch.end_reading(GapCause::Silence, now);
                 self.watch.enter(ReaderState::Degraded);
+                self.known = false;
                 self.drain(now);
             }
+        }
+    }
+
+    fn leave_draining(&mut self, now: Instant) {
+        if self.known {
+            self.begin_setting(now);
+        } else {
+            self.probe(now);
         }
     }
 

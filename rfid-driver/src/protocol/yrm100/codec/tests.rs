@@ -1,7 +1,7 @@
 //! Golden bytes, properties, and how often damage passes.
 
 use proptest::prelude::*;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
