@@ -100,7 +100,7 @@ impl Registers {
     }
 }
 
-/// A module. See the module of the crate for what it is true to.
+/// A module. What it is true to, and what it is not: see above.
 #[derive(Debug)]
 pub struct Yrm100Reader {
     marks: Marks,

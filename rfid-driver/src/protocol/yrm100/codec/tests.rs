@@ -1,5 +1,7 @@
 //! Golden bytes, properties, and how often damage passes.
 
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::codec::{Cut, Direction, Framing, Opaque};
 use crate::deframe::Deframer;
+use crate::emulator::wire::{Fate, Wire, WireFaults};
 
 fn bytes(hex: &str) -> Vec<u8> {
     let hex = hex.replace(' ', "");
@@ -32,6 +35,9 @@ fn reply(hex: &str) -> Reply<'static> {
     assert_eq!(FromReader::cut(bytes), Cut::Frame { len: bytes.len() }, "{reply:?}");
     reply
 }
+
+/// PC and EPC in a report of an EPC of 96 bits.
+const IDENTITY: std::ops::Range<usize> = 6..20;
 
 /// The tag of the manuals' examples.
 const EPC: [u8; 12] = [0x30, 0x75, 0x1F, 0xEB, 0x70, 0x5C, 0x59, 0x04, 0xE3, 0xD5, 0x0D, 0x70];
@@ -215,8 +221,6 @@ struct Passing {
 }
 
 fn passing(mut damage: impl FnMut(&mut ChaCha8Rng, &mut [u8])) -> Passing {
-    /// PC and EPC.
-    const IDENTITY: std::ops::Range<usize> = 6..20;
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut passing = Passing::default();
     let mut broken = Vec::new();
@@ -306,6 +310,73 @@ fn frames_are_found_behind_false_headers_and_junk() {
         }
     }
     assert_eq!(found, 4_000);
+}
+
+/// Sends 10,000 reports over a bad line. Returns how many arrived intact, how many of those were
+/// found, and how many tags were found that nobody sent.
+fn over(faults: WireFaults) -> (usize, usize, usize) {
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let mut wire = Wire::new(faults, 5);
+    let mut deframer = Deframer::<FromReader>::new();
+    let (mut intact, mut sent, mut found) = (Vec::new(), HashSet::new(), HashSet::new());
+    let mut arriving = Vec::new();
+    for at in 1..=10_000 {
+        let frame = tag_frame(&mut rng);
+        if wire.carry(&frame, &mut arriving) == Fate::Intact {
+            intact.push(frame.clone());
+        }
+        sent.insert(frame[IDENTITY].to_vec());
+        let mut rest = &arriving[..];
+        while !rest.is_empty() {
+            let (fragment, after) = rest.split_at(wire.fragment(rest.len()));
+            let mut fragment = fragment;
+            while !fragment.is_empty() {
+                fragment = deframer.push(fragment);
+                while let Some(cut) = deframer.next_frame() {
+                    found.insert(cut.to_vec());
+                }
+            }
+            rest = after;
+        }
+        arriving.clear();
+        // Reports come in bursts; now and then the line is silent.
+        if at % 50 == 0 {
+            deframer.handle_silence();
+            while let Some(cut) = deframer.next_frame() {
+                found.insert(cut.to_vec());
+            }
+        }
+    }
+    let false_tags = found
+        .iter()
+        .filter(|cut| cut.get(IDENTITY).is_none_or(|identity| !sent.contains(identity)))
+        .count();
+    let delivered = intact.iter().filter(|frame| found.contains(*frame)).count();
+    (intact.len(), delivered, false_tags)
+}
+
+#[test]
+fn a_bad_line_loses_no_intact_report_and_makes_no_false_tag() {
+    let none = WireFaults::NONE;
+    for faults in [
+        WireFaults { junk_share: 1.0, ..none },
+        WireFaults { false_header_share: 1.0, ..none },
+        WireFaults { lost_byte_share: 0.005, ..none },
+        WireFaults { flipped_bit_share: 1e-4, ..none },
+        WireFaults { flipped_bit_share: 1e-3, ..none },
+        WireFaults { fragment_len_max: Some(7), ..none },
+        WireFaults {
+            junk_share: 0.3,
+            false_header_share: 0.3,
+            lost_byte_share: 0.005,
+            flipped_bit_share: 1e-3,
+            fragment_len_max: Some(7),
+        },
+    ] {
+        let (intact, delivered, false_tags) = over(faults);
+        assert_eq!((delivered, false_tags), (intact, 0), "{faults:?}");
+        assert!(intact > 5_000, "{intact} arrived intact: {faults:?}");
+    }
 }
 
 fn soup(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
