@@ -1,7 +1,7 @@
 //! Clients that other people wrote, using the module made of software as if it were the device:
-//! `uhf-rfid` (YRM100), `r200_uhf` (R200), and `rfid-r200` from PyPI (R200).
+//! `uhf-rfid` (YRM100), `r200_uhf` (R200), and `rfid-r200` from `PyPI` (R200).
 //!
-//! The client from PyPI runs where the environment variable `RFID_CLIENT_PYTHON` names a Python that
+//! The client from `PyPI` runs where the environment variable `RFID_CLIENT_PYTHON` names a Python that
 //! has it; elsewhere its test says that it is skipped.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
