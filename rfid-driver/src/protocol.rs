@@ -13,10 +13,11 @@ use crate::emulator::{Emulator, EmulatorSettings};
 use crate::session::{ReaderSettings, Session};
 
 pub mod mercury;
+pub mod swnet;
 pub mod yrm100;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
-pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury, &yrm100::Yrm100];
+pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury, &yrm100::Yrm100, &swnet::Swnet];
 
 /// The protocol of this name; `None` for an unknown one.
 #[must_use]
