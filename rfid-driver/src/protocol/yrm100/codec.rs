@@ -32,15 +32,17 @@ use crate::codec::FieldsError;
 mod command;
 mod error_code;
 mod frame;
+mod parts;
 mod plausible;
 mod reply;
 mod tag;
 
 pub mod opcode;
 
-pub use command::{Access, Command, Demodulator, Password, PinOperation, Select};
+pub use command::Command;
 pub use error_code::ErrorCode;
 pub use frame::{Frame, FrameError, FrameKind, FromHost, FromReader, LEN_MAX, Marks};
+pub use parts::{Access, Demodulator, Password, PinOperation, Select};
 pub use reply::{Reply, SetOutcome};
 pub use tag::{TagIdentity, TagNotice};
 

@@ -39,6 +39,8 @@ const ROUND_TIME: Duration = Duration::from_millis(20);
 const STOP_TIME: Duration = Duration::from_millis(5);
 /// The chip's firmware is loaded into it after each reset.
 const BOOT_TIME: Duration = Duration::from_millis(150);
+/// After so long without the next byte, the beginning of a command is forgotten.
+const COMMAND_PATIENCE: Duration = Duration::from_millis(100);
 const POWER_CDBM_MIN: u16 = 1500;
 const POWER_CDBM_MAX: u16 = 2600;
 const QUERY: u16 = 0x1020;
@@ -107,6 +109,7 @@ pub struct Yrm100Reader {
     radio: Radio,
     memories: Memories,
     deframer: Deframer<FromHost>,
+    bytes_at: Duration,
     transmits: VecDeque<Transmit>,
     baud: u32,
     baud_at_power_up: u32,
@@ -129,6 +132,7 @@ impl Yrm100Reader {
             radio: Radio::new(settings),
             memories: Memories::default(),
             deframer: Deframer::new(),
+            bytes_at: Duration::ZERO,
             transmits: VecDeque::new(),
             baud,
             baud_at_power_up: baud,
@@ -329,7 +333,7 @@ impl Yrm100Reader {
         let field = self.radio.read_all();
         let mut any = false;
         for heard in field {
-            any |= self.report(heard, TransmitKind::Tag);
+            any |= self.report(heard);
         }
         if !any {
             self.refuse(ErrorCode::NO_TAG);
@@ -355,7 +359,7 @@ impl Yrm100Reader {
         let due = self.radio.read(now);
         let mut any = false;
         for heard in due {
-            any |= self.report(heard, TransmitKind::Tag);
+            any |= self.report(heard);
         }
         if let Some(poll) = &mut self.poll {
             poll.heard |= any;
@@ -380,7 +384,7 @@ impl Yrm100Reader {
     }
 
     /// Reports one read of a tag. Says whether it was heard.
-    fn report(&mut self, heard: Heard, kind: TransmitKind) -> bool {
+    fn report(&mut self, heard: Heard) -> bool {
         let Some(tag) = self.memories.now(heard.tag) else { return false };
         if self.faults.no_antenna
             || self.faults.no_tags
@@ -392,7 +396,7 @@ impl Yrm100Reader {
         let (identity, tag_crc) = identity(&tag.epc);
         let notice = TagNotice { rssi_dbm: heard.rssi_dbm, identity, tag_crc };
         let frame = Reply::Tag { command: opcode::SINGLE_POLL, notice }.emit(self.marks);
-        self.push(Transmit { frame, kind, baud: self.baud });
+        self.push(Transmit { frame, kind: TransmitKind::Tag, baud: self.baud });
         true
     }
 
@@ -426,6 +430,10 @@ impl Emulator for Yrm100Reader {
             return;
         }
         self.up_at = None;
+        if now.saturating_sub(self.bytes_at) > COMMAND_PATIENCE {
+            self.deframer.clear();
+        }
+        self.bytes_at = now;
         let mut rest = bytes;
         if self.asleep && !bytes.is_empty() {
             self.asleep = false;

@@ -28,10 +28,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::BAUDS;
-use super::codec::{
-    Command, ErrorCode, Frame, FromReader, Marks, PinOperation, Reply, SetOutcome, TagNotice,
-    opcode,
-};
+use super::codec::{Command, ErrorCode, Frame, FromReader, Marks, Reply, SetOutcome};
 use super::describe::tag_read;
 use crate::codec::Direction;
 use crate::deframe::Deframer;
@@ -41,9 +38,11 @@ use crate::session::{
 };
 
 mod errands;
+mod heard;
 mod setup;
 
 use errands::Errands;
+use heard::Heard;
 use setup::{Setup, Step};
 
 /// What "module information" shall tell: the software.
@@ -71,53 +70,6 @@ enum Phase {
     Asking,
     /// Refused something it must do; left alone for a while.
     Resting,
-}
-
-/// A module's frame, as far as the conversation depends on it.
-#[derive(Debug, Clone, Copy)]
-enum Heard<'a> {
-    /// A round with a tag.
-    Tag(TagNotice<'a>),
-    /// A round without one.
-    NoTag,
-    /// A poll has ended as it was told.
-    Stopped,
-    Info {
-        text: &'a [u8],
-    },
-    Done {
-        command: u8,
-        outcome: SetOutcome,
-    },
-    Refused(ErrorCode),
-    Pin(PinOperation),
-    /// An answer to a question that this session does not ask.
-    Unasked,
-}
-
-impl<'a> From<Reply<'a>> for Heard<'a> {
-    fn from(reply: Reply<'a>) -> Self {
-        match reply {
-            Reply::Tag { notice, .. } => Self::Tag(notice),
-            Reply::Refused { code: ErrorCode::NO_TAG, .. } => Self::NoTag,
-            Reply::Refused { code, .. } => Self::Refused(code),
-            Reply::Done { command: opcode::STOP_POLL, .. } => Self::Stopped,
-            Reply::Done { command, outcome } => Self::Done { command, outcome },
-            Reply::Info { text, .. } => Self::Info { text: text.0 },
-            Reply::Pin(pin) => Self::Pin(pin),
-            Reply::Select(_)
-            | Reply::Query { .. }
-            | Reply::Region(_)
-            | Reply::Channel(_)
-            | Reply::Power { .. }
-            | Reply::Demodulator(_)
-            | Reply::Scan { .. }
-            | Reply::Memory { .. }
-            | Reply::Accessed { .. }
-            | Reply::EasAlarm(_)
-            | Reply::Other { .. } => Self::Unasked,
-        }
-    }
 }
 
 /// A conversation with one module.

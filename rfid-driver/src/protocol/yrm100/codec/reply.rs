@@ -1,8 +1,8 @@
 //! What a module says: answers, and the tags that it hears.
 
-use super::command::{Demodulator, PinOperation, Select};
 use super::error_code::ErrorCode;
 use super::frame::{Builder, Frame, FrameKind, Marks};
+use super::parts::{Demodulator, PinOperation, Select};
 use super::tag::{TagIdentity, TagNotice};
 use super::{MeaningError, opcode};
 use crate::codec::{Fields, FrameBuf, Opaque};

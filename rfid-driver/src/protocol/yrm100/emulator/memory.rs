@@ -89,28 +89,26 @@ impl Memories {
         let memory = self.by_epc.entry(given).or_default();
         let done = |command| Answer::Accessed { command, tag };
         match *command {
-            Command::ReadMemory(access) => match denied(memory, access.password) {
-                true => Answer::Refused(ErrorCode::ACCESS_DENIED, Some(tag)),
-                false => match read(memory, tag, access) {
-                    Some(data) => Answer::Memory { tag, data },
-                    None => Answer::Refused(ErrorCode(READ | OVERRUN), Some(tag)),
-                },
-            },
-            Command::WriteMemory { access, data } => match denied(memory, access.password) {
-                true => Answer::Refused(ErrorCode::ACCESS_DENIED, Some(tag)),
-                false => match write(memory, tag, access, data.0) {
-                    Ok(()) => {
-                        if let Some(epc) = memory.epc {
-                            self.given.insert(epc, given);
-                        }
-                        done(opcode::WRITE_MEMORY)
-                    }
-                    Err(error) => Answer::Refused(ErrorCode(WRITE | error), Some(tag)),
-                },
-            },
-            Command::Lock { password, .. } if denied(memory, password) => {
+            Command::ReadMemory(Access { password, .. })
+            | Command::WriteMemory { access: Access { password, .. }, .. }
+            | Command::Lock { password, .. }
+                if denied(memory, password) =>
+            {
                 Answer::Refused(ErrorCode::ACCESS_DENIED, Some(tag))
             }
+            Command::ReadMemory(access) => match read(memory, tag, access) {
+                Some(data) => Answer::Memory { tag, data },
+                None => Answer::Refused(ErrorCode(READ | OVERRUN), Some(tag)),
+            },
+            Command::WriteMemory { access, data } => match write(memory, tag, access, data.0) {
+                Ok(()) => {
+                    if let Some(epc) = memory.epc {
+                        self.given.insert(epc, given);
+                    }
+                    done(opcode::WRITE_MEMORY)
+                }
+                Err(error) => Answer::Refused(ErrorCode(WRITE | error), Some(tag)),
+            },
             Command::Lock { .. } => done(opcode::LOCK),
             Command::Kill { password: Password(password) } => match memory.password(0) {
                 // A tag whose kill password is zero cannot be killed.

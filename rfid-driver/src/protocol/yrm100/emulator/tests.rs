@@ -181,6 +181,18 @@ fn the_other_firmwares_frames_are_noise() {
 }
 
 #[test]
+fn half_a_command_is_forgotten_after_a_while() {
+    let mut reader = ready();
+    let frame = Command::Power.emit(Marks::Bb7e);
+    let (head, tail) = frame.as_ref().split_at(4);
+    reader.handle_bytes(head, Duration::ZERO);
+    reader.handle_bytes(tail, 50 * MILLISECOND);
+    assert_eq!(said(&mut reader), ["2600 cdBm"]);
+    reader.handle_bytes(&[0xBB, 0x00, 0x49, 0x01, 0x00], SECOND);
+    assert_eq!(ask(&mut reader, &Command::Power, 2 * SECOND), ["2600 cdBm"]);
+}
+
+#[test]
 fn a_selection_hides_tags_from_access_and_if_told_so_from_polls() {
     let mut reader = ready();
     reader.set_field(&[tag(7), tag(8)], Duration::ZERO);
