@@ -28,7 +28,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::BAUDS;
-use super::codec::{Command, ErrorCode, Frame, FromReader, Marks, Reply, SetOutcome};
+use super::codec::{Command, Frame, FromReader, Marks, Reply, SetOutcome};
 use super::describe::tag_read;
 use crate::codec::Direction;
 use crate::deframe::Deframer;
@@ -172,11 +172,11 @@ impl Yrm100Session {
                 // It may poll all the same, and answer between two rounds.
                 self.drain(at);
             }
-            Heard::Tag(_) | Heard::NoTag => self.drain(at),
+            Heard::Tag(_) | Heard::NoTag | Heard::NoChannel => self.drain(at),
             // Late answers to an earlier session.
             Heard::Stopped
             | Heard::Done { .. }
-            | Heard::Refused(_)
+            | Heard::Refused
             | Heard::Pin(_)
             | Heard::Unasked => {}
         }
@@ -185,10 +185,11 @@ impl Yrm100Session {
     fn handle_while_draining(&mut self, heard: Heard<'_>, at: Instant) {
         match heard {
             // One that refuses to stop has nothing to stop.
-            Heard::Stopped | Heard::Refused(_) => self.leave_draining(at),
+            Heard::Stopped | Heard::Refused => self.leave_draining(at),
             // What was queued before the stop: of unknown age, so of no use.
             Heard::Tag(_)
             | Heard::NoTag
+            | Heard::NoChannel
             | Heard::Info { .. }
             | Heard::Done { .. }
             | Heard::Pin(_)
@@ -202,9 +203,9 @@ impl Yrm100Session {
                 SetOutcome::DONE => self.set_next(step, at),
                 SetOutcome(_) => self.handle_refusal(step, at),
             },
-            Heard::Refused(_) => self.handle_refusal(step, at),
+            Heard::Refused => self.handle_refusal(step, at),
             // It polls although it was not told to: somebody else's poll goes on.
-            Heard::Tag(_) | Heard::NoTag => self.drain(at),
+            Heard::Tag(_) | Heard::NoTag | Heard::NoChannel => self.drain(at),
             // Late answers to a question that was asked twice.
             Heard::Stopped
             | Heard::Info { .. }
@@ -228,12 +229,12 @@ impl Yrm100Session {
     fn handle_while_starting(&mut self, heard: Heard<'_>, at: Instant) {
         match heard {
             // Only its first round shows that a poll has begun.
-            Heard::Tag(_) | Heard::NoTag | Heard::Refused(ErrorCode::NO_FREE_CHANNEL) => {
+            Heard::Tag(_) | Heard::NoTag | Heard::NoChannel => {
                 self.phase = Phase::Reading;
                 self.watch.begin_reading(at);
                 self.handle_while_reading(heard, at);
             }
-            Heard::Refused(_) => self.handle_refusal(Step::Start, at),
+            Heard::Refused => self.handle_refusal(Step::Start, at),
             Heard::Stopped
             | Heard::Info { .. }
             | Heard::Done { .. }
@@ -252,7 +253,7 @@ impl Yrm100Session {
                 }
             }
             Heard::NoTag => self.heard(at),
-            Heard::Refused(ErrorCode::NO_FREE_CHANNEL) => {
+            Heard::NoChannel => {
                 self.wait_until(at + self.quiet_timeout());
                 self.watch.radio_failed(at);
                 if !std::mem::replace(&mut self.radio_faulty, true) {
@@ -266,7 +267,7 @@ impl Yrm100Session {
             // Late answers.
             Heard::Info { .. }
             | Heard::Done { .. }
-            | Heard::Refused(_)
+            | Heard::Refused
             | Heard::Pin(_)
             | Heard::Unasked => {}
         }
@@ -282,9 +283,10 @@ impl Yrm100Session {
                 }
             }
             Heard::NoTag
+            | Heard::NoChannel
             | Heard::Info { .. }
             | Heard::Done { .. }
-            | Heard::Refused(_)
+            | Heard::Refused
             | Heard::Pin(_)
             | Heard::Unasked => {}
         }
@@ -297,11 +299,11 @@ impl Yrm100Session {
                     self.ask_or_start(at);
                 }
             }
-            Heard::Refused(_) => {
+            Heard::Refused => {
                 self.errands.refuse_first(&mut self.watch);
                 self.ask_or_start(at);
             }
-            Heard::Tag(_) | Heard::NoTag => self.drain(at),
+            Heard::Tag(_) | Heard::NoTag | Heard::NoChannel => self.drain(at),
             Heard::Stopped | Heard::Info { .. } | Heard::Done { .. } | Heard::Unasked => {}
         }
     }
@@ -311,10 +313,11 @@ impl Yrm100Session {
             // After the rest it is asked from the beginning, whatever it says now.
             Heard::Tag(_)
             | Heard::NoTag
+            | Heard::NoChannel
             | Heard::Stopped
             | Heard::Info { .. }
             | Heard::Done { .. }
-            | Heard::Refused(_)
+            | Heard::Refused
             | Heard::Pin(_)
             | Heard::Unasked => {}
         }

@@ -9,6 +9,8 @@ pub(super) enum Heard<'a> {
     Tag(TagNotice<'a>),
     /// A round without one.
     NoTag,
+    /// A round that could not be run, because all channels were occupied.
+    NoChannel,
     /// A poll has ended as it was told.
     Stopped,
     Info {
@@ -18,7 +20,8 @@ pub(super) enum Heard<'a> {
         command: u8,
         outcome: SetOutcome,
     },
-    Refused(ErrorCode),
+    /// The answer to any command may be this.
+    Refused,
     Pin(PinOperation),
     /// An answer to a question that this session does not ask.
     Unasked,
@@ -29,7 +32,8 @@ impl<'a> From<Reply<'a>> for Heard<'a> {
         match reply {
             Reply::Tag { notice, .. } => Self::Tag(notice),
             Reply::Refused { code: ErrorCode::NO_TAG, .. } => Self::NoTag,
-            Reply::Refused { code, .. } => Self::Refused(code),
+            Reply::Refused { code: ErrorCode::NO_FREE_CHANNEL, .. } => Self::NoChannel,
+            Reply::Refused { .. } => Self::Refused,
             Reply::Done { command: opcode::STOP_POLL, .. } => Self::Stopped,
             Reply::Done { command, outcome } => Self::Done { command, outcome },
             Reply::Info { text, .. } => Self::Info { text: text.0 },

@@ -425,6 +425,23 @@ fn occupied_channels_degrade_the_module_until_it_reads_again_and_are_told_once()
 }
 
 #[test]
+fn a_poll_that_finds_no_channel_is_a_poll_all_the_same() {
+    let no_channel = Reply::Refused { code: ErrorCode::NO_FREE_CHANNEL, tag: None };
+    let reader = EmulatorSettings { power_up: PowerUp::Reading, ..EmulatorSettings::default() };
+    let mut lane = Lane::with(Marks::Bb7e, &reader, &ReaderSettings::default());
+    lane.line_is_whole = false;
+    lane.open();
+    lane.line_is_whole = true;
+    lane.commands.clear();
+    // Twice: before it is told to stop, and before it has stopped.
+    lane.reader_says(&no_channel);
+    lane.reader_says(&no_channel);
+    assert_eq!(lane.commands, [opcode::STOP_POLL]);
+    lane.pass(SECOND);
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
+}
+
+#[test]
 fn a_lost_port_is_a_gap_from_the_last_sign_of_life_to_the_next() {
     let mut lane = Lane::reading();
     lane.field(&[tag(7)]);
