@@ -15,10 +15,14 @@ use crate::session::{ReaderSettings, Session};
 #[cfg(feature = "llrp")]
 pub mod llrp;
 pub mod mercury;
+pub mod swnet;
+pub mod yrm100;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
 pub const ALL: &[&dyn Protocol] = &[
     &mercury::Mercury,
+    &yrm100::Yrm100,
+    &swnet::Swnet,
     #[cfg(feature = "llrp")]
     &llrp::Llrp,
 ];
