@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::frame::{Builder, Frame};
-use super::record::{KIND_TAG, MULTISELECT, SEARCH_STREAMING, TagRecord};
+use super::record::{KIND_END, KIND_TAG, MULTISELECT, TagRecord};
+use super::search::SEARCH_STREAMING;
 use super::status::Status;
 use super::{MeaningError, opcode};
 use crate::codec::{Fields, FrameBuf, Opaque};
@@ -79,7 +80,7 @@ pub enum Reply<'a> {
     Booted(VersionInfo),
     /// Which program runs.
     Program(u8),
-    /// Any other success.
+    /// Any other success: [`super::Answer::parse`] may understand it.
     Done {
         /// What was asked.
         opcode: u8,
@@ -128,6 +129,23 @@ impl<'a> Reply<'a> {
         })
     }
 
+    /// Whether it says that the continuous read has ended by itself.
+    #[must_use]
+    pub fn is_end_of_stream(&self) -> bool {
+        match self {
+            Self::StreamNote { data } => stream_record_kind(data.0) == Some(KIND_END),
+            Self::Tag(_)
+            | Self::KeepAlive { .. }
+            | Self::StreamStarted
+            | Self::StreamStopped
+            | Self::Version(_)
+            | Self::Booted(_)
+            | Self::Program(_)
+            | Self::Done { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
     /// Builds the frame.
     ///
     /// # Panics
@@ -155,7 +173,7 @@ impl<'a> Reply<'a> {
 
 /// The kind of a record of a continuous read; `None` for the answer to a timed read, which has the
 /// same opcode.
-fn stream_record_kind(data: &[u8]) -> Option<u8> {
+pub(in super::super) fn stream_record_kind(data: &[u8]) -> Option<u8> {
     let record = match data {
         [MULTISELECT, rest @ ..] => rest,
         _ => data,
