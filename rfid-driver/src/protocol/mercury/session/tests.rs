@@ -43,13 +43,13 @@ struct Lane {
 
 impl Lane {
     fn new() -> Self {
-        Self::with(EmulatorSettings::default(), &ReaderSettings::default())
+        Self::with(&EmulatorSettings::default(), &ReaderSettings::default())
     }
 
-    fn with(reader: EmulatorSettings, settings: &ReaderSettings) -> Self {
+    fn with(reader: &EmulatorSettings, settings: &ReaderSettings) -> Self {
         Self {
             session: MercurySession::new(settings),
-            reader: MercuryReader::new(&reader),
+            reader: MercuryReader::new(reader),
             origin: clock::now(),
             now: Duration::ZERO,
             line_is_whole: true,
@@ -183,7 +183,7 @@ fn the_read_filter_is_turned_off_so_that_each_read_is_reported() {
 #[test]
 fn only_the_configured_antennas_read() {
     let mut lane = Lane::with(
-        EmulatorSettings::default(),
+        &EmulatorSettings::default(),
         &ReaderSettings { antennas: vec![2, 16], ..Default::default() },
     );
     lane.open();
@@ -219,7 +219,7 @@ fn a_reader_that_still_reads_for_somebody_else_is_stopped_and_its_old_reports_ar
 #[test]
 fn a_module_in_its_boot_loader_is_booted() {
     let config = EmulatorSettings { power_up: PowerUp::BootLoader, ..Default::default() };
-    let mut lane = Lane::with(config, &ReaderSettings::default());
+    let mut lane = Lane::with(&config, &ReaderSettings::default());
     lane.open();
     lane.pass(SECOND);
     lane.field(&[tag(7)]);
@@ -272,7 +272,7 @@ fn a_lost_acknowledgement_of_start_is_noticed_by_the_reports_that_come() {
 #[test]
 fn a_refusal_leaves_the_reader_degraded_and_is_tried_again() {
     let no_such_region = ReaderSettings { region: Some(0), ..Default::default() };
-    let mut lane = Lane::with(EmulatorSettings::default(), &no_such_region);
+    let mut lane = Lane::with(&EmulatorSettings::default(), &no_such_region);
     lane.open();
     assert_eq!(lane.states, [Probing, Configuring, Degraded]);
     lane.pass(Duration::from_millis(2500));
