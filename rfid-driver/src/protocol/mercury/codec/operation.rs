@@ -295,7 +295,10 @@ impl<'a> Operation<'a> {
             (opcode::ANTENNAS, &[option]) => Self::Antennas(
                 AntennaQuery::ALL.into_iter().find(|query| query.option() == option)?,
             ),
-            (opcode::SET_ANTENNAS, &[transmit, receive]) => Self::SetAntenna { transmit, receive },
+            // With the top bit it is the option of another form.
+            (opcode::SET_ANTENNAS, &[transmit @ ..0x80, receive]) => {
+                Self::SetAntenna { transmit, receive }
+            }
             (opcode::READ_POWER, &[option]) => Self::ReadPower(PowerQuery::parse(option)?),
             (opcode::WRITE_POWER, &[option]) => Self::WritePower(PowerQuery::parse(option)?),
             (opcode::SET_WRITE_POWER, &[high, low]) => {
@@ -405,3 +408,6 @@ impl<'a> Operation<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
