@@ -1,22 +1,26 @@
 //! Stories: a session and a reader made of software, joined by a line, in virtual time.
 //!
-//! A new story goes to the end; what it needs of the line or the reader becomes a method of
-//! [`Lane`].
+//! A new story goes to the end of the file that it belongs to: this one for how a reader is found,
+//! read and lost again, [`setup`] for how it is set up, [`requests`] for what the owner asks. What it
+//! needs of the line or the reader becomes a method of [`Lane`].
 
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::MercurySession;
-use crate::codec::Opaque;
+use crate::codec::{FrameBuf, Opaque};
 use crate::emulator::{DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp};
 use crate::protocol::mercury::codec::{Reply, Status, TagRecord, opcode};
 use crate::protocol::mercury::emulator::MercuryReader;
 use crate::session::ReaderState::{Closed, Configuring, Degraded, Probing, Reading};
 use crate::session::{
-    Gap, GapCause, ReaderSettings, ReaderState, Session, SessionEvent, Timing, Transmit,
+    Gap, GapCause, ReaderSettings, ReaderState, Report, Session, SessionEvent, Timing, Transmit,
 };
 use crate::{Epc, TagRead, clock};
+
+mod requests;
+mod setup;
 
 fn tag(serial: u8) -> FieldTag {
     let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
@@ -31,13 +35,21 @@ struct Lane {
     now: Duration,
     /// Whether bytes get across.
     line_is_whole: bool,
+    /// The rate of the host's end: what is sent at another does not get across.
+    host_baud: u32,
     /// The opcode of the one answer that does not get across.
     lost_answer: Option<u8>,
+    /// What comes back for the next command of an opcode instead of the reader's own answer; `None`
+    /// for a command that is lost.
+    scripts: Vec<(u8, Option<FrameBuf>)>,
+    /// What the host has sent.
+    sent: Vec<FrameBuf>,
     /// What is put before each frame of the reader.
     junk: Vec<u8>,
     states: Vec<ReaderState>,
     tags: Vec<TagRead>,
     gaps: Vec<Gap>,
+    reports: Vec<Report>,
     lines_dead: usize,
 }
 
@@ -53,11 +65,15 @@ impl Lane {
             origin: clock::now(),
             now: Duration::ZERO,
             line_is_whole: true,
+            host_baud: 0,
             lost_answer: None,
+            scripts: Vec::new(),
+            sent: Vec::new(),
             junk: Vec::new(),
             states: Vec::new(),
             tags: Vec::new(),
             gaps: Vec::new(),
+            reports: Vec::new(),
             lines_dead: 0,
         }
     }
@@ -69,7 +85,24 @@ impl Lane {
         lane.pass(Duration::from_millis(100));
         assert_eq!(lane.states, [Probing, Configuring, Reading]);
         lane.states.clear();
+        lane.reports.clear();
+        lane.sent.clear();
         lane
+    }
+
+    /// The next command of this opcode is answered so.
+    fn script(&mut self, opcode: u8, answer: &Reply<'_>) {
+        self.scripts.push((opcode, Some(answer.emit())));
+    }
+
+    /// The next command of this opcode is lost.
+    fn lose(&mut self, opcode: u8) {
+        self.scripts.push((opcode, None));
+    }
+
+    /// How often a command of this opcode was sent.
+    fn count_sent(&self, opcode: u8) -> usize {
+        self.sent.iter().filter(|frame| frame.as_ref()[2] == opcode).count()
     }
 
     fn instant(&self) -> Instant {
@@ -118,16 +151,15 @@ impl Lane {
             let mut moved = false;
             while let Some(transmit) = self.session.poll_transmit() {
                 moved = true;
-                if let Transmit::Frame(frame) = transmit
-                    && self.line_is_whole
-                {
-                    self.reader.handle_bytes(frame.as_ref(), self.now);
+                match transmit {
+                    Transmit::Baud(baud) => self.host_baud = baud,
+                    Transmit::Frame(frame) => self.carry_command(frame),
                 }
             }
             while let Some(transmit) = self.reader.poll_transmit() {
                 moved = true;
                 let lost = self.lost_answer.take_if(|lost| *lost == transmit.frame.as_ref()[2]);
-                if self.line_is_whole && lost.is_none() {
+                if self.line_is_whole && lost.is_none() && transmit.baud == self.host_baud {
                     let at = self.instant();
                     self.session.handle_bytes(&self.junk, at);
                     self.session.handle_bytes(transmit.frame.as_ref(), at);
@@ -138,13 +170,26 @@ impl Lane {
                     SessionEvent::Tag(read) => self.tags.push(read),
                     SessionEvent::State(state) => self.states.push(state),
                     SessionEvent::Gap(gap) => self.gaps.push(gap),
-                    SessionEvent::Report(_) => {}
+                    SessionEvent::Report(report) => self.reports.push(report),
                     SessionEvent::LineDead => self.lines_dead += 1,
                 }
             }
             if !moved {
                 return;
             }
+        }
+    }
+
+    fn carry_command(&mut self, frame: FrameBuf) {
+        self.sent.push(frame);
+        let opcode = frame.as_ref()[2];
+        if let Some(at) = self.scripts.iter().position(|(scripted, _)| *scripted == opcode) {
+            let (_, answer) = self.scripts.remove(at);
+            if let Some(answer) = answer {
+                self.session.handle_bytes(answer.as_ref(), self.instant());
+            }
+        } else if self.line_is_whole && self.host_baud == self.reader.baud() {
+            self.reader.handle_bytes(frame.as_ref(), self.now);
         }
     }
 
@@ -379,6 +424,122 @@ fn time_that_runs_faster_shortens_waiting_but_not_below_what_a_busy_host_needs()
     assert_eq!(timing.answer_timeout, Timing::LIFE.answer_timeout);
     assert_eq!(Timing::LIFE.faster(2.0).life_timeout, Duration::from_millis(1250));
     assert_eq!(Timing::LIFE.faster(1.0), Timing::LIFE);
+}
+
+#[test]
+fn a_reader_left_reading_with_nothing_in_its_field_is_taken_over() {
+    let mut lane = Lane::reading();
+    lane.session = MercurySession::new(&ReaderSettings::default());
+    lane.open();
+    lane.pass(SECOND / 2);
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
+    lane.field(&[tag(7)]);
+    assert_eq!(lane.tags.len(), 1);
+}
+
+#[test]
+fn a_reader_that_will_not_stop_is_left_alone_and_taken_over_when_it_does() {
+    let mut lane = Lane::reading();
+    lane.session = MercurySession::new(&ReaderSettings::default());
+    lane.line_is_whole = false;
+    lane.open();
+    for _ in 0..100 {
+        lane.reader_says(&Reply::KeepAlive { data: Opaque(&[]) });
+        lane.pass(SECOND / 20);
+    }
+    assert_eq!(lane.states[..2], [Probing, Degraded]);
+    assert!(lane.count_sent(opcode::STREAM) < 20, "{}", lane.count_sent(opcode::STREAM));
+    lane.line_is_whole = true;
+    lane.pass(3 * SECOND);
+    assert_eq!(lane.states.last(), Some(&Reading));
+}
+
+#[test]
+fn tags_are_a_sign_of_life_and_so_is_a_keep_alive_alone() {
+    let record = TagRecord { pc: 0x3000, epc: Opaque(&[7; 12]), ..TagRecord::EMPTY };
+    for sign in [Reply::Tag(record), Reply::KeepAlive { data: Opaque(&[]) }] {
+        let mut lane = Lane::reading();
+        lane.line_is_whole = false;
+        for _ in 0..10 {
+            lane.pass(SECOND);
+            lane.reader_says(&sign);
+        }
+        assert_eq!((lane.states, lane.gaps), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_fault_of_the_radio_is_reported_once_until_it_has_been_gone_for_a_while() {
+    let mut lane = Lane::reading();
+    let fault =
+        |status| Reply::Refused { opcode: opcode::READ_MULTIPLE, status, data: Opaque(&[]) };
+    for _ in 0..5 {
+        lane.reader_says(&fault(Status::TEMPERATURE));
+        lane.reader_says(&Reply::KeepAlive { data: Opaque(&[]) });
+        lane.pass(SECOND);
+    }
+    let text = Status::TEMPERATURE.name().unwrap();
+    assert_eq!(lane.reports, [Report::RadioFault { text }]);
+    lane.reader_says(&fault(Status::HIGH_RETURN_LOSS));
+    assert_eq!(lane.reports.len(), 2);
+    lane.pass(10 * SECOND);
+    lane.reader_says(&fault(Status::HIGH_RETURN_LOSS));
+    assert_eq!(lane.reports.len(), 3);
+    assert_eq!(lane.states.last(), Some(&Degraded));
+}
+
+#[test]
+fn every_fault_of_the_radio_degrades_the_reader_and_none_ends_the_read() {
+    for status in [
+        Status::CHANNEL_OCCUPIED,
+        Status::ANTENNA_NOT_CONNECTED,
+        Status::TEMPERATURE,
+        Status::HIGH_RETURN_LOSS,
+        Status::SUPPLY_VOLTAGE,
+    ] {
+        let mut lane = Lane::reading();
+        let data = Opaque(&[]);
+        lane.reader_says(&Reply::Refused { opcode: opcode::READ_MULTIPLE, status, data });
+        assert_eq!(lane.states, [Degraded]);
+        assert_eq!(lane.count_sent(opcode::STREAM), 0);
+        lane.pass(2 * SECOND);
+        assert_eq!((lane.states, lane.gaps.len()), (vec![Degraded, Reading], 1));
+    }
+}
+
+#[test]
+fn a_search_that_has_lost_its_settings_is_set_up_again() {
+    for status in [Status::RADIO_OFF, Status::BUFFER_FULL, Status::ASSERTION] {
+        let mut lane = Lane::reading();
+        let data = Opaque(&[]);
+        lane.reader_says(&Reply::Refused { opcode: opcode::READ_MULTIPLE, status, data });
+        lane.pass(SECOND);
+        assert_eq!(lane.states, [Probing, Configuring, Reading]);
+        assert_eq!(lane.gap_causes(), [GapCause::Stopped]);
+    }
+}
+
+#[test]
+fn a_failure_with_one_tag_changes_nothing() {
+    let mut lane = Lane::reading();
+    let data = Opaque(&[]);
+    let status = Status::GEN2_LOCKED;
+    lane.reader_says(&Reply::Refused { opcode: opcode::READ_MULTIPLE, status, data });
+    lane.pass(SECOND);
+    assert_eq!((lane.states, lane.gaps, lane.reports), (vec![], vec![], vec![]));
+}
+
+#[test]
+fn an_end_record_is_the_end_of_reading() {
+    let mut lane = Lane::reading();
+    // The reader stopped, and said so with the last record of the read.
+    lane.lost_answer = Some(opcode::STREAM);
+    let stop = crate::protocol::mercury::codec::Command::StopStream.emit();
+    lane.reader.handle_bytes(stop.as_ref(), lane.now);
+    lane.pass(SECOND / 100);
+    lane.reader_says(&Reply::StreamNote { data: Opaque(&[0x10, 0, 0x1B, 0, 0, 0, 0, 0, 0, 9]) });
+    assert_eq!(lane.states, [Configuring, Reading]);
+    assert_eq!(lane.gap_causes(), [GapCause::Stopped]);
 }
 
 proptest! {
