@@ -7,7 +7,7 @@ use super::opcode;
 use super::operation::{
     ANTENNAS_DETECT, HOP_TIME, Moduletech, PINS_WITH_DIRECTION, WITH_LIMITS, WITHOUT_LIMITS,
 };
-use super::search::StreamRequest;
+use super::record::MULTISELECT;
 use super::statistics::Statistics;
 use super::status::Status;
 use super::tags::{SilionTag, SingleTag, TagBuffer};
@@ -167,7 +167,7 @@ pub struct EmbeddedOutcome {
 impl Found {
     fn parse(data: &[u8]) -> Option<Self> {
         let (multiselect, data) = match data {
-            [super::record::MULTISELECT, data @ ..] => (true, data),
+            [MULTISELECT, data @ ..] => (true, data),
             _ => (false, data),
         };
         let [option, high, low, rest @ ..] = data else { return None };
@@ -194,7 +194,7 @@ impl Found {
 
     fn emit(&self, frame: Builder) -> Builder {
         let frame = frame
-            .put_some(self.multiselect.then_some([super::record::MULTISELECT]))
+            .put_some(self.multiselect.then_some([MULTISELECT]))
             .put(&[self.option])
             .put(&self.search_flags.to_be_bytes());
         let frame = match self.tags {
@@ -206,18 +206,6 @@ impl Found {
             Some(EmbeddedOutcome { opcode, succeeded, failed }) => {
                 frame.put(&[0x01, opcode]).put(&succeeded.to_be_bytes()).put(&failed.to_be_bytes())
             }
-        }
-    }
-
-    /// The answer to `request` after `tags` were found.
-    #[must_use]
-    pub fn to(request: &StreamRequest, tags: u32) -> Self {
-        Self {
-            multiselect: request.multiselect,
-            option: request.option,
-            search_flags: request.search_flags,
-            tags: FoundTags::Many(tags),
-            embedded: None,
         }
     }
 }

@@ -8,7 +8,6 @@ use super::opcode;
 use super::record::MetadataFlags;
 use super::search::{OPTION_METADATA, StreamRequest};
 use crate::codec::{FrameBuf, Opaque};
-use crate::session::Level;
 
 pub(super) const ANTENNAS_DETECT: u8 = 0x05;
 pub(super) const WITH_LIMITS: u8 = 0x01;
@@ -84,8 +83,8 @@ pub enum Operation<'a> {
     SetOutput {
         /// The pin.
         pin: u8,
-        /// The level.
-        level: Level,
+        /// The level: 01 for high, 00 for low.
+        level: u8,
     },
     /// Which region is set?
     Region,
@@ -308,9 +307,7 @@ impl<'a> Operation<'a> {
             (opcode::HOP_TABLE, []) => Self::HopTable,
             (opcode::HOP_TABLE, [HOP_TIME]) => Self::HopTime,
             (opcode::INPUTS, [PINS_WITH_DIRECTION]) => Self::Pins,
-            (opcode::SET_OUTPUT, &[pin, level @ 0..=1]) => {
-                Self::SetOutput { pin, level: Level::from(level == 1) }
-            }
+            (opcode::SET_OUTPUT, &[pin, level]) => Self::SetOutput { pin, level },
             (opcode::REGION, []) => Self::Region,
             (opcode::POWER_MODE, []) => Self::PowerMode,
             (opcode::SET_POWER_MODE, &[mode]) => Self::SetPowerMode { mode },
@@ -364,7 +361,7 @@ impl<'a> Operation<'a> {
             Self::SetWritePower { power_cdbm } => opcode.put(&power_cdbm.to_be_bytes()),
             Self::HopTime => opcode.put(&[HOP_TIME]),
             Self::Pins => opcode.put(&[PINS_WITH_DIRECTION]),
-            Self::SetOutput { pin, level } => opcode.put(&[*pin, u8::from(*level == Level::High)]),
+            Self::SetOutput { pin, level } => opcode.put(&[*pin, *level]),
             Self::SetPowerMode { mode } => opcode.put(&[*mode]),
             Self::ProtocolParameter { protocol, key } => opcode.put(&[*protocol, *key]),
             Self::SetProtocolParameter { protocol, key, value } => {

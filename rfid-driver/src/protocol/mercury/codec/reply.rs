@@ -27,6 +27,21 @@ pub struct VersionInfo {
 impl VersionInfo {
     const LEN: usize = 20;
 
+    /// The module's name; `None` where the vendor's list has none (`serial_reader_imp.h`,
+    /// `TMR_SR_ModelHardwareID`).
+    #[must_use]
+    pub fn model(&self) -> Option<&'static str> {
+        match self.hardware.to_be_bytes() {
+            [0x18, ..] => Some("M6e"),
+            [0x19, ..] => Some("M6e-i"),
+            [0x20, ..] => Some("M6e Micro"),
+            [0x30, ..] => Some("M6e Nano"),
+            [0x38, ..] => Some("M7e"),
+            [0x80, ..] => Some("M3e"),
+            _ => None,
+        }
+    }
+
     fn parse(data: &[u8]) -> Result<Self, MeaningError> {
         let mut fields = Fields(data);
         let version = Self {
@@ -47,10 +62,13 @@ impl VersionInfo {
     }
 }
 
-/// In words: "hardware 20000001, firmware 01190111 of 20190610".
+/// In words: "M6e Micro, hardware 20000001, firmware 01190111 of 20190610".
 impl fmt::Display for VersionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hardware, firmware, firmware_date, .. } = self;
+        if let Some(model) = self.model() {
+            write!(f, "{model}, ")?;
+        }
         write!(f, "hardware {hardware:08x}, firmware {firmware:08x} of {firmware_date:08x}")
     }
 }

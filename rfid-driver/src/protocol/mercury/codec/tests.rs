@@ -92,6 +92,9 @@ fn replies_of_real_modules_are_understood_and_built() {
         protocols: 0x10,
     };
     check_reply("ff1403000007102300010000032014100701070209000000105bd1", Reply::Version(version));
+    assert_eq!(version.to_string(), "hardware 01000003, firmware 01070209 of 20141007");
+    let micro = VersionInfo { hardware: 0x2000_0001, ..version };
+    assert!(micro.to_string().starts_with("M6e Micro, hardware 20000001"));
     check_reply("ff1404000007102300010000032014100701070209000000105251", Reply::Booted(version));
     check_reply("ff010c0000126343", Reply::Program(super::PROGRAM_APPLICATION));
     check_reply("ff00970000779e", Reply::Done { opcode: 0x97, data: Opaque(&[]) });

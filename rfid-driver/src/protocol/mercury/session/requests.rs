@@ -42,7 +42,9 @@ fn operation(request: Request) -> Operation<'static> {
         Request::Temperature => Operation::Temperature,
         Request::Antennas => Operation::Antennas(AntennaQuery::Detect),
         Request::Inputs => Operation::Pins,
-        Request::SetOutput { pin, level } => Operation::SetOutput { pin, level },
+        Request::SetOutput { pin, level } => {
+            Operation::SetOutput { pin, level: u8::from(level == Level::High) }
+        }
         Request::Statistics => Operation::Statistics(StatisticsRequest::ALL_BY_PORT),
     }
 }

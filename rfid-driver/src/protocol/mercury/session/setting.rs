@@ -89,8 +89,10 @@ impl MercurySession {
                 self.set(Step::Region, at);
             }
             (_, Need::Optional, _) => self.set_next(step, at),
-            // Only the boot loader does not know these.
-            (_, Need::Mandatory, Status::INVALID_OPCODE) => self.set(Step::Boot, at),
+            // Only the boot loader does not know these, unless the module never heard of them.
+            (step, Need::Mandatory, Status::INVALID_OPCODE) if self.setup.boot_for(step) => {
+                self.set(Step::Boot, at);
+            }
             (Step::ReadPower, _, Status::POWER_TOO_HIGH) => self.set(Step::PowerLimits, at),
             (Step::Start, ..) if !status.is_radio_fault() && self.setup.give_up_tid() => {
                 self.set(Step::Start, at);
@@ -136,6 +138,7 @@ impl MercurySession {
 
     pub(super) fn begin_setting(&mut self, now: Instant) {
         self.unanswered_probes = 0;
+        self.setup.begin();
         self.watch.enter(ReaderState::Configuring);
         self.set(Step::AskProgram, now);
     }

@@ -34,6 +34,8 @@ pub(super) struct Setup {
     baud_failures: u8,
     /// The rate at which the reader answered before it was told to change it.
     baud_before: Option<u32>,
+    /// The step that made us boot the application, since the set-up began.
+    booted_for: Option<Step>,
 }
 
 impl Setup {
@@ -47,7 +49,18 @@ impl Setup {
             baud_wanted: settings.baud_wanted,
             baud_failures: 0,
             baud_before: None,
+            booted_for: None,
         }
+    }
+
+    /// The set-up begins anew.
+    pub(super) fn begin(&mut self) {
+        self.booted_for = None;
+    }
+
+    /// A step is unknown to whatever runs. Says whether booting may help: once.
+    pub(super) fn boot_for(&mut self, step: Step) -> bool {
+        self.booted_for.replace(step) != Some(step)
     }
 
     pub(super) fn frame(&self, step: Step) -> FrameBuf {

@@ -9,7 +9,6 @@ use crate::protocol::mercury::codec::tests::bytes;
 use crate::protocol::mercury::codec::{
     Command, EmbeddedRead, Frame, MetadataFlags, StreamRequest, opcode,
 };
-use crate::session::Level;
 
 fn check(hex: &str, meaning: Operation<'_>) {
     let bytes = bytes(hex);
@@ -57,7 +56,7 @@ fn the_module_is_asked_about_itself() {
     check("ff016105bdb8", Operation::Antennas(AntennaQuery::Detect));
     check("ff016101bdbc", Operation::Antennas(AntennaQuery::Ports));
     check("ff016601babc", Operation::Pins);
-    check("ff0296020103dc", Operation::SetOutput { pin: 2, level: Level::High });
+    check("ff0296020103dc", Operation::SetOutput { pin: 2, level: 1 });
     check("ff00721d7d", Operation::Temperature);
     check("ff036c029f41b918", Operation::Statistics(StatisticsRequest::ALL_BY_PORT));
     let reset = StatisticsRequest { option: 1, flags: 0x0FC1 };

@@ -265,6 +265,17 @@ fn a_command_that_only_the_boot_loader_does_not_know_boots_the_module() {
 }
 
 #[test]
+fn a_module_that_never_heard_of_a_command_is_booted_once_and_left_alone() {
+    let mut lane = Lane::new();
+    for _ in 0..2 {
+        lane.script(opcode::STREAM, &refused(opcode::STREAM, Status::INVALID_OPCODE));
+    }
+    lane.open();
+    assert_eq!(lane.count_sent(opcode::BOOT_FIRMWARE), 1);
+    assert_eq!(lane.states, [Probing, Configuring, Degraded]);
+}
+
+#[test]
 fn a_reader_that_restarts_at_another_rate_is_found_and_brought_back() {
     let mut lane = wanting_another_rate();
     lane.open();
