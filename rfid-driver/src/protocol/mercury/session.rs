@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use super::BAUDS;
 use super::codec::{Command, Frame, FromReader, Reply, Status, opcode};
-use crate::codec::Direction;
+use crate::codec::{Direction, FrameBuf};
 use crate::deframe::Deframer;
 use crate::session::{
     BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round, Session,
@@ -33,10 +33,12 @@ use crate::session::{
 
 mod setup;
 mod setting;
+mod dialect;
 mod reading;
 mod requests;
 mod tag;
 
+use dialect::{Dialect, in_mercury_terms};
 use requests::Requests;
 use setup::{Setup, Step};
 pub(super) use tag::{single_read, tag_read};
@@ -123,7 +125,10 @@ impl MercurySession {
         while let Some(bytes) = deframer.next_frame() {
             let Ok(frame) = Frame::new_checked(bytes, Direction::FromReader) else { continue };
             match Reply::parse(frame) {
-                Ok(reply) => self.handle_reply(reply, at),
+                Ok(reply) => match in_mercury_terms(&reply) {
+                    Some(reply) => self.handle_silion_reply(reply, at),
+                    None => self.handle_reply(reply, at),
+                },
                 Err(_unusable) => self.watch.gap(GapCause::Unusable, at),
             }
         }
@@ -131,6 +136,16 @@ impl MercurySession {
         let silence = deframer.is_waiting().then(|| at + self.settings.timing.silence_in_frame);
         self.silence_deadline = silence;
         self.deframer = deframer;
+    }
+
+    /// Something that only a module of Silion's says.
+    fn handle_silion_reply(&mut self, reply: Reply<'_>, at: Instant) {
+        match reply {
+            // Every other module says so, too.
+            Reply::Refused { .. } => {}
+            _ => self.setup.dialect = Dialect::Silion,
+        }
+        self.handle_reply(reply, at);
     }
 
     fn handle_reply(&mut self, reply: Reply<'_>, at: Instant) {
@@ -240,10 +255,12 @@ impl MercurySession {
         self.watch.enter(ReaderState::Probing);
         if self.unanswered_probes > 0 {
             // It may be reading for somebody else, with nothing in its field to report.
-            self.transmits.push_back(Transmit::Frame(Command::StopStream.emit()));
+            for dialect in [Dialect::Mercury, Dialect::Silion] {
+                self.transmits.push_back(Transmit::Frame(dialect.stop()));
+            }
         }
         let deadline = now + self.settings.timing.probe_timeout;
-        self.send(Command::Version, Phase::Probing, deadline);
+        self.send(Command::Version.emit(), Phase::Probing, deadline);
     }
 
     fn drain(&mut self, now: Instant) {
@@ -253,7 +270,7 @@ impl MercurySession {
         }
         self.drains += 1;
         let deadline = now + self.settings.timing.stop_timeout;
-        self.send(Command::StopStream, Phase::Draining, deadline);
+        self.send(self.setup.dialect.stop(), Phase::Draining, deadline);
     }
 
     fn rest(&mut self, now: Instant) {
@@ -262,8 +279,8 @@ impl MercurySession {
         self.wait_until(now + self.settings.timing.rest);
     }
 
-    fn send(&mut self, command: Command<'_>, phase: Phase, deadline: Instant) {
-        self.transmits.push_back(Transmit::Frame(command.emit()));
+    fn send(&mut self, command: FrameBuf, phase: Phase, deadline: Instant) {
+        self.transmits.push_back(Transmit::Frame(command));
         self.phase = phase;
         self.wait_until(deadline);
     }
@@ -327,7 +344,7 @@ impl Session for MercurySession {
         match self.phase {
             Phase::Reading => {
                 let deadline = now + self.settings.timing.stop_timeout;
-                self.send(Command::StopStream, Phase::Pausing, deadline);
+                self.send(self.setup.dialect.stop(), Phase::Pausing, deadline);
             }
             // It is asked before the reader reads.
             Phase::Closed
@@ -343,7 +360,7 @@ impl Session for MercurySession {
     fn handle_shutdown(&mut self, now: Instant) {
         match self.phase {
             Phase::Reading | Phase::Setting(..) => {
-                self.transmits.push_back(Transmit::Frame(Command::StopStream.emit()));
+                self.transmits.push_back(Transmit::Frame(self.setup.dialect.stop()));
             }
             Phase::Closed
             | Phase::Probing

@@ -89,6 +89,13 @@ impl MercurySession {
                 self.set(Step::Region, at);
             }
             (_, Need::Optional, _) => self.set_next(step, at),
+            (Step::Start, _, Status::INVALID_OPCODE | Status::UNIMPLEMENTED_OPCODE) => {
+                if self.setup.change_dialect() {
+                    self.set(Step::Start, at);
+                } else {
+                    self.rest(at);
+                }
+            }
             // Only the boot loader does not know these, unless the module never heard of them.
             (step, Need::Mandatory, Status::INVALID_OPCODE) if self.setup.boot_for(step) => {
                 self.set(Step::Boot, at);

@@ -1,5 +1,6 @@
 //! How a Mercury reader is set up, and in which order.
 
+use super::dialect::Dialect;
 use crate::codec::FrameBuf;
 use crate::protocol::mercury::codec::{
     Answer, AntennaQuery, CONFIG_READ_FILTER, CONFIG_RSSI_IN_DBM, Command, EmbeddedRead,
@@ -30,6 +31,7 @@ pub(super) struct Setup {
     read_power_cdbm: u16,
     region: u8,
     tid: TidReading,
+    pub(super) dialect: Dialect,
     baud_wanted: Option<u32>,
     baud_failures: u8,
     /// The rate at which the reader answered before it was told to change it.
@@ -46,6 +48,7 @@ impl Setup {
             read_power_cdbm: settings.read_power_cdbm,
             region: settings.region.unwrap_or(REGION_DEFAULT),
             tid: settings.tid,
+            dialect: Dialect::default(),
             baud_wanted: settings.baud_wanted,
             baud_failures: 0,
             baud_before: None,
@@ -84,7 +87,7 @@ impl Setup {
             Step::RssiInDbm => {
                 Command::SetReaderConfig { key: CONFIG_RSSI_IN_DBM, value: 1 }.emit()
             }
-            Step::Start => Command::StartStream(self.stream()).emit(),
+            Step::Start => self.dialect.start(self.stream()),
         }
     }
 
@@ -148,6 +151,16 @@ impl Setup {
     /// The reader does not read the TID. Says whether it was asked to.
     pub(super) fn give_up_tid(&mut self) -> bool {
         std::mem::take(&mut self.tid) == TidReading::On
+    }
+
+    /// The reader does not know how to read continuously. Says whether there is another way.
+    pub(super) fn change_dialect(&mut self) -> bool {
+        let (next, untried) = match self.dialect {
+            Dialect::Mercury => (Dialect::Silion, true),
+            Dialect::Silion => (Dialect::Mercury, false),
+        };
+        self.dialect = next;
+        untried
     }
 
     /// Rounds the power down to what the reader can set. Says whether that is possible.

@@ -122,11 +122,8 @@ fn a_request_without_an_answer_is_refused_and_reading_goes_on() {
     lane.lose(opcode::TEMPERATURE);
     lane.ask(Request::Temperature);
     lane.pass(SECOND);
-    let refused = lane
-        .reports
-        .iter()
-        .any(|report| *report == Report::Refused { request: Request::Temperature });
-    assert!(refused, "{:?}", lane.reports);
+    let refusal = Report::Refused { request: Request::Temperature };
+    assert!(lane.reports.contains(&refusal), "{:?}", lane.reports);
     assert_eq!(lane.states.last(), Some(&Reading));
     assert_eq!(lane.gap_causes(), [GapCause::Request]);
 }

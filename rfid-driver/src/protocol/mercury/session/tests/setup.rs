@@ -5,10 +5,11 @@ use crate::Tid;
 use crate::codec::Opaque;
 use crate::emulator::{Emulator as _, EmulatorSettings};
 use crate::protocol::mercury::codec::{
-    Answer, EmbeddedData, PowerLimits, Reply, Status, TagRecord, opcode,
+    Answer, EmbeddedData, Moduletech, PowerLimits, Reply, SilionForm, SilionTag, Status, TagRecord,
+    opcode,
 };
 use crate::session::ReaderState::{Configuring, Degraded, Probing, Reading};
-use crate::session::{AntennaState, ReaderSettings, Report, Session as _, TidReading};
+use crate::session::{AntennaState, ReaderSettings, Report, Request, Session as _, TidReading};
 
 const OLD: u32 = 115_200;
 const NEW: u32 = 460_800;
@@ -268,7 +269,8 @@ fn a_command_that_only_the_boot_loader_does_not_know_boots_the_module() {
 fn a_module_that_never_heard_of_a_command_is_booted_once_and_left_alone() {
     let mut lane = Lane::new();
     for _ in 0..2 {
-        lane.script(opcode::STREAM, &refused(opcode::STREAM, Status::INVALID_OPCODE));
+        let unknown = refused(opcode::SET_PROTOCOL, Status::INVALID_OPCODE);
+        lane.script(opcode::SET_PROTOCOL, &unknown);
     }
     lane.open();
     assert_eq!(lane.count_sent(opcode::BOOT_FIRMWARE), 1);
@@ -286,4 +288,52 @@ fn a_reader_that_restarts_at_another_rate_is_found_and_brought_back() {
     check_reads_at(&mut lane, NEW);
     lane.session.handle_shutdown(lane.instant());
     lane.exchange();
+}
+
+#[test]
+fn a_module_of_silion_reads_in_its_own_way() {
+    let silion =
+        |subcommand| Answer::Moduletech(Moduletech { subcommand, data: Opaque(&[]) }).emit();
+    let mut lane = Lane::new();
+    lane.script(opcode::STREAM, &refused(opcode::STREAM, Status::INVALID_OPCODE));
+    lane.scripts.push((opcode::MODULETECH, Some(silion(0xAA48))));
+    lane.open();
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
+    let record = TagRecord {
+        rssi_dbm: Some(-60),
+        antenna: Some(2),
+        pc: 0x3000,
+        epc: Opaque(&[7; 12]),
+        ..TagRecord::EMPTY
+    };
+    let tag = Answer::SilionTag(SilionTag { form: SilionForm::Bytes, record }).emit();
+    lane.session.handle_bytes(tag.as_ref(), lane.instant());
+    lane.exchange();
+    assert_eq!(lane.tags[0].antenna, Some(2));
+    let heartbeat = Answer::SilionHeartbeat { data: Opaque(&[0x80, 0, 1]) }.emit();
+    for _ in 0..5 {
+        lane.pass(SECOND);
+        lane.session.handle_bytes(heartbeat.as_ref(), lane.instant());
+        lane.exchange();
+    }
+    assert_eq!((lane.states.len(), lane.gaps.len()), (3, 0));
+    // A request stops it in its own way, and starts it again.
+    lane.scripts.push((opcode::MODULETECH, Some(silion(0xAA49))));
+    lane.script(opcode::TEMPERATURE, &done(opcode::TEMPERATURE, &[40]));
+    lane.scripts.push((opcode::MODULETECH, Some(silion(0xAA48))));
+    lane.session.handle_request(Request::Temperature, lane.instant());
+    lane.exchange();
+    assert_eq!(lane.reports.last(), Some(&Report::Temperature { celsius: 40 }));
+    assert_eq!(lane.states[3..], [Configuring, Reading]);
+}
+
+#[test]
+fn a_module_that_reads_in_no_known_way_is_left_alone() {
+    let mut lane = Lane::new();
+    lane.script(opcode::STREAM, &refused(opcode::STREAM, Status::INVALID_OPCODE));
+    lane.script(opcode::MODULETECH, &refused(opcode::MODULETECH, Status::INVALID_OPCODE));
+    lane.open();
+    assert_eq!(lane.states, [Probing, Configuring, Degraded]);
+    lane.pass(2 * SECOND);
+    assert_eq!(lane.states.last(), Some(&Reading));
 }
