@@ -79,19 +79,19 @@ impl<'a> Parts<'a> {
         self.data().is_empty()
     }
 
-    fn number(&mut self, len: usize, name: &'static str) -> Result<i64, FieldsError> {
+    fn number(&mut self, len: usize, name: &'static str) -> Result<(), FieldsError> {
         self.room(len, name)?;
-        self.builder.number(len, name)
+        self.builder.number(len, name).map(|_| ())
     }
 
-    fn code(&mut self, len: usize, name: &'static str) -> Result<i64, FieldsError> {
+    fn code(&mut self, len: usize, name: &'static str) -> Result<(), FieldsError> {
         self.room(len, name)?;
-        self.builder.code(len, name)
+        self.builder.code(len, name).map(|_| ())
     }
 
-    fn bytes(&mut self, len: usize, name: &'static str) -> Result<&'a [u8], FieldsError> {
+    fn bytes(&mut self, len: usize, name: &'static str) -> Result<(), FieldsError> {
         self.room(len, name)?;
-        self.builder.bytes(len, name)
+        self.builder.bytes(len, name).map(|_| ())
     }
 
     /// A number of one byte with a sign.
@@ -107,23 +107,21 @@ impl<'a> Parts<'a> {
         len: usize,
         name: &'static str,
         names: impl Fn(u64) -> Option<&'static str>,
-    ) -> Result<u64, FieldsError> {
+    ) -> Result<(), FieldsError> {
         self.room(len, name)?;
-        let code_of =
-            |bytes: &[u8]| bytes.iter().fold(0, |code, byte| code << 8 | u64::from(*byte));
         let digits = 2 * len;
         let value = |bytes: &[u8]| {
-            let code = code_of(bytes);
+            let code = bytes.iter().fold(0, |code, byte| code << 8 | u64::from(*byte));
             match names(code) {
                 Some(name) => Value::Text(format!("{code:0digits$x} {name}")),
                 None => Value::Code { code, digits: u8::try_from(digits).unwrap_or(u8::MAX) },
             }
         };
-        self.builder.field(len, name, value).map(code_of)
+        self.builder.field(len, name, value).map(|_| ())
     }
 
     fn status(&mut self, status: Status, name: &'static str) -> Result<(), FieldsError> {
-        self.named(2, name, |_| status.name()).map(|_| ())
+        self.named(2, name, |_| status.name())
     }
 
     /// Text, as far as it is printable.
@@ -142,7 +140,7 @@ impl<'a> Parts<'a> {
     fn rest(&mut self, name: &'static str) -> Result<(), FieldsError> {
         match self.data().len() {
             0 => Ok(()),
-            len => self.bytes(len, name).map(|_| ()),
+            len => self.bytes(len, name),
         }
     }
 
@@ -152,11 +150,10 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The data must not run into the check.
     fn room(&self, len: usize, field: &'static str) -> Result<(), FieldsError> {
-        if self.data().len() < len && self.builder.position() + len > self.data_end {
-            return Err(FieldsError::Short { field });
-        }
-        Ok(())
+        let fits = self.builder.position() + len <= self.data_end;
+        fits.then_some(()).ok_or(FieldsError::Short { field })
     }
 }
 

@@ -54,14 +54,14 @@ pub(super) fn fields(parts: &mut Parts<'_>, frame: Frame<'_>) -> Result<(), Mean
             parts.number(2, "timeout_ms")?;
             parts.named(1, "action", |_| Some("stop"))?;
         }
-        Command::SetBaud { .. } => drop(parts.number(4, "baud")?),
-        Command::SetRegion { .. } => drop(parts.named(1, "region", region_name)?),
+        Command::SetBaud { .. } => parts.number(4, "baud")?,
+        Command::SetRegion { .. } => parts.named(1, "region", region_name)?,
         Command::SetAntennas { .. } => {
             parts.code(1, "option")?;
             pairs(parts, "transmit_port", "receive_port")?;
         }
-        Command::SetReadPower { .. } => drop(parts.number(2, "read_power_cdbm")?),
-        Command::SetProtocol { .. } => drop(parts.named(2, "protocol", protocol_name)?),
+        Command::SetReadPower { .. } => parts.number(2, "read_power_cdbm")?,
+        Command::SetProtocol { .. } => parts.named(2, "protocol", protocol_name)?,
         Command::SetReaderConfig { .. } => {
             parts.code(1, "option")?;
             parts.named(1, "key", config_key_name)?;
@@ -167,13 +167,13 @@ fn operation_fields(parts: &mut Parts<'_>, operation: &Operation<'_>) -> Result<
             parts.code(1, "option")?;
         }
         Operation::SetAntenna { .. } => pairs(parts, "transmit_port", "receive_port")?,
-        Operation::SetWritePower { .. } => drop(parts.number(2, "write_power_cdbm")?),
-        Operation::HopTime | Operation::Pins => drop(parts.code(1, "option")?),
+        Operation::SetWritePower { .. } => parts.number(2, "write_power_cdbm")?,
+        Operation::HopTime | Operation::Pins => parts.code(1, "option")?,
         Operation::SetOutput { .. } => {
             parts.number(1, "pin")?;
             parts.named(1, "level", level_name)?;
         }
-        Operation::SetPowerMode { .. } => drop(parts.named(1, "power_mode", power_mode_name)?),
+        Operation::SetPowerMode { .. } => parts.named(1, "power_mode", power_mode_name)?,
         Operation::ProtocolParameter { .. } => protocol_parameter(parts)?,
         Operation::SetProtocolParameter { .. } => {
             protocol_parameter(parts)?;
@@ -200,11 +200,10 @@ fn operation_fields(parts: &mut Parts<'_>, operation: &Operation<'_>) -> Result<
 }
 
 pub(super) fn protocol_parameter(parts: &mut Parts<'_>) -> Result<(), FieldsError> {
-    const GEN2: u64 = 0x05;
-    let protocol = parts.named(1, "protocol", protocol_name)?;
-    let names = if protocol == GEN2 { gen2_parameter_name } else { |_| None };
-    parts.named(1, "key", names)?;
-    Ok(())
+    const GEN2: u8 = 0x05;
+    let is_gen2 = parts.data().first() == Some(&GEN2);
+    parts.named(1, "protocol", protocol_name)?;
+    parts.named(1, "key", |key| gen2_parameter_name(key).filter(|_| is_gen2))
 }
 
 /// Silion's extension, whichever way it goes.
@@ -257,7 +256,7 @@ fn other_fields(parts: &mut Parts<'_>, opcode: u8, data: &[u8]) -> Result<(), Fi
             parts.named(1, "direction", direction_name)?;
             parts.named(1, "level", level_name)?;
         }
-        (opcode::SET_OUTPUT, [_]) => drop(parts.number(1, "pin")?),
+        (opcode::SET_OUTPUT, [_]) => parts.number(1, "pin")?,
         (opcode::SET_READER_CONFIG, [0x01, _, _, ..]) => {
             parts.code(1, "option")?;
             parts.named(1, "key", config_key_name)?;
@@ -279,7 +278,7 @@ fn other_fields(parts: &mut Parts<'_>, opcode: u8, data: &[u8]) -> Result<(), Fi
                 parts.code(1, "profile")?;
             }
         }
-        (opcode::SET_FREQUENCY, [_, _, _, _]) => drop(parts.number(4, "frequency_khz")?),
+        (opcode::SET_FREQUENCY, [_, _, _, _]) => parts.number(4, "frequency_khz")?,
         (opcode::STATISTICS, [_, flags @ ..]) => {
             parts.code(1, "option")?;
             if take_flag(&mut Fields(flags)).is_ok() {
@@ -325,13 +324,13 @@ fn antenna_fields(parts: &mut Parts<'_>, option: u8, len: usize) -> Result<(), F
 /// The same for what is done to tags.
 fn read_fields(parts: &mut Parts<'_>, opcode: u8, data: &[u8]) -> Result<(), FieldsError> {
     match (opcode, data) {
-        (opcode::READ_MULTIPLE, [_, _]) => drop(parts.number(2, "timeout_ms")?),
+        (opcode::READ_MULTIPLE, [_, _]) => parts.number(2, "timeout_ms")?,
         (opcode::READ_MULTIPLE, [0x00, _, _, _, _]) => {
             parts.code(1, "option")?;
             parts.code(2, "search_flags")?;
             parts.number(2, "timeout_ms")?;
         }
-        (opcode::READ_SINGLE, [_, _]) => drop(parts.number(2, "timeout_ms")?),
+        (opcode::READ_SINGLE, [_, _]) => parts.number(2, "timeout_ms")?,
         (
             opcode::READ_SINGLE
             | opcode::WRITE_TAG_ID

@@ -49,7 +49,7 @@ pub(super) fn single(parts: &mut Parts<'_>, tag: &SingleTag<'_>) -> Result<(), F
     let record = &tag.record;
     match tag.form {
         SingleForm::Bare => {}
-        SingleForm::Option => drop(parts.code(1, "option")?),
+        SingleForm::Option => parts.code(1, "option")?,
         SingleForm::Metadata => {
             if record.multiselect {
                 parts.code(1, "multiselect")?;

@@ -71,7 +71,7 @@ pub(super) fn fields(
                 parts.code(4, name)?;
             }
         }
-        Reply::Program(_) => drop(parts.named(1, "program", program_name)?),
+        Reply::Program(_) => parts.named(1, "program", program_name)?,
         Reply::Done { opcode, data } => match Answer::parse(opcode, data.0) {
             Some(answer) => answer_fields(parts, &answer)?,
             None => other_fields(parts, opcode, data.0)?,
@@ -187,13 +187,13 @@ fn figure(parts: &mut Parts<'_>, flag: u16) -> Result<(), FieldsError> {
             parts.number(1, "receive_port")?;
             parts.signed("noise_floor_dbm")?;
         }
-        0x0080 => drop(parts.number(3, "frequency_khz")?),
+        0x0080 => parts.number(3, "frequency_khz")?,
         0x0100 => parts.signed("temperature_celsius")?,
         0x0200 => {
             parts.number(1, "transmit_port")?;
             parts.number(1, "receive_port")?;
         }
-        0x0400 => drop(parts.named(1, "protocol", protocol_name)?),
+        0x0400 => parts.named(1, "protocol", protocol_name)?,
         _ => {
             parts.number(1, "port")?;
             parts.named(1, "connected", yes_no)?;
@@ -267,7 +267,7 @@ fn setting_fields(parts: &mut Parts<'_>, answer: &Answer<'_>) -> Result<(), Fiel
                 parts.number(2, "power_min_cdbm")?;
             }
         }
-        Answer::Protocol { .. } => drop(parts.named(2, "protocol", protocol_name)?),
+        Answer::Protocol { .. } => parts.named(2, "protocol", protocol_name)?,
         Answer::HopTable { .. } => {
             while !parts.is_at_end() {
                 parts.number(4, "frequency_khz")?;
@@ -285,8 +285,8 @@ fn setting_fields(parts: &mut Parts<'_>, answer: &Answer<'_>) -> Result<(), Fiel
                 parts.named(1, "level", level_name)?;
             }
         }
-        Answer::Region { .. } => drop(parts.named(1, "region", region_name)?),
-        Answer::PowerMode { .. } => drop(parts.named(1, "power_mode", power_mode_name)?),
+        Answer::Region { .. } => parts.named(1, "region", region_name)?,
+        Answer::PowerMode { .. } => parts.named(1, "power_mode", power_mode_name)?,
         Answer::ReaderConfig { value, .. } => {
             parts.code(1, "option")?;
             parts.named(1, "key", config_key_name)?;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::dialect::Dialect;
 use super::setup::Step;
 use super::{MercurySession, Phase, requests, tag_read};
 use crate::protocol::mercury::codec::{Reply, Status, opcode};
@@ -22,6 +23,12 @@ impl MercurySession {
             }
             Reply::KeepAlive { .. } | Reply::StreamNote { .. } => self.heard(at),
             Reply::Refused { opcode: opcode::READ_MULTIPLE, status, .. } => {
+                self.handle_fault(status, at);
+            }
+            // Silion has one operation for the read and what comes of it.
+            Reply::Refused { opcode: opcode::STREAM, status, .. }
+                if self.setup.dialect == Dialect::Silion =>
+            {
                 self.handle_fault(status, at);
             }
             // The read has ended, whatever else it says.

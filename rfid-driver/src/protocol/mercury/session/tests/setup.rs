@@ -317,6 +317,11 @@ fn a_module_of_silion_reads_in_its_own_way() {
         lane.exchange();
     }
     assert_eq!((lane.states.len(), lane.gaps.len()), (3, 0));
+    lane.reader_says(&refused(opcode::MODULETECH, Status::TEMPERATURE));
+    assert_eq!(lane.states[3..], [Degraded]);
+    lane.session.handle_bytes(tag.as_ref(), lane.instant());
+    lane.exchange();
+    assert_eq!((&lane.states[4..], lane.gaps.len()), (&[Reading][..], 1));
     // A request stops it in its own way, and starts it again.
     lane.scripts.push((opcode::MODULETECH, Some(silion(0xAA49))));
     lane.script(opcode::TEMPERATURE, &done(opcode::TEMPERATURE, &[40]));
@@ -324,7 +329,7 @@ fn a_module_of_silion_reads_in_its_own_way() {
     lane.session.handle_request(Request::Temperature, lane.instant());
     lane.exchange();
     assert_eq!(lane.reports.last(), Some(&Report::Temperature { celsius: 40 }));
-    assert_eq!(lane.states[3..], [Configuring, Reading]);
+    assert_eq!(lane.states[5..], [Configuring, Reading]);
 }
 
 #[test]
