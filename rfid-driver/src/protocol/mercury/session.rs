@@ -12,7 +12,7 @@
 //!
 //! A reader that is still in a continuous read from an earlier session answers nothing but stop; it
 //! is told to stop and its queued reports are thrown away until it acknowledges, because nobody
-//! knows when they were made. Where nobody answers at all, stop is therefore said before the next
+//! knows when they were made. Where nobody answers at all, stop is therefore said after the next
 //! question. An unasked boot message means that the module restarted and has forgotten everything.
 //!
 //! A step of the set-up that gets no answer is asked again once; then it is left out if reading can
@@ -253,14 +253,15 @@ impl MercurySession {
 
     fn probe(&mut self, now: Instant) {
         self.watch.enter(ReaderState::Probing);
+        let deadline = now + self.settings.timing.probe_timeout;
+        self.send(Command::Version.emit(), Phase::Probing, deadline);
         if self.unanswered_probes > 0 {
-            // It may be reading for somebody else, with nothing in its field to report.
+            // It may be reading for somebody else, with nothing in its field to report. This comes
+            // after the question, so that at a low rate it does not delay the answer.
             for dialect in [Dialect::Mercury, Dialect::Silion] {
                 self.transmits.push_back(Transmit::Frame(dialect.stop()));
             }
         }
-        let deadline = now + self.settings.timing.probe_timeout;
-        self.send(Command::Version.emit(), Phase::Probing, deadline);
     }
 
     fn drain(&mut self, now: Instant) {
