@@ -23,6 +23,9 @@ const START: Command<'_> = Command::StartStream(StreamRequest {
     on_time_ms: 250,
     off_time_ms: None,
     metadata: MetadataFlags(0x0FFF),
+    report_flags: None,
+    tags_wanted: None,
+    embedded: None,
 });
 
 fn tag(serial: u8) -> FieldTag {
