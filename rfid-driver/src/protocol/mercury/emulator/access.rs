@@ -9,14 +9,18 @@
 //! 26 timeout u16 | [8x] option | password u32 | 00 | filter
 //! 28 timeout u16 | [8x] option | [metadata u16] | bank | first word u32 | words | filter
 //!        [8x] option | [metadata u16 | metadata …] | words
+//! 28 timeout u16 | bank | first word u32 | words                        words
 //! ```
 //!
 //! The module searches until the tag is there or the time is over. Source: `serial_reader_l3.c`,
-//! `TMR_SR_msgAddGEN2…`, `TMR_SR_cmdGEN2ReadTagData`, `TMR_SR_cmdWriteGen2TagEpc`.
+//! `TMR_SR_msgAddGEN2…`, `TMR_SR_cmdGEN2ReadTagData`, `TMR_SR_cmdWriteGen2TagEpc`; for the form
+//! without an option, `SparkFun_UHF_RFID_Reader.cpp`, `readData`. Silion's client sends a password
+//! with 24 whether there is a filter or not (`rfid-silion-compat`, `command.rs`).
 
 use std::time::Duration;
 
 use super::memory::{Bank, Memories};
+use super::module::Maker;
 use super::search::{OPTION_METADATA, READ_DATA, is_several, millis, take_prefix};
 use super::select::{Password, Select, short};
 use super::sighting::{Sighting, known};
@@ -54,24 +58,46 @@ enum Operation {
 
 impl Access {
     /// `None` where the operation code is another's.
-    pub(super) fn parse(opcode: u8, data: &[u8]) -> Option<Result<Self, Status>> {
-        match opcode {
-            READ_ONE | WRITE_EPC | WRITE_DATA | LOCK | KILL | READ_DATA => {
-                Some(Self::parse_with(opcode, data, Password::Sent).or_else(|status| {
-                    Self::parse_with(opcode, data, Password::NotSent).map_err(|_other| status)
-                }))
-            }
-            _ => None,
+    pub(super) fn parse(opcode: u8, data: &[u8], maker: Maker) -> Option<Result<Self, Status>> {
+        if !matches!(opcode, READ_ONE | WRITE_EPC | WRITE_DATA | LOCK | KILL | READ_DATA) {
+            return None;
         }
+        let parse = |password| Self::parse_with(opcode, data, password, maker);
+        let bare = Self::parse_bare(opcode, data).transpose();
+        Some(bare.unwrap_or_else(|| {
+            parse(Password::NotSent)
+                .or_else(|status| parse(Password::Sent).map_err(|_other| status))
+        }))
     }
 
-    fn parse_with(opcode: u8, data: &[u8], password: Password) -> Result<Self, Status> {
+    /// The oldest forms, which have no option; their answers have none either.
+    fn parse_bare(opcode: u8, data: &[u8]) -> Result<Option<Self>, Status> {
+        let (timeout, operation) = match (opcode, data) {
+            (READ_ONE, &[high, low]) => ([high, low], Operation::ReadOne),
+            (READ_DATA, &[high, low, bank, a, b, c, d, words]) => {
+                let (bank, first_word) = (Bank::from_byte(bank)?, u32::from_be_bytes([a, b, c, d]));
+                ([high, low], Operation::ReadData { bank, first_word, words })
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Self {
+            opcode,
+            timeout: millis(u16::from_be_bytes(timeout)),
+            select: Select::default(),
+            head: None,
+            metadata: None,
+            operation,
+        }))
+    }
+
+    fn parse_with(
+        opcode: u8,
+        data: &[u8],
+        password: Password,
+        maker: Maker,
+    ) -> Result<Self, Status> {
         let mut fields = Fields(data);
         let timeout = millis(fields.u16("timeout").map_err(short)?);
-        if opcode == READ_ONE && fields.0.is_empty() {
-            let (select, operation) = (Select::default(), Operation::ReadOne);
-            return Ok(Self { opcode, timeout, select, head: None, metadata: None, operation });
-        }
         let prefix = take_prefix(&mut fields);
         let option = fields.u8("option").map_err(short)?;
         let metadata = match option & OPTION_METADATA {
@@ -94,7 +120,10 @@ impl Access {
             WRITE_DATA => {
                 let first_word = fields.u32("first word").map_err(short)?;
                 let bank = Bank::from_byte(fields.u8("bank").map_err(short)?)?;
-                let select = select(Password::Sent, fields)?;
+                let mut select = select(Password::Sent, fields)?;
+                if option == 0 && maker == Maker::Silion {
+                    select.password = fields.u32("password").map_err(short)?;
+                }
                 let words = rest(fields);
                 if words.0.is_empty() || !words.0.len().is_multiple_of(2) {
                     return Err(Status::INVALID_DATA_COUNT);

@@ -44,7 +44,7 @@ impl MercuryReader {
                 self.program = Program::BootLoader;
                 Ok(Vec::new())
             }
-            _ => match Access::parse(opcode, data) {
+            _ => match Access::parse(opcode, data, self.module.maker) {
                 Some(access) => {
                     let begun = access.and_then(|access| self.begin_access(access, now));
                     return self.refuse_if_failed(opcode, begun);

@@ -42,10 +42,12 @@ const CHANNEL_STEP_KHZ: u32 = 100;
 const SERIAL: u8 = 0x40;
 const SERIAL_NUMBER: &[u8; 14] = b"20190610000042";
 
-/// North America to New Zealand, and the open one (`tmr_region.h`).
+/// North America to the Philippines, and the open one (`tmr_region.h`).
 const REGION_NUMBERS: [u8; 16] = [
     0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0xFF,
 ];
+/// Silion's, whose modules come with the first of them set, and with Gen2.
+const SILION_REGION_NUMBERS: [u8; 5] = [0x01, 0x06, 0x08, 0x0A, 0xFF];
 
 #[derive(Debug, Clone)]
 pub(super) struct Configuration {
@@ -68,16 +70,20 @@ pub(super) struct Configuration {
 
 impl Configuration {
     pub(super) fn new(module: &'static Module) -> Self {
+        let (region, protocol) = match module.maker {
+            Maker::ThingMagic => (None, None),
+            Maker::Silion => (Some(SILION_REGION_NUMBERS[0]), Some(PROTOCOL_GEN2)),
+        };
         Self {
             module,
-            region: None,
+            region,
             region_keys: BTreeMap::from([
                 (0x40, vec![0]),
                 (0x41, vec![0xB8]),
                 (0x42, vec![0]),
                 (0x43, vec![0, 0]),
             ]),
-            protocol: None,
+            protocol,
             antennas: Antennas::new(module),
             keys: Keys::new(),
             pins: Pins::new(module),
@@ -129,7 +135,7 @@ impl Configuration {
             PROTOCOL_PARAMETER => self.keys.answer_protocol(data),
             SET_PROTOCOL_PARAMETER => self.keys.set_protocol(data),
             PROTOCOLS => asked(data, &PROTOCOL_GEN2.to_be_bytes()),
-            REGIONS => asked(data, &REGION_NUMBERS),
+            REGIONS => asked(data, self.regions()),
             TEMPERATURE => asked(data, &faults.celsius().to_be_bytes()),
             _ => return None,
         })
@@ -241,6 +247,13 @@ impl Configuration {
         Ok(Vec::new())
     }
 
+    fn regions(&self) -> &'static [u8] {
+        match self.module.maker {
+            Maker::ThingMagic => &REGION_NUMBERS,
+            Maker::Silion => &SILION_REGION_NUMBERS,
+        }
+    }
+
     fn region(&self, data: &[u8]) -> Answer {
         let region = self.region.unwrap_or(0);
         match *data {
@@ -259,7 +272,7 @@ impl Configuration {
             [0x01, region, ref options @ ..] => (region, options),
             _ => return Err(Status::WRONG_DATA_LENGTH),
         };
-        if !REGION_NUMBERS.contains(&region) {
+        if !self.regions().contains(&region) {
             return Err(Status::INVALID_REGION);
         }
         let mut rest = options;

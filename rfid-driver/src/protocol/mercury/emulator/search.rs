@@ -310,7 +310,7 @@ fn parse_end(
         };
         Ok((select, embedded))
     };
-    parse(Password::Sent).or_else(|status| parse(Password::NotSent).map_err(|_other| status))
+    parse(Password::NotSent).or_else(|status| parse(Password::Sent).map_err(|_other| status))
 }
 
 /// Takes the byte that newer commands begin with.

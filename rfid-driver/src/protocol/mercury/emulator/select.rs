@@ -9,7 +9,8 @@
 //!
 //! Source: `serial_reader_l3.c`, `filterbytes`. The vendor's client sends a password before every
 //! filter of a read, of zeros if there is none; Silion's does not. Only one of the two makes the
-//! command end where its fields do.
+//! command end where its fields do; where both would, which takes a password of more than zeros,
+//! it is taken for Silion's.
 
 use super::memory::{Bank, TagImage};
 use crate::codec::{Fields, FieldsError};
