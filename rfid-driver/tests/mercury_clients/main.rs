@@ -6,7 +6,11 @@
 //!   vendor when it is built.
 //! * [`silion`] is the crate `rfid-silion-compat`, as it comes.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic_in_result_fn,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
 use rfid_driver::emulator::{EmulatorSettings, FieldTag, PowerUp};

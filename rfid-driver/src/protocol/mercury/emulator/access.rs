@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use super::memory::{Bank, Memories};
+use super::memory::{Bank, Banks, Memories};
 use super::module::Maker;
 use super::search::{OPTION_METADATA, READ_DATA, is_several, millis, take_prefix};
 use super::select::{Password, Select, short};
@@ -53,7 +53,7 @@ enum Operation {
     WriteData { bank: Bank, first_word: u32, words: Withheld },
     Lock { password: u32, mask: u16, action: u16 },
     Kill { password: u32 },
-    ReadData { bank: Bank, first_word: u32, words: u8 },
+    ReadData { banks: Banks, first_word: u32, words: u8 },
 }
 
 impl Access {
@@ -75,8 +75,9 @@ impl Access {
         let (timeout, operation) = match (opcode, data) {
             (READ_ONE, &[high, low]) => ([high, low], Operation::ReadOne),
             (READ_DATA, &[high, low, bank, a, b, c, d, words]) => {
-                let (bank, first_word) = (Bank::from_byte(bank)?, u32::from_be_bytes([a, b, c, d]));
-                ([high, low], Operation::ReadData { bank, first_word, words })
+                let banks = Banks::from_byte(bank)?;
+                let first_word = u32::from_be_bytes([a, b, c, d]);
+                ([high, low], Operation::ReadData { banks, first_word, words })
             }
             _ => return Ok(None),
         };
@@ -143,11 +144,11 @@ impl Access {
                 (Operation::Kill { password }, select(Password::NotSent, fields)?)
             }
             _ => {
-                let bank = Bank::from_byte(fields.u8("bank").map_err(short)?)?;
+                let banks = Banks::from_byte(fields.u8("bank").map_err(short)?)?;
                 let first_word = fields.u32("first word").map_err(short)?;
                 let words = fields.u8("words").map_err(short)?;
                 let select = select(password, fields)?;
-                (Operation::ReadData { bank, first_word, words }, select)
+                (Operation::ReadData { banks, first_word, words }, select)
             }
         };
         fields.end().map_err(short)?;
@@ -168,8 +169,9 @@ impl Access {
         sighting.put_metadata(self.metadata.unwrap_or(0), &mut answer);
         match &self.operation {
             Operation::ReadOne => sighting.put_epc_alone(&mut answer),
-            Operation::ReadData { bank, first_word, words } => {
-                answer.extend(memories.image(tag).read(*bank, *first_word, *words, password)?);
+            Operation::ReadData { banks, first_word, words } => {
+                let tag = memories.image(tag);
+                answer.extend(banks.read(&tag, *first_word, *words, password)?);
                 // What one frame holds.
                 if answer.len() > 0xF8 {
                     return Err(Status::DATA_TOO_LARGE);

@@ -42,9 +42,10 @@ const CHANNEL_STEP_KHZ: u32 = 100;
 const SERIAL: u8 = 0x40;
 const SERIAL_NUMBER: &[u8; 14] = b"20190610000042";
 
-/// North America to the Philippines, and the open one (`tmr_region.h`).
-const REGION_NUMBERS: [u8; 16] = [
-    0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0xFF,
+/// North America to Bangladesh, and the open one (`tmr_region.h`).
+const REGION_NUMBERS: [u8; 30] = [
+    0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10,
+    0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0xFF,
 ];
 /// Silion's, whose modules come with the first of them set, and with Gen2.
 const SILION_REGION_NUMBERS: [u8; 5] = [0x01, 0x06, 0x08, 0x0A, 0xFF];
@@ -150,9 +151,9 @@ impl Configuration {
 
     fn channels_khz(&self) -> Vec<u32> {
         let (first, step, count) = match self.region {
-            // North America; Europe; the rest of the band in use from India to Viet Nam.
+            // North America; Europe and India; the channels that most others have.
             Some(0x01) => (902_750, 500, 50),
-            Some(0x02 | 0x07 | 0x08) => (865_700, 600, 4),
+            Some(0x02 | 0x04 | 0x07 | 0x08) => (865_700, 600, 4),
             Some(_) | None => (920_250, 500, 10),
         };
         match &self.hop_table_khz {

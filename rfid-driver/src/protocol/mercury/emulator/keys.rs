@@ -45,7 +45,7 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn new() -> Self {
-        let reader: [(u8, &[u8]); 17] = [
+        let reader: [(u8, &[u8]); 18] = [
             (UNIQUE_BY_ANTENNA, &[1]),
             (0x01, &[0]),
             (0x02, &[1]),
@@ -63,6 +63,7 @@ impl Keys {
             (PRODUCT_GROUP, &[0, 0]),
             (PRODUCT, &[0, 0]),
             (SEND_CHECK, &[1]),
+            (0x1E, &[0]),
         ];
         // Session, target A, Miller 4, 250 kHz, Tari 25 µs, dynamic Q: the M6e's out of the box.
         let gen2: [(u8, &[u8]); 12] = [

@@ -7,6 +7,9 @@
 //! bank 3  user memory
 //! ```
 //!
+//! A read may name several banks at once: bits 2 to 5 of the bank's byte, and then each comes as
+//! `bank in the high nibble | words | memory` (`serial_reader_l3.c`, `extractGen2MemoryBankValues`).
+//!
 //! A tag is known by the EPC with which it came into the field, whatever has been written to it
 //! since. How many written tags are remembered is bounded.
 
@@ -51,6 +54,50 @@ impl Bank {
             Self::Tid => 2,
             Self::User => 0,
         }
+    }
+}
+
+/// Which banks a read is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Banks(u8);
+
+impl Banks {
+    const SEVERAL: u8 = 0x3C;
+
+    pub(super) fn from_byte(byte: u8) -> Result<Self, Status> {
+        match byte & !(Self::SEVERAL | 0x03) {
+            0 => Ok(Self(byte)),
+            _ => Err(Status::INVALID_VALUE),
+        }
+    }
+
+    /// Words of these banks; no words means all from the first on.
+    pub(super) fn read(
+        self,
+        tag: &TagImage<'_>,
+        first_word: u32,
+        words: u8,
+        password: u32,
+    ) -> Result<Vec<u8>, Status> {
+        let first = self.0 & 0x03;
+        if self.0 & Self::SEVERAL == 0 {
+            return tag.read(Bank::from_byte(first)?, first_word, words, password);
+        }
+        let mut memories = Vec::new();
+        let mut trouble = Status::NO_DATA_READ;
+        let named = |bank: &u8| self.0 >> (bank + 2) & 1 == 1 || (*bank == first && first != 0);
+        for bank in (0..4).filter(named) {
+            // A bank without an answer is left out.
+            match tag.read(Bank::from_byte(bank)?, first_word, words, password) {
+                Ok(memory) => {
+                    let words = u8::try_from(memory.len() / 2).unwrap_or(u8::MAX);
+                    memories.extend([bank << 4, words]);
+                    memories.extend(memory);
+                }
+                Err(status) => trouble = status,
+            }
+        }
+        if memories.is_empty() { Err(trouble) } else { Ok(memories) }
     }
 }
 

@@ -107,6 +107,9 @@ impl MercuryReader {
 
     /// Takes in what the radio has heard.
     pub(super) fn read(&mut self, now: Duration) {
+        if let Activity::Streaming(stream) = &mut self.activity {
+            stream.looked_at = now;
+        }
         if self.radio_on_at(now) == Some(now) {
             for heard in self.radio.read(now) {
                 self.hear(&heard, now);
@@ -273,7 +276,11 @@ impl MercuryReader {
     }
 
     pub(super) fn next_activity_deadline(&self) -> Option<Duration> {
-        let next_read = self.radio.next_read();
+        let looked_at = match &self.activity {
+            Activity::Streaming(stream) => stream.looked_at,
+            Activity::Idle | Activity::Searching(_) | Activity::Accessing(_) => Duration::ZERO,
+        };
+        let next_read = self.radio.next_read().map(|at| at.max(looked_at));
         let read_at = next_read.and_then(|at| self.radio_on_at(at));
         match &self.activity {
             Activity::Idle => None,

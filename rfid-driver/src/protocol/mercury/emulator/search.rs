@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-use super::memory::{Bank, TagImage};
+use super::memory::{Banks, TagImage};
 use super::select::{Password, Select, short};
 use super::sighting::{TagData, known};
 use crate::codec::Fields;
@@ -77,7 +77,7 @@ pub(super) enum Count {
 /// A read of memory along with each read of a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Embedded {
-    bank: Bank,
+    banks: Banks,
     first_word: u32,
     words: u8,
 }
@@ -282,15 +282,15 @@ impl Embedded {
         if fields.u8("option").map_err(short)? & OPTION_METADATA != 0 {
             fields.u16("metadata flags").map_err(short)?;
         }
-        let bank = Bank::from_byte(fields.u8("bank").map_err(short)?)?;
+        let banks = Banks::from_byte(fields.u8("bank").map_err(short)?)?;
         let first_word = fields.u32("first word").map_err(short)?;
         let words = fields.u8("words").map_err(short)?;
         fields.end().map_err(short)?;
-        Ok(Self { bank, first_word, words })
+        Ok(Self { banks, first_word, words })
     }
 
     pub(super) fn run(&self, tag: &TagImage<'_>, password: u32) -> TagData {
-        TagData::new(tag.read(self.bank, self.first_word, self.words, password))
+        TagData::new(self.banks.read(tag, self.first_word, self.words, password))
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Stream {
     pub(super) started_at: Duration,
     /// When it next says that it is alive.
     pub(super) cycle_at: Duration,
+    /// When the radio was last looked after: a pause that has begun since is not yet known of.
+    pub(super) looked_at: Duration,
     /// Until when the radio's time has been counted.
     pub(super) counted_until: Duration,
     pub(super) filter: ReadFilter,
@@ -54,6 +56,7 @@ impl Stream {
             ports,
             started_at,
             cycle_at: started_at + CYCLE,
+            looked_at: started_at,
             counted_until: started_at,
             filter: ReadFilter::default(),
             reported: 0,

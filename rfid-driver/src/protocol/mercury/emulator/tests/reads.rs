@@ -147,6 +147,18 @@ fn a_duty_cycle_reads_only_while_the_radio_is_on() {
 }
 
 #[test]
+fn a_call_that_comes_late_into_a_pause_waits_for_its_end() {
+    let mut reader = ready();
+    let gen2 = [0x22, 0x10, 0x04, 0x1B, 0x00, 0x64, 0x01, 0x2C, 0x0F, 0xFF];
+    let data = [&[0x00, 0x00, 0x01, 0x22, 0x00, 0x00, 0x05, 0x09][..], &gen2].concat();
+    hex_ask(&mut reader, 0x2F, &data, Duration::ZERO);
+    reader.set_field(&[tag(7)], SECOND / 10);
+    assert_eq!(reader.next_deadline(), Some(SECOND * 2 / 5));
+    reader.handle_deadline(SECOND * 3 / 5);
+    assert_eq!(reader.next_deadline(), Some(SECOND * 4 / 5));
+}
+
+#[test]
 fn the_read_filter_lets_a_tag_through_again_that_was_away_for_its_time() {
     let mut reader = ready();
     ask(&mut reader, Command::SetReaderConfig { key: 0x0C, value: 1 }, Duration::ZERO);
