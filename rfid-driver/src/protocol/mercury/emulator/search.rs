@@ -112,6 +112,12 @@ impl Search {
                 ..Self::left_behind()
             });
         }
+        // Most clients send the flags of reports in two bytes, whatever they hold.
+        let parse = |report_len| Self::parse_fields(data, report_len);
+        parse(2).or_else(|status| parse(1).or_else(|_one| parse(3)).map_err(|_other| status))
+    }
+
+    fn parse_fields(data: &[u8], report_len: usize) -> Result<Self, Status> {
         let mut fields = Fields(data);
         let prefix = take_prefix(&mut fields);
         let option = fields.u8("option").map_err(short)?;
@@ -123,13 +129,9 @@ impl Search {
         let on_time = millis(optional(true)?);
         let off_time = millis(optional(flags & FLAG_DUTY_CYCLE != 0)?);
         let metadata = known(optional(option & OPTION_METADATA != 0)?);
-        let streaming = flags & FLAG_STREAMING != 0;
-        let report = if streaming && flags & FLAG_STATS_REPORT != 0 {
-            Report::Stats(plain_flags(optional(true)?))
-        } else if streaming && flags & FLAG_STATUS_REPORT != 0 {
-            Report::Status(optional(true)?)
-        } else {
-            Report::Nothing
+        let report = match flags & FLAG_STREAMING {
+            0 => Report::Nothing,
+            _ => Report::parse(flags, report_len, &mut fields)?,
         };
         let stop_after = match flags & FLAG_STOP_AFTER {
             0 => None,
@@ -266,6 +268,24 @@ impl Tally {
     }
 }
 
+impl Report {
+    fn parse(search_flags: u16, len: usize, fields: &mut Fields<'_>) -> Result<Self, Status> {
+        if search_flags & (FLAG_STATS_REPORT | FLAG_STATUS_REPORT) == 0 {
+            return Ok(Self::Nothing);
+        }
+        let bytes = fields.bytes(len, "report flags").map_err(short)?;
+        let plain = bytes.iter().fold(0, |flags: u16, byte| flags << 8 | u16::from(*byte));
+        match search_flags & FLAG_STATS_REPORT {
+            0 => Ok(Self::Status(plain)),
+            // Two plain bytes, or seven bits in each byte.
+            _ if len == 2 && plain & 0x8000 == 0 => Ok(Self::Stats(plain)),
+            _ => Ok(Self::Stats(
+                bytes.iter().fold(0, |flags, byte| flags << 7 | u16::from(byte & 0x7F)),
+            )),
+        }
+    }
+}
+
 impl Embedded {
     /// `01 | length | 28 | timeout u16 | option | [metadata u16] | bank | first word u32 | words`.
     fn parse(data: &[u8]) -> Result<Self, Status> {
@@ -326,14 +346,6 @@ pub(super) fn take_prefix(fields: &mut Fields<'_>) -> Option<u8> {
 
 pub(super) fn is_several(prefix: Option<u8>) -> bool {
     prefix.is_some_and(|prefix| prefix & PREFIX_SEVERAL != 0)
-}
-
-/// The flags of statistics have seven bits a byte where the first one's top bit is set.
-pub(super) fn plain_flags(flags: u16) -> u16 {
-    match flags & 0x8000 {
-        0 => flags,
-        _ => (flags & 0x7F00) >> 1 | flags & 0x007F,
-    }
 }
 
 pub(super) fn millis(millis: u16) -> Duration {

@@ -27,8 +27,6 @@ const TEMPERATURE: u16 = 1 << 8;
 const ANTENNA: u16 = 1 << 9;
 const PROTOCOL: u16 = 1 << 10;
 const CONNECTED_ANTENNAS: u16 = 1 << 11;
-const KNOWN: u16 =
-    RADIO_ON_TIME | NOISE_FLOOR | FREQUENCY | TEMPERATURE | ANTENNA | PROTOCOL | CONNECTED_ANTENNAS;
 
 /// In the older reports of a continuous read.
 const STATUS_FREQUENCY: u16 = 1 << 1;
@@ -73,13 +71,13 @@ impl Statistics {
                 }
                 put_flags(flags, &mut answer);
             }
-            0x00 | 0x02 => answer.extend(self.values(flags & KNOWN, present)),
+            0x00 | 0x02 => answer.extend(self.values(flags, present)),
             _ => return Err(Status::INVALID_VALUE),
         }
         Ok(answer)
     }
 
-    /// The flags, then what they ask for.
+    /// The flags as they were asked for, then what of it can be said.
     pub(super) fn values(&self, flags: u16, present: &Present<'_>) -> Vec<u8> {
         let mut values = Vec::new();
         put_flags(flags, &mut values);

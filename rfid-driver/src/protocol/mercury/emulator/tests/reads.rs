@@ -190,6 +190,30 @@ fn a_command_that_is_wrapped_is_answered_while_reading() {
 }
 
 #[test]
+fn reports_are_asked_for_in_any_of_their_forms_and_answered_in_one() {
+    // The flags as sent, and the data of the report: temperature and antenna.
+    for (search_flags, sent, report) in [
+        (0x01, &[0x03, 0x00][..], "86, 00, 82, 00, 01, 22, 84, 00, 02, 01, 01"),
+        (0x01, &[0x86, 0x00], "86, 00, 82, 00, 01, 22, 84, 00, 02, 01, 01"),
+        (0x01, &[0x01], "01, 01, 14, 01, 00, 00, 03, e8, 02"),
+        (0x00, &[0x00, 0x0C], "00, 0c, 22, 01, 01"),
+    ] {
+        let mut reader = ready();
+        let low = if search_flags == 0 { 0x3B } else { 0x1B };
+        let head = [0x22, 0x10, search_flags, low, 0x00, 0xFA, 0x0F, 0xFF];
+        let len = u8::try_from(head.len() - 1 + sent.len()).unwrap();
+        let start = [&[0, 0, 1, 0x22, 0, 0, 5, len][..], &head, sent].concat();
+        assert_eq!(hex_ask(&mut reader, 0x2F, &start, Duration::ZERO), ["started"]);
+        reader.handle_deadline(SECOND);
+        let frame = reader.poll_transmit().unwrap().frame;
+        let data = format!("{:02x?}", &frame.as_ref()[5..]);
+        let head = format!("[00, {search_flags:02x}, {low:02x}, 02, ");
+        assert!(data.starts_with(&format!("{head}{report}")), "{sent:02x?}: {data}");
+        assert_eq!(said(&mut reader), ["alive"]);
+    }
+}
+
+#[test]
 fn a_reader_left_reading_reports_all_until_it_is_stopped() {
     let settings = EmulatorSettings { power_up: PowerUp::Reading, ..EmulatorSettings::default() };
     let mut reader = MercuryReader::new(&settings);
