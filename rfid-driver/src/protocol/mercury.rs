@@ -30,7 +30,7 @@ impl Protocol for Mercury {
     }
 
     fn models(&self) -> &'static [&'static str] {
-        &["m6e"]
+        &emulator::MODELS
     }
 
     fn bauds(&self) -> &'static [u32] {
@@ -76,6 +76,15 @@ impl Protocol for Mercury {
     }
 
     fn emulator(&self, settings: &EmulatorSettings) -> Result<Box<dyn Emulator>, Unsupported> {
+        if let Some(model) = settings.model.as_deref().filter(|name| !self.models().contains(name))
+        {
+            return Err(Unsupported {
+                protocol: self.name(),
+                setting: "model",
+                value: model.to_owned(),
+                possible: self.models().join(", "),
+            });
+        }
         Ok(Box::new(emulator::MercuryReader::new(settings)))
     }
 }
