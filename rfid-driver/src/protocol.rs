@@ -13,9 +13,10 @@ use crate::emulator::{Emulator, EmulatorSettings};
 use crate::session::{ReaderSettings, Session};
 
 pub mod mercury;
+pub mod r2000;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
-pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury];
+pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury, &r2000::R2000];
 
 /// The protocol of this name; `None` for an unknown one.
 #[must_use]
