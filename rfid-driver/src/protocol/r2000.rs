@@ -13,6 +13,8 @@ use crate::session::{ReaderSettings, Session};
 
 pub mod codec;
 mod describe;
+pub mod emulator;
+pub mod session;
 
 use codec::RssiConvention;
 
@@ -108,10 +110,10 @@ impl Protocol for R2000 {
     }
 
     fn session(&self, settings: &ReaderSettings) -> Result<Box<dyn Session>, Unsupported> {
-        Err(unsupported("session", settings.antennas.len(), "none yet"))
+        Ok(Box::new(session::R2000Session::try_new(settings)?))
     }
 
     fn emulator(&self, settings: &EmulatorSettings) -> Result<Box<dyn Emulator>, Unsupported> {
-        Err(unsupported("emulator", settings.seed, "none yet"))
+        Ok(Box::new(emulator::R2000Reader::try_new(settings)?))
     }
 }
