@@ -1,8 +1,9 @@
-//! R2000 "A0": Invelion IND90x/YR90x, `RodinBell`, YR8900 and other fixed readers around Impinj's
+//! R2000 "A0": Invelion IND903 and YR903, `RodinBell`, YR8900 and other fixed readers around Impinj's
 //! R2000 chip.
 //!
 //! A model says how many ports a reader has and how its RSSI is read: see [`Model`].
 
+use std::fmt;
 use std::time::Instant;
 
 use super::{Protocol, Unsupported};
@@ -70,7 +71,7 @@ impl Model {
 
 fn unsupported(
     setting: &'static str,
-    value: impl ToString,
+    value: impl fmt::Display,
     possible: impl Into<String>,
 ) -> Unsupported {
     Unsupported { protocol: NAME, setting, value: value.to_string(), possible: possible.into() }

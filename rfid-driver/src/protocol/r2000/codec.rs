@@ -1,4 +1,4 @@
-//! The "A0" serial protocol of readers around Impinj's R2000 chip: Invelion IND90x and YR90x,
+//! The "A0" serial protocol of readers around Impinj's R2000 chip: Invelion IND903 and YR903,
 //! `RodinBell` M, D and S series, YR8900, and many fixed readers with four or eight ports.
 //!
 //! ```text

@@ -20,19 +20,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::codec::{
-    AccessedTag, Command, ErrorCode, Frame, FreqAnt, FromHost, Memory, Reply, opcode,
-};
+use super::codec::{Command, ErrorCode, Frame, FromHost, Reply, opcode};
 use super::{BAUDS, Model, baud_of_code};
 use crate::Epc;
 use crate::codec::{Direction, FrameBuf, Opaque};
 use crate::deframe::Deframer;
 use crate::emulator::{
     DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp, Radio, Transmit, TransmitKind,
-    tag_words,
 };
 use crate::protocol::Unsupported;
 
+mod access;
 mod memory;
 mod round;
 mod settings;
@@ -330,101 +328,6 @@ impl R2000Reader {
             return Err(ErrorCode::ANTENNA_MISSING);
         }
         Ok(())
-    }
-
-    fn read_tags(&mut self, memory: Memory, password: &[u8]) {
-        let read = |tag: &mut TagMemory| tag.read(memory, password);
-        let found = self.tags_to_operate_on();
-        let (mut read_of, mut failure) = (Vec::new(), ErrorCode::NO_TAG);
-        for tag in found {
-            match read(self.memory_of(&tag)) {
-                Ok(data) => read_of.push((tag, data)),
-                Err(code) => failure = code,
-            }
-        }
-        if read_of.is_empty() {
-            return self.refuse(opcode::READ, failure);
-        }
-        for (tag, data) in &read_of {
-            let len = u8::try_from(data.len()).unwrap_or(u8::MAX);
-            self.answer_accessed(opcode::READ, tag, read_of.len(), data, len);
-        }
-    }
-
-    fn operate(&mut self, opcode: u8, operation: impl Fn(&mut TagMemory) -> Result<(), ErrorCode>) {
-        let found = self.tags_to_operate_on();
-        if found.is_empty() {
-            return self.refuse(opcode, ErrorCode::NO_TAG);
-        }
-        for tag in &found {
-            let before = self.memory_of(tag).clone();
-            let result = match operation(self.memory_of(tag)) {
-                Ok(()) => ErrorCode::SUCCESS,
-                Err(code) => {
-                    *self.memory_of(tag) = before;
-                    code
-                }
-            };
-            self.answer_accessed(opcode, tag, found.len(), &[], result.0);
-        }
-    }
-
-    fn answer_accessed(&mut self, opcode: u8, tag: &FieldTag, of: usize, data: &[u8], result: u8) {
-        let epc = tag.epc;
-        let (pc, tag_crc) = tag_words(&epc);
-        let upper_ports = u8::from(tag.antenna > 4) << 7;
-        self.answer(&Reply::Accessed(AccessedTag {
-            opcode,
-            tags: u16::try_from(of).unwrap_or(u16::MAX),
-            pc,
-            epc: Opaque(epc.as_bytes()),
-            tag_crc,
-            data: Opaque(data),
-            result,
-            freq_ant: FreqAnt::new(self.saved.channel(0), tag.antenna),
-            operations: upper_ports | 1,
-        }));
-    }
-
-    /// The tags that the work antenna hears and that match, with the EPCs that they have now.
-    fn tags_to_operate_on(&mut self) -> Vec<FieldTag> {
-        let antenna = self.unsaved.antenna + 1;
-        if self.check_antenna(antenna).is_err() || !self.hears(antenna) {
-            return Vec::new();
-        }
-        let heard = self.radio.read_all();
-        heard
-            .into_iter()
-            .map(|heard| self.as_written(heard.tag))
-            .filter(|tag| {
-                let matches = self.unsaved.epc_match.is_none_or(|epc| epc == tag.epc);
-                tag.antenna == antenna && matches && !self.is_killed(tag)
-            })
-            .collect()
-    }
-
-    /// Whether a cable leads to the antenna.
-    fn hears(&self, antenna: u8) -> bool {
-        !self.faults.antennas_lost.contains(&antenna)
-    }
-
-    /// A tag of the field with the EPC that a host wrote into it.
-    fn as_written(&self, tag: FieldTag) -> FieldTag {
-        let written = self.memories.values().find(|memory| memory.made_with == tag.epc);
-        FieldTag { epc: written.map_or(tag.epc, |memory| memory.epc), ..tag }
-    }
-
-    fn is_killed(&self, tag: &FieldTag) -> bool {
-        self.memories.values().any(|memory| memory.epc == tag.epc && memory.killed)
-    }
-
-    fn memory_of(&mut self, tag: &FieldTag) -> &mut TagMemory {
-        let made_with = self
-            .memories
-            .values()
-            .find(|memory| memory.epc == tag.epc)
-            .map_or(tag.epc, |memory| memory.made_with);
-        self.memories.entry(made_with).or_insert_with(|| TagMemory::new(tag))
     }
 
     fn refuse(&mut self, opcode: u8, code: ErrorCode) {

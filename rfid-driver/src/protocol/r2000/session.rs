@@ -34,21 +34,23 @@ use crate::codec::Direction;
 use crate::deframe::Deframer;
 use crate::protocol::Unsupported;
 use crate::session::{
-    AntennaState, BaudSearch, GapCause, Level, ReaderSettings, ReaderState, Report, Request, Round,
+    AntennaState, BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round,
     Session, SessionEvent, Timing, Transmit, Watch,
 };
 
 mod antennas;
+mod event;
+mod questions;
+mod setting;
 mod setup;
 
 use antennas::Antennas;
-use setup::{Found, RETURN_LOSS_MIN_DB, Setup, Step};
+use event::Event;
+use questions::Question;
+use setup::{Setup, Step};
 
 /// Requests that wait for the end of a round; more are refused.
 const REQUESTS_MAX: usize = 16;
-/// The channel at which return loss is measured, where the region does not say: 915 MHz.
-const MEASURING_CHANNEL: u8 = 33;
-
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -69,83 +71,6 @@ enum Phase {
     Asking(Question),
     /// Refused something it must do; left alone for a while.
     Resting,
-}
-
-/// What is asked between two rounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
-    Temperature,
-    Inputs,
-    Output {
-        pin: u8,
-        level: Level,
-    },
-    /// To measure it, an antenna is selected first; by its place in the list.
-    SelectAntenna(usize),
-    ReturnLoss(usize),
-    /// Afterwards the one that reads is selected again.
-    ReselectAntenna,
-}
-
-impl Question {
-    fn opcode(self) -> u8 {
-        match self {
-            Self::Temperature => opcode::TEMPERATURE,
-            Self::Inputs => opcode::READ_GPIO,
-            Self::Output { .. } => opcode::WRITE_GPIO,
-            Self::SelectAntenna(_) | Self::ReselectAntenna => opcode::SET_ANTENNA,
-            Self::ReturnLoss(_) => opcode::RETURN_LOSS,
-        }
-    }
-
-    /// What it was asked for.
-    fn request(self) -> Request {
-        match self {
-            Self::Temperature => Request::Temperature,
-            Self::Inputs => Request::Inputs,
-            Self::Output { pin, level } => Request::SetOutput { pin, level },
-            Self::SelectAntenna(_) | Self::ReturnLoss(_) | Self::ReselectAntenna => {
-                Request::Antennas
-            }
-        }
-    }
-}
-
-/// What of a reply matters to the conversation.
-#[derive(Debug, Clone, Copy)]
-enum Event<'a> {
-    Tag(TagReport<'a>),
-    /// The round of this command has ended.
-    End(u8),
-    AntennaFailed(u8, ErrorCode),
-    Version(u8, u8),
-    Answer(Reply<'a>),
-    Refused(u8, ErrorCode),
-    /// What this session never asks for.
-    Stray,
-}
-
-impl<'a> From<Reply<'a>> for Event<'a> {
-    fn from(reply: Reply<'a>) -> Self {
-        match reply {
-            Reply::Tag(report) => Self::Tag(report),
-            Reply::RoundEnd { opcode, .. } => Self::End(opcode),
-            Reply::SwitchEnd { .. } => Self::End(opcode::FAST_SWITCH),
-            Reply::AntennaFailed { antenna, code, .. } => Self::AntennaFailed(antenna + 1, code),
-            Reply::Version { major, minor, .. } => Self::Version(major, minor),
-            Reply::Refused { opcode, code } => Self::Refused(opcode, code),
-            Reply::Temperature { .. }
-            | Reply::Inputs { .. }
-            | Reply::ReturnLoss { .. }
-            | Reply::Region(_)
-            | Reply::Done { .. }
-            | Reply::Value { .. } => Self::Answer(reply),
-            Reply::BufferedEnd { .. }
-            | Reply::Buffered(_)
-            | Reply::BufferCount { .. }
-            | Reply::Accessed(_) => Self::Stray,
-        }
-    }
 }
 
 /// A conversation with one R2000 reader.
@@ -256,75 +181,6 @@ impl R2000Session {
         }
     }
 
-    fn handle_while_setting(&mut self, step: Step, event: Event<'_>, at: Instant) {
-        match event {
-            Event::Answer(reply) if reply.opcode() == step.opcode() => {
-                self.handle_answer(step, reply, at);
-            }
-            Event::Refused(opcode, code) if opcode == step.opcode() => {
-                self.handle_refusal(step, code, at);
-            }
-            // A round goes on before which the reader does not get to the command.
-            Event::Tag(_) | Event::AntennaFailed(..) => {
-                self.wait_until(at + self.timing.answer_timeout);
-            }
-            Event::End(_)
-            | Event::Version(..)
-            | Event::Answer(_)
-            | Event::Refused(..)
-            | Event::Stray => {}
-        }
-    }
-
-    fn handle_answer(&mut self, step: Step, reply: Reply<'_>, at: Instant) {
-        let as_wanted = match (step, reply) {
-            (Step::Baud, _) => return self.change_baud(at),
-            (Step::AskRegion, Reply::Region(region)) => {
-                self.region = Some(region);
-                self.setup.region.is_none_or(|wanted| wanted == region)
-            }
-            (Step::SetRegion, _) => {
-                self.region = self.setup.region.or(self.region);
-                true
-            }
-            (Step::AskPower, Reply::Value { data, .. }) => self.setup.is_power_wanted(data.0),
-            (Step::AskDetector, Reply::Value { data, .. }) => data.0 != [0],
-            (
-                Step::AskRegion
-                | Step::AskPower
-                | Step::AskDetector
-                | Step::TemporaryPower
-                | Step::SetPower
-                | Step::Beeper
-                | Step::SetDetector
-                | Step::FastTid
-                | Step::Antenna,
-                _,
-            ) => true,
-        };
-        let found = if as_wanted { Found::AsWanted } else { Found::Otherwise };
-        self.set_next(step, found, at);
-    }
-
-    fn handle_refusal(&mut self, step: Step, code: ErrorCode, at: Instant) {
-        match step {
-            // An older reader has no temporary power.
-            Step::TemporaryPower => self.set(Step::SetPower, at),
-            // It reads without, or as it was set.
-            Step::Baud
-            | Step::AskRegion
-            | Step::AskPower
-            | Step::Beeper
-            | Step::AskDetector
-            | Step::SetDetector
-            | Step::FastTid => self.set_next(step, Found::AsWanted, at),
-            Step::SetRegion | Step::SetPower | Step::Antenna => {
-                self.report_fault(code);
-                self.rest(at);
-            }
-        }
-    }
-
     fn handle_while_reading(&mut self, event: Event<'_>, at: Instant) {
         let ours = self.setup.round().opcode();
         match event {
@@ -419,71 +275,6 @@ impl R2000Session {
         }
     }
 
-    fn handle_while_asking(&mut self, question: Question, event: Event<'_>, at: Instant) {
-        match event {
-            Event::Answer(reply) if reply.opcode() == question.opcode() => {
-                self.handle_reply_to(question, reply, at);
-            }
-            Event::Refused(opcode, code) if opcode == question.opcode() => match question {
-                Question::SelectAntenna(which) | Question::ReturnLoss(which)
-                    if code == ErrorCode::ANTENNA_MISSING || code == ErrorCode::RETURN_LOSS =>
-                {
-                    self.report_antenna(which, AntennaState::Missing);
-                    self.ask_of_antenna(which + 1, at);
-                }
-                Question::SelectAntenna(_) | Question::ReturnLoss(_) => {
-                    self.watch.report(Report::Refused { request: Request::Antennas });
-                    self.ask_of_antenna(usize::MAX, at);
-                }
-                Question::ReselectAntenna => self.begin_setting(at),
-                Question::Temperature | Question::Inputs | Question::Output { .. } => {
-                    self.watch.report(Report::Refused { request: question.request() });
-                    self.go_on(at);
-                }
-            },
-            Event::Tag(report) => self.report_tag(report, at),
-            Event::End(_)
-            | Event::AntennaFailed(..)
-            | Event::Version(..)
-            | Event::Answer(_)
-            | Event::Refused(..)
-            | Event::Stray => {}
-        }
-    }
-
-    fn handle_reply_to(&mut self, question: Question, reply: Reply<'_>, at: Instant) {
-        match (question, reply) {
-            (Question::Temperature, Reply::Temperature { sign, degrees }) => {
-                let degrees = i16::from(degrees);
-                let celsius = if sign == 0 { -degrees } else { degrees };
-                self.watch.report(Report::Temperature { celsius });
-            }
-            (Question::Inputs, Reply::Inputs { levels }) => {
-                for (pin, level) in (1..).zip(levels) {
-                    self.watch.report(Report::Input { pin, level: (*level != 0).into() });
-                }
-            }
-            (Question::Output { pin, .. }, _) => self.watch.report(Report::OutputSet { pin }),
-            (Question::SelectAntenna(which), _) => {
-                return self.ask(Question::ReturnLoss(which), at);
-            }
-            (Question::ReturnLoss(which), Reply::ReturnLoss { loss_db }) => {
-                let connected = loss_db >= RETURN_LOSS_MIN_DB;
-                let state = if connected { AntennaState::Connected } else { AntennaState::Missing };
-                self.report_antenna(which, state);
-                return self.ask_of_antenna(which + 1, at);
-            }
-            (
-                Question::Temperature
-                | Question::Inputs
-                | Question::ReturnLoss(_)
-                | Question::ReselectAntenna,
-                _,
-            ) => {}
-        }
-        self.go_on(at);
-    }
-
     fn handle_phase_deadline(&mut self, now: Instant) {
         match self.phase {
             Phase::Closed => self.phase_deadline = None,
@@ -541,58 +332,6 @@ impl R2000Session {
         self.enter(Phase::Resting, now + self.timing.rest);
     }
 
-    fn begin_setting(&mut self, now: Instant) {
-        self.watch.enter(ReaderState::Configuring);
-        self.set(self.setup.first(self.rates.current()), now);
-    }
-
-    fn set_next(&mut self, done: Step, found: Found, now: Instant) {
-        match self.setup.next(done, found) {
-            Some(step) => self.set(step, now),
-            None => {
-                self.watch.begin_reading(now);
-                self.go_on(now);
-            }
-        }
-    }
-
-    fn set(&mut self, step: Step, now: Instant) {
-        let frame = self.setup.command(step, self.address);
-        self.transmits.push_back(Transmit::Frame(frame));
-        self.enter(Phase::Setting(step), now + self.timing.answer_timeout);
-    }
-
-    /// It has answered at the old rate, and restarts at the new one.
-    fn change_baud(&mut self, now: Instant) {
-        if let Some(baud) = self.setup.baud_wanted {
-            self.rates.moved_to(baud);
-            self.transmits.push_back(Transmit::Baud(baud));
-        }
-        self.enter(Phase::Restarting, now + self.timing.rest);
-    }
-
-    /// Between two rounds: asks what the owner wants, or begins the next.
-    fn go_on(&mut self, now: Instant) {
-        match self.requests.pop_front() {
-            Some(request) => {
-                self.watch.end_reading(GapCause::Request, now);
-                match request {
-                    Request::Temperature => self.ask(Question::Temperature, now),
-                    Request::Inputs => self.ask(Question::Inputs, now),
-                    Request::SetOutput { pin, level } => {
-                        self.ask(Question::Output { pin, level }, now);
-                    }
-                    Request::Antennas => self.ask_of_antenna(0, now),
-                    Request::Statistics => {
-                        self.watch.report(Report::Refused { request });
-                        self.go_on(now);
-                    }
-                }
-            }
-            None => self.begin_round(now),
-        }
-    }
-
     fn begin_round(&mut self, now: Instant) {
         if matches!(self.phase, Phase::Asking(_)) {
             self.watch.begin_reading(now);
@@ -603,41 +342,6 @@ impl R2000Session {
         self.round_is_open = true;
         self.enter(Phase::Reading, now + self.timing.life_timeout);
         self.await_round(now);
-    }
-
-    fn ask(&mut self, question: Question, now: Instant) {
-        let antenna = |which: usize| self.setup.antennas.get(which).map_or(0, |port| port - 1);
-        let channel = match self.region {
-            Some(Region::Fixed { first, last, .. }) => first.midpoint(last),
-            Some(Region::User { .. }) => 0,
-            None => MEASURING_CHANNEL,
-        };
-        let command = match question {
-            Question::Temperature | Question::Inputs => Command::Ask { opcode: question.opcode() },
-            Question::Output { pin, level } => {
-                Command::SetOutput { pin, level: u8::from(level == Level::High) }
-            }
-            Question::SelectAntenna(which) => Command::SetAntenna { antenna: antenna(which) },
-            Question::ReturnLoss(_) => Command::ReturnLoss { channel },
-            Question::ReselectAntenna => Command::SetAntenna { antenna: antenna(0) },
-        };
-        self.send(command);
-        self.enter(Phase::Asking(question), now + self.timing.answer_timeout);
-    }
-
-    fn ask_of_antenna(&mut self, which: usize, now: Instant) {
-        if which < self.setup.antennas.len() {
-            self.ask(Question::SelectAntenna(which), now);
-        } else {
-            self.ask(Question::ReselectAntenna, now);
-        }
-    }
-
-    fn report_antenna(&mut self, which: usize, state: AntennaState) {
-        if let Some(&port) = self.setup.antennas.get(which) {
-            self.antennas.found(port, state);
-            self.watch.report(Report::Antenna { port, state });
-        }
     }
 
     fn report_tag(&mut self, report: TagReport<'_>, at: Instant) {

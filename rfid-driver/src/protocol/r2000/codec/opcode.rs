@@ -99,7 +99,7 @@ fn command_has_len(opcode: u8, len: usize) -> bool {
         SET_REGION => matches!(len, 3 | 6),
         // With and without the password.
         READ => matches!(len, 3 | 7),
-        WRITE | BLOCK_WRITE => len >= 9 && len % 2 == 1,
+        WRITE | BLOCK_WRITE => len >= 9 && !len.is_multiple_of(2),
         LOCK => len == 6,
         KILL => len == 4,
         SET_MATCH => matches!(len, 1..=64),
@@ -131,7 +131,7 @@ fn reply_has_len(opcode: u8, len: usize) -> bool {
         MATCH => matches!(len, 2..=64),
         // The failure of one antenna, the end of a round, or a tag.
         REAL_TIME | FAST_SWITCH | SESSION => {
-            matches!(len, 2 | 7) || (matches!(len, 4..=68) && len % 2 == 0)
+            matches!(len, 2 | 7) || (matches!(len, 4..=68) && len.is_multiple_of(2))
         }
         TAG_SELECT => matches!(len, 8..=41),
         INVENTORY_6B => matches!(len, 2 | 9),

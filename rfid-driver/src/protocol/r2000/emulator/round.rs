@@ -150,7 +150,9 @@ impl R2000Reader {
         loop {
             let Some(round) = &self.round else { return };
             let ends_at = round.ends_at;
-            for heard in self.radio.read(now.min(ends_at)) {
+            // Who is due when the round is over is not heard any more.
+            let until = now.min(ends_at.saturating_sub(Duration::from_nanos(1)));
+            for heard in self.radio.read(until) {
                 self.hear(heard);
             }
             let Some(round) = self.round.as_mut().filter(|_| ends_at <= now) else { return };
@@ -229,7 +231,8 @@ impl R2000Reader {
     fn end_round(&mut self, at: Duration) {
         let Some(round) = self.round.take() else { return };
         let took_ms = u32::try_from((at - round.started_at).as_millis()).unwrap_or(u32::MAX).max(1);
-        let rate_per_s = u16::try_from(round.total * 1000 / took_ms).unwrap_or(u16::MAX);
+        let rate_per_s = u64::from(round.total) * 1000 / u64::from(took_ms);
+        let rate_per_s = u16::try_from(rate_per_s).unwrap_or(u16::MAX);
         let total = round.total;
         let antenna = self.unsaved.antenna;
         let end = match round.opcode {

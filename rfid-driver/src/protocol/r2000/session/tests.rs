@@ -57,10 +57,10 @@ struct Lane {
 }
 
 impl Lane {
-    fn with(reader: EmulatorSettings, settings: &ReaderSettings) -> Self {
+    fn with(reader: &EmulatorSettings, settings: &ReaderSettings) -> Self {
         Self {
             session: R2000Session::try_new(settings).unwrap(),
-            reader: R2000Reader::try_new(&reader).unwrap(),
+            reader: R2000Reader::try_new(reader).unwrap(),
             origin: clock::now(),
             now: Duration::ZERO,
             host_baud: 0,
@@ -79,7 +79,7 @@ impl Lane {
     /// A lane whose reader reads, with nothing said about how it came to that.
     fn reading_on(settings: &ReaderSettings) -> Self {
         let model = settings.model.clone().or(Some("yr8900".to_owned()));
-        let mut lane = Self::with(EmulatorSettings { model, ..Default::default() }, settings);
+        let mut lane = Self::with(&EmulatorSettings { model, ..Default::default() }, settings);
         lane.open();
         lane.pass(200 * MILLISECOND);
         assert_eq!(lane.states, [Probing, Configuring, Reading]);
@@ -191,7 +191,7 @@ impl Lane {
 
 #[test]
 fn a_reader_is_set_up_and_a_tag_is_reported_the_moment_it_comes() {
-    let mut lane = Lane::with(EmulatorSettings::default(), &ReaderSettings::default());
+    let mut lane = Lane::with(&EmulatorSettings::default(), &ReaderSettings::default());
     lane.open();
     assert_eq!(lane.states, [Probing, Configuring, Reading]);
     assert_eq!(
@@ -305,7 +305,7 @@ fn a_setting_that_no_reader_has_is_refused_before_anything_is_sent() {
 fn a_reader_is_found_at_another_rate_and_brought_to_the_wanted_one() {
     let settings = ReaderSettings { baud_wanted: Some(115_200), ..Default::default() };
     let reader = EmulatorSettings { baud: Some(38_400), ..Default::default() };
-    let mut lane = Lane::with(reader, &settings);
+    let mut lane = Lane::with(&reader, &settings);
     lane.open();
     lane.pass(3 * SECOND);
     assert_eq!((lane.host_baud, lane.reader.baud()), (115_200, 115_200));
@@ -325,7 +325,7 @@ fn a_reader_is_found_at_another_rate_and_brought_to_the_wanted_one() {
 #[test]
 fn the_reads_of_an_earlier_hosts_long_round_are_thrown_away() {
     let reader = EmulatorSettings { power_up: PowerUp::Reading, ..Default::default() };
-    let mut lane = Lane::with(reader, &ReaderSettings::default());
+    let mut lane = Lane::with(&reader, &ReaderSettings::default());
     lane.field(&[tag(7)]);
     lane.open();
     lane.pass(2 * SECOND);
@@ -530,7 +530,7 @@ fn a_question_without_an_answer_is_refused_and_reading_goes_on() {
 #[test]
 fn a_refusal_leaves_the_reader_degraded_and_is_tried_again() {
     let reader = EmulatorSettings { model: Some("ind903".to_owned()), ..Default::default() };
-    let mut lane = Lane::with(reader, &antennas(&[5]));
+    let mut lane = Lane::with(&reader, &antennas(&[5]));
     lane.open();
     assert_eq!(lane.states, [Probing, Configuring, Degraded]);
     assert!(lane.reports.contains(&Report::RadioFault { text: "antenna out of range" }));
