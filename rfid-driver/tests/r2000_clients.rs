@@ -9,11 +9,15 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use invelion::protocol::MemoryBank;
 use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
 use rfid_driver::emulator::{DeviceFault, EmulatorSettings, FieldTag};
 use rfid_driver::protocol::r2000::R2000;
+use rfid_driver::session::ReaderSettings;
+use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent};
 use rfid_driver::{Epc, Tid};
 
 fn tag(serial: u8, antenna: u8) -> FieldTag {
@@ -145,4 +149,32 @@ fn pyimpinj_uses_the_emulator_as_its_reader() {
     ] {
         assert_eq!(said.get(what), Some(&expected), "{what} of\n{output}");
     }
+}
+
+#[test]
+fn our_own_driver_reads_all_antennas_over_the_same_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("reader");
+    let device = reader(&link, "ind903");
+    let (sender, events) = mpsc::channel();
+    let settings = ReaderSettings { antennas: vec![1, 2], ..ReaderSettings::default() };
+    let config = ReaderConfig { protocol: &R2000, settings, ..ReaderConfig::new(link) };
+    let host = Reader::spawn(config, move |event| {
+        // The test may have seen enough.
+        sender.send(event).ok();
+    })
+    .unwrap();
+    let mut heard = HashMap::new();
+    while heard.len() < 3 || heard.values().any(|reads| *reads < 5) {
+        // Longer than anything here takes on a busy machine.
+        let event = events.recv_timeout(Duration::from_secs(30)).unwrap();
+        if let ReaderEvent::Tag(read) = event {
+            *heard.entry((read.epc, read.antenna)).or_insert(0) += 1;
+        }
+    }
+    let mut antennas: Vec<_> = heard.keys().filter_map(|(_, antenna)| *antenna).collect();
+    antennas.sort_unstable();
+    assert_eq!(antennas, [1, 1, 2]);
+    drop(host);
+    assert_eq!(device.frames_dropped(), 0);
 }

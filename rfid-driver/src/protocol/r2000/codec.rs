@@ -14,6 +14,10 @@
 //! sense is what [`Command::parse`] and [`Reply::parse`] understand; they know every frame of the
 //! manual, so that nothing legal is refused.
 //!
+//! All 64 channels that a tag report can name are legal: beyond the 60 of the vendor's table they
+//! are of the owner's own list (region 4). Nor is an RSSI outside the vendor's table refused: a
+//! capture of a `RodinBell` reader has 67 hex, where the table ends at 62.
+//!
 //! [`Frame`] is a checked view, [`Command`] and [`Reply`] are its meaning.
 //!
 //! **Panics.** [`Frame::new_checked`] accepts any bytes and never panics; parsing never panics.

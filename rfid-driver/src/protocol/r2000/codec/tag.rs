@@ -76,7 +76,8 @@ pub struct TagReport<'a> {
     pub freq_ant: FreqAnt,
     /// The tag's protocol control word.
     pub pc: u16,
-    /// Its EPC; with `FastTID` more: see [`fast_tid`].
+    /// Its EPC, and before it the extended control words of a tag that counts them in its PC; with
+    /// `FastTID` more: see [`fast_tid`].
     pub epc: Opaque<'a>,
     /// The strength of its answer, and in the highest bit which four ports.
     pub rssi: u8,
