@@ -89,6 +89,7 @@ pub struct R2000Session {
     round_deadline: Option<Instant>,
     round_is_open: bool,
     silence_deadline: Option<Instant>,
+    is_quiet: bool,
     antennas: Antennas,
     fault: Option<ErrorCode>,
     requests: VecDeque<Request>,
@@ -115,6 +116,7 @@ impl R2000Session {
             round_deadline: None,
             round_is_open: false,
             silence_deadline: None,
+            is_quiet: false,
             antennas: Antennas::default(),
             fault: None,
             requests: VecDeque::new(),
@@ -401,6 +403,7 @@ impl R2000Session {
 impl Session for R2000Session {
     fn handle_open(&mut self, now: Instant) {
         self.deframer.clear();
+        self.is_quiet = false;
         self.transmits.clear();
         self.transmits.push_back(Transmit::Baud(self.rates.current()));
         self.probe(now);

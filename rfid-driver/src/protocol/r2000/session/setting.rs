@@ -85,7 +85,12 @@ impl R2000Session {
 
     pub(super) fn set_next(&mut self, done: Step, found: Found, now: Instant) {
         match self.setup.next(done, found) {
-            Some(step) => self.set(step, now),
+            // It cannot be asked for, and lies in flash: it is set once for each time the port opens.
+            Some(Step::Beeper) if self.is_quiet => self.set_next(Step::Beeper, found, now),
+            Some(step) => {
+                self.is_quiet |= step == Step::Beeper;
+                self.set(step, now);
+            }
             None => {
                 self.watch.begin_reading(now);
                 self.go_on(now);

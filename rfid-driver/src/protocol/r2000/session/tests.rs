@@ -347,6 +347,7 @@ fn a_reader_that_restarts_unseen_is_set_up_again_and_the_gap_is_reported() {
     lane.pass(1500 * MILLISECOND);
     assert_eq!(lane.states, [Configuring, Reading]);
     assert!(lane.commands.contains(&opcode::SET_ANTENNA));
+    assert!(!lane.commands.contains(&opcode::SET_BEEPER), "it is quiet already");
     assert_eq!(lane.gap_causes(), [GapCause::Silence]);
     let gap = lane.gaps[0].until - lane.gaps[0].since;
     assert!(gap >= Duration::from_millis(500) && gap < SECOND, "{gap:?}");
