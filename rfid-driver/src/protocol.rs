@@ -15,12 +15,9 @@ use crate::session::{ReaderSettings, Session};
 #[cfg(feature = "llrp")]
 pub mod llrp;
 pub mod mercury;
-pub mod swnet;
-pub mod yrm100;
-
-/// Every protocol that this crate speaks, in the order in which an unknown line is probed.
 pub const ALL: &[&dyn Protocol] = &[
     &mercury::Mercury,
+    &r2000::R2000,
     &yrm100::Yrm100,
     &swnet::Swnet,
     #[cfg(feature = "llrp")]
