@@ -39,7 +39,7 @@ pub use six_c_toc::SixCToc;
 pub enum TagLayout {
     /// A toll tag of the 6C coalition: United States, Canada and others.
     SixCToc(SixCToc),
-    /// A FASTag of India.
+    /// A tag of India's brand `FASTag`.
     FasTag(FasTag),
     /// An eTag of Viet Nam with a GS1 number.
     VietNamEtag(VietNamEtag),
@@ -131,7 +131,7 @@ impl fmt::Debug for TagLayout {
     }
 }
 
-/// A FASTag: the asset reference of a GIAI-96 with the company prefix 8907272, split further.
+/// A tag of India's brand `FASTag`: the asset reference of a GIAI-96 with the company prefix 8907272, split further.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FasTag {
     /// GS1's filter value, 0 in all tags seen.
@@ -223,10 +223,9 @@ impl VietNamOperator {
 
 impl VietNamEtag {
     fn of_asset(asset: &Giai96) -> Option<Self> {
-        let operators = VietNamOperator::ALL.into_iter();
-        let operator = operators
-            .filter(|operator| operator.company_prefix() == asset.company_prefix)
-            .next_back()?;
+        let is_issuer =
+            |operator: &VietNamOperator| operator.company_prefix() == asset.company_prefix;
+        let operator = VietNamOperator::ALL.into_iter().find(is_issuer)?;
         Some(Self { operator, filter: asset.filter, asset_reference: asset.asset_reference })
     }
 }
