@@ -117,7 +117,7 @@ fn reason(protocol: &str, attempts: &[Attempt]) -> String {
         );
     match (reasons.next(), reasons.next()) {
         (Some((_, reader)), Some((_, host))) if reader != host => {
-            format!("as from the reader {reader}, as from the host {host}")
+            format!("if from the reader, {reader}; if from the host, {host}")
         }
         (Some((_, reason)), _) => reason,
         (None, _) => "not a frame".to_owned(),
