@@ -117,7 +117,7 @@ impl Search {
     pub(crate) fn run(&self, interrupt: &Interrupt) -> Result<Found, Failure> {
         let mut bytes_heard = 0;
         for protocol in &self.candidates {
-            let mut attempt = Attempt::begin(self, *protocol)?;
+            let Some(mut attempt) = Attempt::begin(self, *protocol)? else { continue };
             let found = attempt.run(interrupt)?;
             bytes_heard += attempt.bytes_heard;
             if let Some(found) = found {
@@ -172,12 +172,16 @@ enum Progress {
 }
 
 impl Attempt {
-    fn begin(search: &Search, protocol: &'static dyn Protocol) -> Result<Self, Failure> {
+    /// `None` where the protocol cannot be looked for so, and there are others.
+    fn begin(search: &Search, protocol: &'static dyn Protocol) -> Result<Option<Self>, Failure> {
         let settings = ReaderSettings { bauds: search.bauds.clone(), ..ReaderSettings::default() };
-        let session =
-            protocol.session(&settings).map_err(|error| Failure::Usage(error.to_string()))?;
+        let session = match protocol.session(&settings) {
+            Ok(session) => session,
+            Err(_) if search.candidates.len() > 1 => return Ok(None),
+            Err(error) => return Err(Failure::Usage(error.to_string())),
+        };
         let first = search.bauds.iter().chain(protocol.bauds()).copied().next().unwrap_or(9600);
-        Ok(Self {
+        Ok(Some(Self {
             protocol,
             session,
             line: Line::open(&search.port, first)?,
@@ -186,7 +190,7 @@ impl Attempt {
             bytes_heard: 0,
             found: None,
             until: clock::now() + PROTOCOL_TIME_MAX,
-        })
+        }))
     }
 
     /// `None` where no reader of this protocol answers.

@@ -248,11 +248,16 @@ pub(crate) fn sighting_text(event: &SightingEvent) -> String {
     let (name, detail, sighting) = sighting_parts(event);
     let detail = detail.map_or(String::new(), |detail| format!(" ({detail})"));
     let reads = sighting.read_count;
-    let antennas: Vec<String> = sighting.antennas.iter().map(u8::to_string).collect();
     let rssi = sighting.strongest.and_then(|strongest| strongest.rssi.dbm);
     let rssi = rssi.map_or(String::new(), |dbm| format!(", {dbm} dBm"));
-    let on = antennas.join("+");
-    format!("{} {name}{detail}: {reads} reads, antenna {on}{rssi}", sighting.epc)
+    let on = antennas_text(&sighting.antennas);
+    format!("{} {name}{detail}: {reads} reads{on}{rssi}", sighting.epc)
+}
+
+/// ", antenna 1+2"; nothing where the reader tells none.
+pub(crate) fn antennas_text(antennas: &[u8]) -> String {
+    let ports: Vec<String> = antennas.iter().map(u8::to_string).collect();
+    if ports.is_empty() { String::new() } else { format!(", antenna {}", ports.join("+")) }
 }
 
 pub(crate) fn sighting_parts(

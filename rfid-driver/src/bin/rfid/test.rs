@@ -276,13 +276,9 @@ impl TagFigures {
             ends.zip(self.median_dbm()).map_or("no strength told".to_owned(), |(ends, median)| {
                 format!("{} / {median} / {} dBm (min / median / max)", ends.0.0, ends.1.0)
             });
-        let antennas: Vec<String> = self.antennas.iter().map(u8::to_string).collect();
+        let on = shown::antennas_text(&self.antennas);
         let ms = self.interval_max.as_millis();
-        format!(
-            "tag {epc}  {} reads, antenna {}, {rssi}, longest interval {ms} ms",
-            self.reads,
-            antennas.join("+")
-        )
+        format!("tag {epc}  {} reads{on}, {rssi}, longest interval {ms} ms", self.reads)
     }
 
     fn object(&self, epc: &Epc) -> Value {

@@ -48,7 +48,7 @@ fn finding(verdict: Verdict, about: &'static str, reason: impl Into<String>) -> 
 pub(super) fn judge(check: &Check) -> Vec<Finding> {
     let mut findings = vec![reader(check)];
     findings.extend(check.antennas_wanted.iter().map(|port| antenna(check, *port)));
-    findings.push(temperature(check));
+    findings.extend(check.celsius.map(temperature));
     findings.push(tags(check));
     findings.push(gaps(check));
     findings.push(noise(check));
@@ -91,20 +91,13 @@ fn antenna(check: &Check, port: u8) -> Finding {
     }
 }
 
-fn temperature(check: &Check) -> Finding {
+fn temperature(celsius: i16) -> Finding {
     let about = "temperature";
-    match check.celsius {
-        None => finding(Verdict::Pass, about, "not told"),
-        Some(celsius) => {
-            let reason = format!("{celsius} °C");
-            match celsius {
-                HOT_CELSIUS.. => {
-                    finding(Verdict::Fail, about, format!("{reason}: too hot to read"))
-                }
-                WARM_CELSIUS.. => finding(Verdict::Warn, about, format!("{reason}: give it shade")),
-                _ => finding(Verdict::Pass, about, reason),
-            }
-        }
+    let reason = format!("{celsius} °C");
+    match celsius {
+        HOT_CELSIUS.. => finding(Verdict::Fail, about, format!("{reason}: too hot to read")),
+        WARM_CELSIUS.. => finding(Verdict::Warn, about, format!("{reason}: give it shade")),
+        _ => finding(Verdict::Pass, about, reason),
     }
 }
 
