@@ -115,9 +115,10 @@ impl Found {
 impl Search {
     /// Asks one protocol after the other.
     pub(crate) fn run(&self, interrupt: &Interrupt) -> Result<Found, Failure> {
-        let mut bytes_heard = 0;
+        let (mut bytes_heard, mut tried) = (0, Vec::new());
         for protocol in &self.candidates {
             let Some(mut attempt) = Attempt::begin(self, *protocol)? else { continue };
+            tried.push(self.tried(*protocol));
             let found = attempt.run(interrupt)?;
             bytes_heard += attempt.bytes_heard;
             if let Some(found) = found {
@@ -127,11 +128,10 @@ impl Search {
                 return Err(Failure::failed("interrupted before a reader was found"));
             }
         }
-        Err(self.nothing(bytes_heard))
+        Err(self.nothing(bytes_heard, &tried))
     }
 
-    fn nothing(&self, bytes_heard: usize) -> Failure {
-        let tried: Vec<String> = self.candidates.iter().map(|tried| self.tried(*tried)).collect();
+    fn nothing(&self, bytes_heard: usize, tried: &[String]) -> Failure {
         let heard = match bytes_heard {
             0 => "nothing was heard; check power, cable and ground".to_owned(),
             heard => format!(
