@@ -15,6 +15,11 @@ use crate::session::{ReaderSettings, Session};
 #[cfg(feature = "llrp")]
 pub mod llrp;
 pub mod mercury;
+pub mod r2000;
+pub mod swnet;
+pub mod yrm100;
+
+/// Every protocol that this crate speaks, in the order in which an unknown line is probed.
 pub const ALL: &[&dyn Protocol] = &[
     &mercury::Mercury,
     &r2000::R2000,

@@ -4,6 +4,10 @@
 //! the line before, cut off. Everything is drawn from a seed, and the line says of each frame
 //! whether it arrived as it was sent, so that a test can demand exactly those.
 
+mod uart;
+
+pub use uart::hear;
+
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
