@@ -64,6 +64,12 @@ pub enum PortError {
         /// The port.
         port: PathBuf,
     },
+    /// Its name has come to lead to another device: see [`Port::is_replaced`].
+    #[error("port {port} is another device now")]
+    Replaced {
+        /// The port.
+        port: PathBuf,
+    },
     /// Reading or writing failed.
     #[error("{operation} port {port}")]
     Transfer {
