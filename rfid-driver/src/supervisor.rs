@@ -47,9 +47,9 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(20);
 /// Between two looks whether the port's name still leads to the line that we have.
 const REPLACED_LOOK_PERIOD: Duration = Duration::from_millis(250);
-/// How long [`Reader::stop`] waits. Without a hang the thread takes a fifth of this at most: a
+/// How long [`Reader::stop`] waits. Without a hang the thread takes half a second: a
 /// read, a write and a line that drains.
-const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
+const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
 /// More than a line at 921600 baud brings in one wait.
 const READ_LEN: usize = 4096;
 /// How many different troubles of a port are told apart until the reader reads again.
@@ -219,7 +219,7 @@ impl Reader {
         self.pulse.stall(clock::now())
     }
 
-    /// Stops the reader's radio and its thread, and waits for the thread; for five seconds at most,
+    /// Stops the reader's radio and its thread, and waits for the thread; for three seconds at most,
     /// in case it hangs.
     ///
     /// # Panics
