@@ -47,8 +47,8 @@ const REOPEN_PAUSE: Duration = Duration::from_millis(250);
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(20);
 /// Between two looks whether the port's name still leads to the line that we have.
 const REPLACED_LOOK_PERIOD: Duration = Duration::from_millis(250);
-/// How long [`Reader::stop`] waits. Without a hang the thread takes half a second: a
-/// read, a write and a line that drains.
+/// How long [`Reader::stop`] waits. Without a hang the thread takes half a second at most: a read, a
+/// write and a line that drains.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(3);
 /// More than a line at 921600 baud brings in one wait.
 const READ_LEN: usize = 4096;
@@ -252,6 +252,7 @@ enum Leave {
     Stopped,
     LineDead,
     Lost(PortError),
+    Replaced(PortError),
 }
 
 struct Supervisor<F> {
@@ -282,6 +283,11 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
                         // to go on with.
                         Leave::LineDead => self.warn_once("no reader answers"),
                         Leave::Lost(error) => self.lose_port(&error),
+                        // What its name leads to now is there already.
+                        Leave::Replaced(error) => {
+                            self.lose_port(&error);
+                            continue;
+                        }
                     }
                 }
             }
@@ -336,7 +342,8 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
             if now.saturating_duration_since(looked_at) >= REPLACED_LOOK_PERIOD {
                 looked_at = now;
                 if line.is_replaced() {
-                    return Leave::Lost(PortError::Replaced { port: self.config.port.clone() });
+                    let port = self.config.port.clone();
+                    return Leave::Replaced(PortError::Replaced { port });
                 }
             }
             let due = self.session.next_deadline().map(|due| due.saturating_duration_since(now));

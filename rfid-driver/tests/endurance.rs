@@ -28,7 +28,7 @@ mod stranger;
 use stranger::{Stranger, Talk};
 
 /// How much the process may grow once it is warm, whatever comes in and for how long.
-const GROWTH_KB_MAX: u64 = 4096;
+const GROWTH_KB_MAX: u64 = 2048;
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// One at a time, so that the memory measured is that of one story.

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use super::is_as_good_as;
 use super::latency::{LowLatency, lower};
 use super::list::{UsbIdentity, ports};
 
@@ -116,4 +117,19 @@ fn who_may_not_set_the_latency_is_told_which_rule_would() {
     let LowLatency::NotPermitted { file: named, rule } = outcome else { panic!("{outcome:?}") };
     assert_eq!(named, file);
     assert!(rule.contains("latency_timer") && rule.contains("ftdi_sio"), "{rule}");
+}
+
+#[test]
+fn a_divisor_that_does_not_come_out_even_is_no_other_rate() {
+    for (wanted_baud, baud, is_good) in [
+        (115_200, 115_200, true),
+        // A 3 MHz FTDI divisor, and a 24 MHz UART.
+        (115_200, 115_385, true),
+        (921_600, 923_077, true),
+        (921_600, 1_000_000, false),
+        (230_400, 115_200, false),
+        (9600, 0, false),
+    ] {
+        assert_eq!(is_as_good_as(wanted_baud, baud), is_good, "{baud} for {wanted_baud}");
+    }
 }

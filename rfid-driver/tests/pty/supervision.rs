@@ -8,7 +8,7 @@ use rfid_driver::emulator::pty::{Power, PtyReader, PtyReaderConfig};
 use rfid_driver::emulator::{EmulatorSettings, FieldTag};
 use rfid_driver::protocol::{ALL, Protocol, Transport};
 use rfid_driver::supervisor::{
-    Activity, GapCause, Reader, ReaderConfig, ReaderEvent, ReaderState, Report, Stopped,
+    Activity, GapCause, Reader, ReaderConfig, ReaderEvent, ReaderState, Report, Request, Stopped,
 };
 
 use super::host::{Host, PATIENCE, now, tag};
@@ -52,11 +52,9 @@ fn a_reader_that_is_plugged_in_again_is_read_within_a_second() {
             emulator.unplug();
             assert!(std::fs::symlink_metadata(&port).is_err());
             host.wait_for_state(ReaderState::Closed);
-            emulator.set_field(&[]);
+            emulator.set_field(&[tag(2)]);
             let plugged_at = now();
             emulator.replug(power).unwrap();
-            // One that was off has forgotten who was in its field.
-            emulator.set_field(&[tag(2)]);
             let gap = wait_for_port_lost(&host);
             assert!(gap.since <= unplugged_at && gap.until >= plugged_at, "{protocol:?}");
             host.wait_for_tag(tag(2));
@@ -170,6 +168,61 @@ fn a_sink_that_hangs_is_told_from_outside_and_does_not_hold_its_owner() {
     assert_eq!(reader.stop(), Stopped::Abandoned);
     assert!(asked_at.elapsed() < PATIENCE);
     drop(release);
+}
+
+#[test]
+fn a_sink_that_is_slow_for_once_delays_tags_but_loses_none() {
+    // Longer than a reader may be silent.
+    const SLOW: Duration = Duration::from_millis(2800);
+    let folder = tempfile::tempdir().unwrap();
+    let port = folder.path().join("reader");
+    let (truth, sent) = mpsc::channel();
+    let config = PtyReaderConfig { truth: Some(truth), ..PtyReaderConfig::default() };
+    let emulator = PtyReader::start(&port, config).unwrap();
+    let (sender, events) = mpsc::channel();
+    let (_open, nothing) = mpsc::channel::<()>();
+    let mut was_slow = false;
+    let reader = Reader::spawn(ReaderConfig::new(port), move |event| {
+        let is_tag = matches!(event, ReaderEvent::Tag(_));
+        sender.send(event).unwrap();
+        if is_tag && !std::mem::replace(&mut was_slow, true) {
+            nothing.recv_timeout(SLOW).unwrap_err();
+        }
+    })
+    .unwrap();
+    let host = Host { reader, events };
+    host.wait_for_state(ReaderState::Reading);
+    emulator.set_field(&[tag(1)]);
+    host.wait_for_tag(tag(1));
+    // All that comes meanwhile fits into what the kernel keeps.
+    wait_until("the sink is quick again", || emulator.tag_frames_sent() > 58);
+    emulator.set_field(&[]);
+    let mut tags = 1;
+    while let Ok(event) = host.events.recv_timeout(Duration::from_millis(500)) {
+        assert!(matches!(event, ReaderEvent::Tag(_)), "{event:?}");
+        tags += 1;
+    }
+    assert_eq!(tags, sent.try_iter().count());
+    assert_eq!(host.reader.stop(), Stopped::Cleanly);
+}
+
+#[test]
+fn a_request_is_answered_although_the_reader_comes_later() {
+    with_each_protocol(|protocol| {
+        let folder = tempfile::tempdir().unwrap();
+        let port = folder.path().join("reader");
+        let host = Host::with(ReaderConfig { protocol, ..ReaderConfig::new(&port) });
+        host.reader.request(Request::Temperature);
+        let _emulator = PtyReader::start(&port, emulated(protocol)).unwrap();
+        host.wait_for("answer", |event| {
+            let ReaderEvent::Report(report) = event else { return false };
+            matches!(
+                report,
+                Report::Temperature { .. } | Report::Refused { request: Request::Temperature }
+            )
+        });
+        assert_eq!(host.reader.stop(), Stopped::Cleanly);
+    });
 }
 
 #[test]
