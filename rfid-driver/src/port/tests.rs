@@ -44,6 +44,11 @@ fn machine() -> tempfile::TempDir {
         let target = format!("../../devices/platform/{name}/tty/{name}");
         link(root, &format!("sys/class/tty/{name}"), &target);
     }
+    put(root, "sys/bus/serial-base/drivers/port/bind", "");
+    put(root, "sys/bus/pnp/drivers/serial/bind", "");
+    let drivers = "../../../bus";
+    link(root, "sys/devices/platform/ttyS0/driver", &format!("{drivers}/serial-base/drivers/port"));
+    link(root, "sys/devices/platform/driver", "../../bus/pnp/drivers/serial");
     put(root, "sys/class/tty/tty1/dev", "4:1\n");
     for device in ["tty1", "ttyS0", "ttyS1", "ttyUSB0"] {
         put(root, &format!("dev/{device}"), "");
@@ -61,6 +66,7 @@ fn the_ports_of_a_machine_are_listed_with_their_stable_names_and_holders() {
     let [uart, ftdi] = &ports(machine.path())[..] else { panic!("two ports have hardware") };
     assert_eq!(uart.device, Path::new("/dev/ttyS0"));
     assert_eq!(uart.stable_name(), Path::new("/dev/ttyS0"));
+    assert_eq!(uart.driver.as_deref(), Some("serial"));
     assert_eq!((&uart.usb, &uart.holder), (&None, &None));
     assert_eq!(ftdi.device, Path::new("/dev/ttyUSB0"));
     assert_eq!(ftdi.stable_name(), Path::new("/dev/serial/by-id/usb-FTDI_A50285BI-if00-port0"));
