@@ -6,7 +6,8 @@
 //! where any client can open it as a serial port; [`memory`] joins one with a session in virtual
 //! time; [`wire`] makes the line between them a bad one.
 //!
-//! It does not move vehicles: somebody else says which tags are in the field.
+//! It does not move vehicles: somebody else says which tags are in the field; [`passing`] knows what
+//! that is when a vehicle drives through.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::codec::FrameBuf;
 use crate::{Epc, Tid};
 
 pub mod memory;
+pub mod passing;
 pub mod pty;
 mod radio;
 pub mod wire;

@@ -21,6 +21,7 @@
 pub mod codec;
 pub mod deframe;
 pub mod emulator;
+pub mod line;
 pub mod port;
 pub mod protocol;
 pub mod session;

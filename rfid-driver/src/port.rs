@@ -64,6 +64,12 @@ pub enum PortError {
         /// The port.
         port: PathBuf,
     },
+    /// Its name has come to lead to another device: see [`Port::is_replaced`].
+    #[error("port {port} is another device now")]
+    Replaced {
+        /// The port.
+        port: PathBuf,
+    },
     /// Reading or writing failed.
     #[error("{operation} port {port}")]
     Transfer {
@@ -190,7 +196,7 @@ impl Port {
     fn check_rate(&self, baud: u32) -> Result<(), PortError> {
         let port = self.path.clone();
         match self.line.baud_rate() {
-            Ok(nearest_baud) if nearest_baud.abs_diff(baud) > baud / RATE_TOLERANCE => {
+            Ok(nearest_baud) if !is_as_good_as(baud, nearest_baud) => {
                 Err(PortError::Rate { port, baud, nearest_baud })
             }
             // A port that cannot say is believed.
@@ -208,9 +214,13 @@ impl Port {
 }
 
 const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
-/// A rate off by less than one part in so many is the same to a receiver: it finds its place anew
-/// at each byte, and half a bit in ten is one in twenty.
+/// A rate that is off by less than one part in so many does no harm: a receiver finds its place
+/// anew at each byte, and is half a bit off after ten bits only if the rate is off by one in twenty.
 const RATE_TOLERANCE: u32 = 33;
+
+fn is_as_good_as(wanted_baud: u32, baud: u32) -> bool {
+    baud.abs_diff(wanted_baud) <= wanted_baud / RATE_TOLERANCE
+}
 
 fn device_behind(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().map(|metadata| metadata.rdev())

@@ -68,7 +68,7 @@ pub(super) fn ports(root: &Path) -> Vec<PortInfo> {
             device.exists().then(|| PortInfo {
                 by_id: named(&by_id),
                 by_path: named(&by_path),
-                driver: file_name(&fs::canonicalize(hardware.join("driver")).unwrap_or_default()),
+                driver: hardware.ancestors().filter_map(driver).find(|name| is_a_driver(name)),
                 usb: hardware.ancestors().find_map(usb_identity),
                 holder: holder(&root.join("proc"), &outside(&root, &device)),
                 device: outside(&root, &device),
@@ -100,6 +100,15 @@ fn outside(root: &Path, path: &Path) -> PathBuf {
 
 fn file_name(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_string_lossy().into_owned())
+}
+
+fn driver(folder: &Path) -> Option<String> {
+    file_name(&fs::canonicalize(folder.join("driver")).ok()?)
+}
+
+/// Since Linux 6.5 the serial core puts two devices of its own between a port and its hardware.
+fn is_a_driver(name: &str) -> bool {
+    !["port", "ctrl"].contains(&name)
 }
 
 fn usb_identity(folder: &Path) -> Option<UsbIdentity> {

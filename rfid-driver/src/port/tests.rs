@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use super::is_as_good_as;
 use super::latency::{LowLatency, lower};
 use super::list::{UsbIdentity, ports};
 
@@ -43,6 +44,11 @@ fn machine() -> tempfile::TempDir {
         let target = format!("../../devices/platform/{name}/tty/{name}");
         link(root, &format!("sys/class/tty/{name}"), &target);
     }
+    put(root, "sys/bus/serial-base/drivers/port/bind", "");
+    put(root, "sys/bus/pnp/drivers/serial/bind", "");
+    let drivers = "../../../bus";
+    link(root, "sys/devices/platform/ttyS0/driver", &format!("{drivers}/serial-base/drivers/port"));
+    link(root, "sys/devices/platform/driver", "../../bus/pnp/drivers/serial");
     put(root, "sys/class/tty/tty1/dev", "4:1\n");
     for device in ["tty1", "ttyS0", "ttyS1", "ttyUSB0"] {
         put(root, &format!("dev/{device}"), "");
@@ -60,6 +66,7 @@ fn the_ports_of_a_machine_are_listed_with_their_stable_names_and_holders() {
     let [uart, ftdi] = &ports(machine.path())[..] else { panic!("two ports have hardware") };
     assert_eq!(uart.device, Path::new("/dev/ttyS0"));
     assert_eq!(uart.stable_name(), Path::new("/dev/ttyS0"));
+    assert_eq!(uart.driver.as_deref(), Some("serial"));
     assert_eq!((&uart.usb, &uart.holder), (&None, &None));
     assert_eq!(ftdi.device, Path::new("/dev/ttyUSB0"));
     assert_eq!(ftdi.stable_name(), Path::new("/dev/serial/by-id/usb-FTDI_A50285BI-if00-port0"));
@@ -116,4 +123,19 @@ fn who_may_not_set_the_latency_is_told_which_rule_would() {
     let LowLatency::NotPermitted { file: named, rule } = outcome else { panic!("{outcome:?}") };
     assert_eq!(named, file);
     assert!(rule.contains("latency_timer") && rule.contains("ftdi_sio"), "{rule}");
+}
+
+#[test]
+fn a_divisor_that_does_not_come_out_even_is_no_other_rate() {
+    for (wanted_baud, baud, is_good) in [
+        (115_200, 115_200, true),
+        // A 3 MHz FTDI divisor, and a 24 MHz UART.
+        (115_200, 115_385, true),
+        (921_600, 923_077, true),
+        (921_600, 1_000_000, false),
+        (230_400, 115_200, false),
+        (9600, 0, false),
+    ] {
+        assert_eq!(is_as_good_as(wanted_baud, baud), is_good, "{baud} for {wanted_baud}");
+    }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rfid_driver::line::Line;
 use rfid_driver::protocol::Protocol;
 use rfid_driver::session::{
     AntennaState, ReaderSettings, ReaderState, Report, Request, Session, SessionEvent, Transmit,
@@ -18,7 +19,7 @@ use crate::arguments::{candidates, protocol_of};
 use crate::clock;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, LOOK_PERIOD};
-use crate::line::Line;
+use crate::line;
 use crate::output::Format;
 use crate::shown::antenna_name;
 
@@ -180,11 +181,10 @@ impl Attempt {
             Err(_) if search.candidates.len() > 1 => return Ok(None),
             Err(error) => return Err(Failure::Usage(error.to_string())),
         };
-        let first = search.bauds.iter().chain(protocol.bauds()).copied().next().unwrap_or(9600);
         Ok(Some(Self {
             protocol,
             session,
-            line: Line::open(&search.port, first)?,
+            line: line::open(&search.port)?,
             ask_antennas: search.antennas,
             baud: None,
             bytes_heard: 0,
@@ -205,7 +205,10 @@ impl Attempt {
             }
             let due = self.session.next_deadline().map(|due| due.saturating_duration_since(now));
             let wait = due.unwrap_or(LOOK_PERIOD).clamp(Duration::from_millis(1), LOOK_PERIOD);
-            let len = self.line.read(&mut buffer, wait)?;
+            let len = self
+                .line
+                .read(&mut buffer, wait)
+                .map_err(|error| Failure::caused("listen", error))?;
             self.bytes_heard += len;
             if len > 0 {
                 self.session.handle_bytes(&buffer[..len], clock::now());
@@ -219,13 +222,14 @@ impl Attempt {
 
     fn transmit(&mut self) -> Result<(), Failure> {
         while let Some(transmit) = self.session.poll_transmit() {
-            match transmit {
-                Transmit::Frame(frame) => self.line.write(frame.as_ref())?,
+            let done = match transmit {
+                Transmit::Frame(frame) => self.line.write(frame.as_ref()),
                 Transmit::Baud(baud) => {
-                    self.line.set_baud(baud)?;
                     self.baud = Some(baud);
+                    self.line.set_baud(baud)
                 }
-            }
+            };
+            done.map_err(|error| Failure::caused("send", error))?;
         }
         Ok(())
     }

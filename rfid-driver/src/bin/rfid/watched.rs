@@ -13,7 +13,7 @@ use crate::arguments::ReaderArguments;
 use crate::clock;
 use crate::failure::Failure;
 use crate::interrupt::{Interrupt, LOOK_PERIOD};
-use crate::line::Line;
+use crate::line;
 use crate::probe::{AskAntennas, Search};
 
 /// Minutes of reads, for an output that is stuck; what comes then is counted and thrown away.
@@ -38,8 +38,7 @@ impl WatchedReader {
         let (protocol, baud) = match arguments.protocol {
             Some(protocol) => {
                 // A port that is not there is said at once; later it is waited for.
-                let baud = protocol.bauds().first().copied().unwrap_or(9600);
-                drop(Line::open(&arguments.port, baud)?);
+                drop(line::open(&arguments.port)?);
                 (protocol, None)
             }
             None => {

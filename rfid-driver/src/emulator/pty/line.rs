@@ -42,6 +42,8 @@ pub(super) struct Line {
     turns: mpsc::Receiver<(Instant, Turn)>,
     config: PtyReaderConfig,
     reader: Box<dyn Emulator>,
+    // Who is there, whether or not the reader is on.
+    field: Vec<FieldTag>,
     switched_on_at: Instant,
     reports_held_until: Option<Instant>,
     wire: Wire,
@@ -66,6 +68,7 @@ impl Line {
             woken,
             turns,
             reader,
+            field: Vec::new(),
             switched_on_at: clock::now(),
             reports_held_until: None,
             wire: Wire::new(config.wire, config.reader.seed),
@@ -102,7 +105,10 @@ impl Line {
         loop {
             match self.turns.try_recv() {
                 // Read when the tag was there, however late this thread is: the report says so.
-                Ok((at, Turn::Field(tags))) => self.reader.set_field(&tags, self.device_time(at)),
+                Ok((at, Turn::Field(tags))) => {
+                    self.field = tags;
+                    self.reader.set_field(&self.field, self.device_time(at));
+                }
                 Ok((at, Turn::Fault(fault))) => {
                     self.reader.handle_fault(fault, self.device_time(at));
                 }
@@ -128,6 +134,7 @@ impl Line {
                 self.reader = reader;
                 self.switched_on_at = at;
                 self.reports_held_until = None;
+                self.reader.set_field(&self.field, self.device_time(at));
             }
         }
     }

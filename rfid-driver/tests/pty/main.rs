@@ -2,15 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
 
-use rfid_driver::Epc;
 use rfid_driver::codec::Direction;
 use rfid_driver::deframe::Deframer;
 use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
-use rfid_driver::emulator::{EmulatorSettings, FieldTag};
 use rfid_driver::port::{Port, PortError};
 use rfid_driver::protocol::mercury::codec::{
     CONFIG_READ_FILTER, Command, Frame, FromReader, MetadataFlags, PROTOCOL_GEN2, Reply,
@@ -19,61 +16,12 @@ use rfid_driver::protocol::mercury::codec::{
 use rfid_driver::session::ReaderSettings;
 use rfid_driver::supervisor::{GapCause, Reader, ReaderConfig, ReaderEvent, ReaderState};
 
-/// Longer than anything here takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+mod host;
+mod line;
+mod stranger;
+mod supervision;
 
-fn tag(serial: u8) -> FieldTag {
-    let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
-    FieldTag::new(epc, -55, 1)
-}
-
-fn fast() -> PtyReaderConfig {
-    PtyReaderConfig {
-        time_scale: 20.0,
-        reader: EmulatorSettings { seed: 7, ..EmulatorSettings::default() },
-        ..PtyReaderConfig::default()
-    }
-}
-
-/// A supervised reader and what it says.
-struct Host {
-    reader: Reader,
-    events: mpsc::Receiver<ReaderEvent>,
-}
-
-impl Host {
-    fn on(port: PathBuf, time_scale: f64) -> Self {
-        let (sender, events) = mpsc::channel();
-        let config = ReaderConfig { time_scale, ..ReaderConfig::new(port) };
-        let reader = Reader::spawn(config, move |event| {
-            // The test may have seen enough.
-            sender.send(event).ok();
-        })
-        .unwrap();
-        Self { reader, events }
-    }
-
-    fn wait_for(&self, what: &str, wanted: impl Fn(&ReaderEvent) -> bool) -> ReaderEvent {
-        loop {
-            match self.events.recv_timeout(PATIENCE) {
-                Ok(event) if wanted(&event) => return event,
-                Ok(_) => {}
-                Err(error) => panic!("{what}: {error}"),
-            }
-        }
-    }
-
-    fn wait_for_state(&self, state: ReaderState) {
-        self.wait_for("state", |event| *event == ReaderEvent::State(state));
-    }
-
-    fn wait_for_tag(&self, tag: FieldTag) {
-        self.wait_for(
-            "tag",
-            |event| matches!(event, ReaderEvent::Tag(read) if read.epc == tag.epc),
-        );
-    }
-}
+use host::{Host, PATIENCE, fast, tag};
 
 #[test]
 fn a_tag_in_the_field_arrives_and_the_reader_is_left_quiet() {
