@@ -13,6 +13,7 @@ use crate::emulator::{Emulator, EmulatorSettings};
 use crate::session::{ReaderSettings, Session};
 
 pub mod mercury;
+pub mod uhfreader;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
 pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury];

@@ -1,0 +1,298 @@
+//! A frame: the checked view of one, the buffer that builds one, and how they lie in a stream.
+
+use std::fmt;
+
+use super::crc::checksum;
+use super::opcode;
+use super::reply::Reply;
+use super::status::Status;
+use crate::codec::{Cut, Direction, FrameBuf, Framing};
+
+/// The longest frame in bytes, either way: LEN is one byte and does not count itself.
+pub const LEN_MAX: usize = 256;
+/// The address that every reader answers to; it answers with its own.
+pub const ADDRESS_BROADCAST: u8 = 0xFF;
+
+const CRC_LEN: usize = 2;
+const DATA_AND_STATUS_LEN_MAX: usize = 251;
+
+const fn header_len(direction: Direction) -> usize {
+    match direction {
+        Direction::FromHost => 3,
+        Direction::FromReader => 4,
+    }
+}
+
+/// The least that LEN can say.
+fn len_min(direction: Direction) -> u8 {
+    match direction {
+        Direction::FromHost => 4,
+        Direction::FromReader => 5,
+    }
+}
+
+/// Why bytes are not one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// LEN is less than the shortest frame has.
+    #[error("claims only {len} bytes")]
+    Length {
+        /// LEN as received.
+        len: u8,
+    },
+    /// The bytes end before the frame does.
+    #[error("ends before its claimed length")]
+    Truncated,
+    /// More bytes than the frame claims.
+    #[error("{len} bytes follow the frame")]
+    Trailing {
+        /// How many bytes are left over.
+        len: usize,
+    },
+    /// The check does not match.
+    #[error("check is {found:04x}, should be {computed:04x}")]
+    Check {
+        /// What the frame carries.
+        found: u16,
+        /// What its bytes give.
+        computed: u16,
+    },
+}
+
+/// A checked view of one frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    bytes: &'a [u8],
+    direction: Direction,
+}
+
+impl<'a> Frame<'a> {
+    /// Takes `bytes` as exactly one frame.
+    ///
+    /// # Errors
+    /// Says what is wrong with the first thing that is wrong, from left to right.
+    pub fn new_checked(bytes: &'a [u8], direction: Direction) -> Result<Self, FrameError> {
+        let &[len, ..] = bytes else { return Err(FrameError::Truncated) };
+        if len < len_min(direction) {
+            return Err(FrameError::Length { len });
+        }
+        let claimed = usize::from(len) + 1;
+        if bytes.len() < claimed {
+            return Err(FrameError::Truncated);
+        }
+        if bytes.len() > claimed {
+            return Err(FrameError::Trailing { len: bytes.len() - claimed });
+        }
+        let (found, computed) = checks(bytes);
+        if found != computed {
+            return Err(FrameError::Check { found, computed });
+        }
+        Ok(Self { bytes, direction })
+    }
+
+    /// The whole frame, from LEN to the last byte of the check.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Which way it goes.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    /// Which reader it goes to, or comes from.
+    #[must_use]
+    pub fn address(&self) -> u8 {
+        self.bytes[1]
+    }
+
+    /// The operation.
+    #[must_use]
+    pub fn opcode(&self) -> u8 {
+        self.bytes[2]
+    }
+
+    /// How it went; a command has none.
+    #[must_use]
+    pub fn status(&self) -> Option<Status> {
+        match self.direction {
+            Direction::FromHost => None,
+            Direction::FromReader => Some(Status(self.bytes[3])),
+        }
+    }
+
+    /// What comes between header and check.
+    #[must_use]
+    pub fn data(&self) -> &'a [u8] {
+        &self.bytes[header_len(self.direction)..self.bytes.len() - CRC_LEN]
+    }
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("direction", &self.direction)
+            .field("opcode", &format_args!("{:02x}", self.opcode()))
+            .field("status", &self.status())
+            .field("data_len", &self.data().len())
+            .finish()
+    }
+}
+
+/// The framing of commands, as a reader sees them. A reader must answer what it does not know, so
+/// every header is plausible.
+#[derive(Debug)]
+pub enum FromHost {}
+
+/// The framing of replies, as a host sees them.
+///
+/// Nothing marks the beginning of a frame, and a false LEN could keep true frames waiting for up to
+/// 255 bytes. So a header must make sense before anything is waited for: an operation that some
+/// manual has, with a status and a length that it can have. An operation that no manual has is
+/// believed only where the whole frame is already there. A list of tags must add up, whatever its
+/// check says.
+#[derive(Debug)]
+pub enum FromReader {}
+
+impl Framing for FromHost {
+    const LEN_MAX: usize = LEN_MAX;
+
+    fn cut(bytes: &[u8]) -> Cut {
+        cut(bytes, Direction::FromHost)
+    }
+}
+
+impl Framing for FromReader {
+    const LEN_MAX: usize = LEN_MAX;
+
+    fn cut(bytes: &[u8]) -> Cut {
+        match plausibility(bytes) {
+            Plausibility::None => Cut::Noise,
+            Plausibility::Known => cut(bytes, Direction::FromReader),
+            Plausibility::OnlyWhole => match cut(bytes, Direction::FromReader) {
+                Cut::Incomplete => Cut::Noise,
+                whole @ (Cut::Frame { .. } | Cut::Noise) => whole,
+            },
+        }
+    }
+}
+
+fn cut(bytes: &[u8], direction: Direction) -> Cut {
+    let len = match *bytes {
+        [len, ..] if len < len_min(direction) => return Cut::Noise,
+        [len, ..] => usize::from(len) + 1,
+        [] => return Cut::Incomplete,
+    };
+    let Some(bytes) = bytes.get(..len) else { return Cut::Incomplete };
+    let Ok(frame) = Frame::new_checked(bytes, direction) else { return Cut::Noise };
+    match direction {
+        Direction::FromReader if Reply::parse(frame).is_err() => Cut::Noise,
+        Direction::FromReader | Direction::FromHost => Cut::Frame { len },
+    }
+}
+
+/// What the beginning of a reply is worth, as far as it has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plausibility {
+    /// No reader says that.
+    None,
+    /// An operation that no manual has.
+    OnlyWhole,
+    /// Nothing speaks against it.
+    Known,
+}
+
+fn plausibility(bytes: &[u8]) -> Plausibility {
+    let (Some(&len), opcode, status) = (bytes.first(), bytes.get(2), bytes.get(3)) else {
+        return Plausibility::Known;
+    };
+    if len < len_min(Direction::FromReader) {
+        return Plausibility::None;
+    }
+    let data_len = len - len_min(Direction::FromReader);
+    match (opcode, status) {
+        (None, _) => Plausibility::Known,
+        (Some(&opcode), None) => match (opcode::name(opcode), opcode) {
+            (Some(_), _) => Plausibility::Known,
+            (None, opcode::NOT_UNDERSTOOD) if data_len == 0 => Plausibility::Known,
+            (None, _) => Plausibility::None,
+        },
+        (Some(&opcode), Some(&status)) => plausible_status(opcode, Status(status), data_len),
+    }
+}
+
+fn plausible_status(opcode: u8, status: Status, data_len: u8) -> Plausibility {
+    /// An antenna, or the error code of a tag.
+    const FAILURE_DATA_LEN_MAX: u8 = 2;
+    const STATISTICS_DATA_LEN: u8 = 7;
+    const HEARTBEAT_DATA_LEN_MIN: u8 = 9;
+    const HEARTBEAT_DATA_LEN_MAX: u8 = 24;
+    let plausible = match (opcode, status) {
+        (opcode::NOT_UNDERSTOOD, status) => status == Status::ILLEGAL_COMMAND && data_len == 0,
+        (opcode::PUSH, Status::SUCCESS) => data_len > 0,
+        (opcode::PUSH, Status::HEARTBEAT) => {
+            (HEARTBEAT_DATA_LEN_MIN..=HEARTBEAT_DATA_LEN_MAX).contains(&data_len)
+        }
+        (opcode::PUSH, status) => status == Status::EAS_ALARM && data_len == 0,
+        (opcode, Status::STATISTICS) => {
+            opcode::lists_tags(opcode) && data_len == STATISTICS_DATA_LEN
+        }
+        (opcode, status) => match opcode::reply_data_len(opcode) {
+            None => return Plausibility::OnlyWhole,
+            Some(_) if status.is_failure() => data_len <= FAILURE_DATA_LEN_MAX,
+            Some(expected) if status == Status::SUCCESS => expected.contains(&data_len),
+            Some(_) => may_list(opcode, status) && data_len > 0,
+        },
+    };
+    if plausible { Plausibility::Known } else { Plausibility::None }
+}
+
+/// Whether a reply to the operation can have this status of an inventory.
+fn may_list(opcode: u8, status: Status) -> bool {
+    let of_6b =
+        (Status::INVENTORY_DONE_6B.0..=Status::INVENTORY_MEMORY_FULL_6B.0).contains(&status.0);
+    (opcode::lists_tags(opcode) && status.lists_tags())
+        || (matches!(opcode, opcode::INVENTORY_6B | opcode::INVENTORY_SIGNAL_6B) && of_6b)
+}
+
+/// The check that a whole frame carries, and the one that its bytes give.
+fn checks(frame: &[u8]) -> (u16, u16) {
+    let (covered, check) = frame.split_at(frame.len() - CRC_LEN);
+    (u16::from_le_bytes([check[0], check[1]]), checksum(covered))
+}
+
+/// A frame under construction: LEN follows the data, [`Builder::finish`] appends the check.
+pub(super) struct Builder(FrameBuf);
+
+impl Builder {
+    pub(super) fn command(address: u8, opcode: u8) -> Self {
+        Self(FrameBuf::new().put(&[len_min(Direction::FromHost), address, opcode]))
+    }
+
+    pub(super) fn reply(address: u8, opcode: u8, status: Status) -> Self {
+        let len = len_min(Direction::FromReader);
+        Self(FrameBuf::new().put(&[len, address, opcode, status.0]))
+    }
+
+    /// Appends data.
+    ///
+    /// # Panics
+    /// If status and data would be longer than LEN can count.
+    pub(super) fn put(self, data: &[u8]) -> Self {
+        let mut frame = self.0.put(data);
+        let counted =
+            u8::try_from(usize::from(frame.as_ref()[0]) + data.len()).unwrap_or_else(|_| {
+                panic!("a frame holds at most {DATA_AND_STATUS_LEN_MAX} bytes of status and data")
+            });
+        frame.as_mut()[0] = counted;
+        Self(frame)
+    }
+
+    /// Appends the check.
+    pub(super) fn finish(self) -> FrameBuf {
+        let check = checksum(self.0.as_ref());
+        self.0.put(&check.to_le_bytes())
+    }
+}
