@@ -16,7 +16,7 @@ pub mod mercury;
 pub mod uhfreader;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
-pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury];
+pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury, &uhfreader::UhfReader];
 
 /// The protocol of this name; `None` for an unknown one.
 #[must_use]

@@ -1,4 +1,4 @@
-//! The serial protocol of UHFReader18 and UHFReader288 (Chafon CF-RU and CF-MU readers, Wyuan,
+//! The serial protocol of `UHFReader18` and `UHFReader288` (Chafon CF-RU and CF-MU readers, Wyuan,
 //! FRD950 and many other names).
 //!
 //! ```text
@@ -22,9 +22,9 @@
 //! cannot, because only checked bytes become one. Parsing never panics. Emitting panics only where
 //! its documentation says so: when the caller's data exceed what LEN can count.
 //!
-//! Sources: UHFReader18 User's Manual V2.0 (also as ZK-RFID102 V2.0), chapters 3 to 8; UHFReader288MP
+//! Sources: `UHFReader18` User's Manual V2.0 (also as ZK-RFID102 V2.0), chapters 3 to 8; `UHFReader288MP`
 //! User Manual V1.14 (also as UR Series V1.14) and V2.20, chapters 3 to 8; what clients of real readers
-//! do (wabson/chafon-rfid, `WyuanReader` of omnitag, uhfreader18, ru5102); captures from real readers.
+//! do (wabson/chafon-rfid, `WyuanReader` of `omnitag`, `uhfreader18`, `ru5102`); captures from real readers.
 
 use crate::codec::FieldsError;
 

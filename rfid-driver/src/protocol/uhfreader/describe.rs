@@ -6,9 +6,7 @@ use super::codec::{
     Command, Dialect, Express, Frame, InventoryRequest, MeaningError, ReaderInfo, Reply, Status,
     TagBlock, TagList, antenna_of_byte, baud_of_code, opcode, tag_error_name,
 };
-use crate::codec::{
-    Description, DescriptionBuilder, Direction, FieldsError, Undecodable, Value,
-};
+use crate::codec::{Description, DescriptionBuilder, Direction, FieldsError, Undecodable, Value};
 use crate::{Epc, Rssi, TagRead, Tid};
 
 pub(super) fn describe(
@@ -91,7 +89,9 @@ fn reply_kind(reply: &Reply<'_>) -> String {
         Reply::ReturnLoss(_) => name(opcode::RETURN_LOSS).to_owned(),
         Reply::SerialNumber(_) => name(opcode::SERIAL_NUMBER).to_owned(),
         Reply::Done { opcode, .. } => format!("{} done", name(*opcode)),
-        Reply::Refused { opcode: opcode::NOT_UNDERSTOOD, .. } => "command not understood".to_owned(),
+        Reply::Refused { opcode: opcode::NOT_UNDERSTOOD, .. } => {
+            "command not understood".to_owned()
+        }
         Reply::Refused { opcode, status, .. } if status.is_failure() => {
             format!("{} refused", name(*opcode))
         }
@@ -109,10 +109,10 @@ fn command_fields(parts: &mut Parts<'_>, command: &Command<'_>) -> Result<(), Fi
         Command::SetScanTime { .. } => return scan_time(parts),
         Command::SetBaud { .. } => {
             parts.field(1, "baud", |bytes| {
-                baud_of_code(bytes[0]).map_or(
-                    Value::Code { code: u64::from(bytes[0]), digits: 2 },
-                    |baud| Value::Number(i64::from(baud)),
-                )
+                baud_of_code(bytes[0])
+                    .map_or(Value::Code { code: u64::from(bytes[0]), digits: 2 }, |baud| {
+                        Value::Number(i64::from(baud))
+                    })
             })?;
             return Ok(());
         }

@@ -4,7 +4,7 @@ use super::frame::{Builder, Frame};
 use super::{MeaningError, opcode};
 use crate::codec::{Direction, Fields, FieldsError, FrameBuf, Opaque};
 
-/// The rates by the vendor's number; 3 and 4 are not assigned (UHFReader18 manual V2.0, 8.4.6).
+/// The rates by the vendor's number; 3 and 4 are not assigned (`UHFReader18` manual V2.0, 8.4.6).
 const BAUDS: [(u8, u32); 5] = [(0, 9600), (1, 19_200), (2, 38_400), (5, 57_600), (6, 115_200)];
 
 /// The vendor's number of a rate; `None` where there is none.

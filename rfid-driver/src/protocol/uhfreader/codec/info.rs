@@ -12,7 +12,7 @@ use crate::codec::{Fields, Opaque};
 pub struct ReaderInfo<'a> {
     /// Version and sub-version of the firmware.
     pub firmware: [u8; 2],
-    /// The type of reader: 09 is a UHFReader18, 0C a 288M, 20 a 288MP, …
+    /// The type of reader: 09 is a `UHFReader18`, 0C a 288M, 20 a 288MP, …
     pub reader_type: u8,
     /// Bit 0: ISO 18000-6B, bit 1: ISO 18000-6C.
     pub protocols: u8,

@@ -113,7 +113,7 @@ operations! {
 }
 
 /// What a reply has in place of the operation where the command was not understood at all
-/// (UHFReader18 manual V2.0, 8.1).
+/// (`UHFReader18` manual V2.0, 8.1).
 pub const NOT_UNDERSTOOD: u8 = 0x00;
 
 /// Whether replies to the operation list tags under status 01 to 04.
