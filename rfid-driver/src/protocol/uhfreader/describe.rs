@@ -92,6 +92,7 @@ fn reply_kind(reply: &Reply<'_>) -> String {
         Reply::Refused { opcode: opcode::NOT_UNDERSTOOD, .. } => {
             "command not understood".to_owned()
         }
+        Reply::Refused { status: Status::NO_TAG, .. } => "no tag".to_owned(),
         Reply::Refused { opcode, status, .. } if status.is_failure() => {
             format!("{} refused", name(*opcode))
         }

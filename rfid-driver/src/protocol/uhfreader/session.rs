@@ -77,6 +77,8 @@ pub struct UhfReaderSession {
     dropped_before_round: u64,
     // Whom it talks to, once it is known.
     found: Option<Found>,
+    // While probing: it reports unasked, in this dialect.
+    pushing: Option<Dialect>,
     // So that a reader that does not follow to another rate is told once.
     baud_told: bool,
     // Whether the antenna byte is an index.
@@ -109,6 +111,7 @@ impl UhfReaderSession {
             repeat_deadline: None,
             dropped_before_round: 0,
             found: None,
+            pushing: None,
             baud_told: false,
             rounds_lost: 0,
             fault: None,
@@ -167,14 +170,17 @@ impl UhfReaderSession {
                 self.watch.enter(ReaderState::Configuring);
                 self.set(Some(Step::FIRST), at);
             }
-            // It reads unasked, at this rate: worth asking here again.
-            Heard::Push => self.rates.found(),
-            // Late answers to an earlier session.
+            Heard::Push(dialect) => {
+                self.pushing = Some(dialect);
+                self.rates.found();
+            }
+            // It does what an earlier session asked for and hears nothing, but it is at this rate:
+            // worth asking here again.
             Heard::Tags(..)
             | Heard::Statistics { .. }
             | Heard::RoundOver(_)
             | Heard::Done(..)
-            | Heard::Refused(_) => {}
+            | Heard::Refused(_) => self.rates.found(),
         }
     }
 
@@ -209,7 +215,7 @@ impl UhfReaderSession {
                 }
             }
             // Late answers, and what was pushed before the reader was told to wait.
-            Heard::Push
+            Heard::Push(_)
             | Heard::Info(_)
             | Heard::Tags(..)
             | Heard::Statistics { .. }
@@ -227,6 +233,10 @@ impl UhfReaderSession {
                     self.watch.line_dead();
                 }
                 self.transmits.push_back(Transmit::Baud(self.rates.current()));
+                if let Some(dialect) = self.pushing.take() {
+                    let command = setup::answer_only(dialect);
+                    self.transmits.push_back(Transmit::Frame(command.emit(ADDRESS_BROADCAST)));
+                }
                 self.probe(now);
             }
             Phase::Setting(_) | Phase::Resting => self.probe(now),

@@ -149,8 +149,8 @@ pub enum FromHost {}
 /// The framing of replies, as a host sees them.
 ///
 /// Nothing marks the beginning of a frame, and a false LEN could keep true frames waiting for up to
-/// 255 bytes. So a header must make sense before anything is waited for: an operation that some
-/// manual has, with a status and a length that it can have. An operation that no manual has is
+/// 255 bytes. So a header must make sense before much is waited for: an operation that some manual
+/// has, with a length that it can have under its status. An operation that no manual has is
 /// believed only where the whole frame is already there. A list of tags must add up, whatever its
 /// check says.
 #[derive(Debug)]
@@ -224,29 +224,21 @@ fn plausibility(bytes: &[u8]) -> Plausibility {
 }
 
 fn plausible_status(opcode: u8, status: Status, data_len: u8) -> Plausibility {
-    /// An antenna, or the error code of a tag.
-    const FAILURE_DATA_LEN_MAX: u8 = 2;
-    const STATISTICS_DATA_LEN: u8 = 7;
-    const HEARTBEAT_DATA_LEN_MIN: u8 = 9;
+    /// So little to wait for that it need not make sense: firmware adds to what the manuals say.
+    const SHORT: u8 = 16;
     const HEARTBEAT_DATA_LEN_MAX: u8 = 24;
-    let plausible = match (opcode, status) {
-        (opcode::NOT_UNDERSTOOD, status) => status == Status::ILLEGAL_COMMAND && data_len == 0,
-        (opcode::PUSH, Status::SUCCESS) => data_len > 0,
-        (opcode::PUSH, Status::HEARTBEAT) => {
-            (HEARTBEAT_DATA_LEN_MIN..=HEARTBEAT_DATA_LEN_MAX).contains(&data_len)
-        }
-        (opcode::PUSH, status) => status == Status::EAS_ALARM && data_len == 0,
-        (opcode, Status::STATISTICS) => {
-            opcode::lists_tags(opcode) && data_len == STATISTICS_DATA_LEN
-        }
-        (opcode, status) => match opcode::reply_data_len(opcode) {
+    let data_len_max = match (opcode, status) {
+        (opcode::NOT_UNDERSTOOD, Status::ILLEGAL_COMMAND) => 0,
+        (opcode::PUSH, Status::HEARTBEAT) => HEARTBEAT_DATA_LEN_MAX,
+        (opcode, status) => match opcode::reply_data_len_max(opcode) {
+            None if opcode == opcode::NOT_UNDERSTOOD => return Plausibility::None,
             None => return Plausibility::OnlyWhole,
-            Some(_) if status.is_failure() => data_len <= FAILURE_DATA_LEN_MAX,
-            Some(expected) if status == Status::SUCCESS => expected.contains(&data_len),
-            Some(_) => may_list(opcode, status) && data_len > 0,
+            Some(max) if status == Status::SUCCESS => max.max(SHORT),
+            Some(max) if may_list(opcode, status) => max,
+            Some(_) => SHORT,
         },
     };
-    if plausible { Plausibility::Known } else { Plausibility::None }
+    if data_len <= data_len_max { Plausibility::Known } else { Plausibility::None }
 }
 
 /// Whether a reply to the operation can have this status of an inventory.

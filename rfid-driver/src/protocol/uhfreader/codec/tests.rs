@@ -156,13 +156,15 @@ fn a_false_header_is_seen_through_within_four_bytes() {
     for junk in [
         &[0x56, 0, 0, 0, 0, 0][..],
         &[4],
-        &[0x15, 0, 0x02, 0x03],
+        &[0x16, 0, 0x02, 0x03],
         &[0xFF, 0, 0x92, 0x00],
         &[0xFF, 0, 0xAB],
     ] {
         assert_eq!(FromReader::cut(junk), Cut::Noise, "{junk:02x?}");
     }
-    assert_eq!(FromReader::cut(&[0x15, 0, 0x01, 0x03]), Cut::Incomplete);
+    for header in [&[0x15, 0, 0x01, 0x03][..], &[0x06, 0, 0x40, 0x00], &[0x05, 0, 0x21, 0x77]] {
+        assert_eq!(FromReader::cut(header), Cut::Incomplete, "{header:02x?}");
+    }
 }
 
 #[test]

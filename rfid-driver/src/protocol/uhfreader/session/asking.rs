@@ -115,7 +115,7 @@ impl UhfReaderSession {
             {
                 self.give_up(question, at);
             }
-            Heard::Push => {
+            Heard::Push(_) => {
                 self.watch.end_reading(GapCause::Stopped, at);
                 self.probe(at);
             }

@@ -1,12 +1,12 @@
 //! What a reader's frame is to the conversation.
 
-use crate::protocol::uhfreader::codec::{ReaderInfo, Reply, Status, TagList, opcode};
+use crate::protocol::uhfreader::codec::{Dialect, ReaderInfo, Reply, Status, TagList, opcode};
 
 /// What a reply is to the conversation.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Heard<'a> {
-    /// The reader reports unasked.
-    Push,
+    /// The reader reports unasked, in this dialect.
+    Push(Dialect),
     Info(ReaderInfo<'a>),
     /// Tags of an inventory; `Last` where no more follow.
     Tags(TagList<'a>, More),
@@ -31,14 +31,16 @@ pub(super) enum More {
 impl<'a> Heard<'a> {
     pub(super) fn new(reply: Reply<'a>) -> Self {
         match reply {
-            Reply::Pushed(_) | Reply::Heartbeat { .. } => Self::Push,
+            Reply::Pushed(list) => Self::Push(list.dialect()),
+            Reply::Heartbeat { .. } => Self::Push(Dialect::New288),
             Reply::Info(info) => Self::Info(info),
             Reply::Tags { status: Status::INVENTORY_MORE, list, .. } => {
                 Self::Tags(list, More::Follow)
             }
             Reply::Tags { list, .. } => Self::Tags(list, More::Last),
             Reply::Statistics { reads_per_s, reads, .. } => Self::Statistics { reads_per_s, reads },
-            Reply::Refused { opcode: opcode::PUSH, .. } => Self::Push,
+            // An EAS alarm, which only the older dialect pushes.
+            Reply::Refused { opcode: opcode::PUSH, .. } => Self::Push(Dialect::Old18),
             Reply::Refused { opcode: opcode::INVENTORY, status, .. } => Self::RoundOver(status),
             Reply::Refused { opcode, .. } => Self::Refused(opcode),
             Reply::WorkMode { .. } => Self::Done(opcode::WORK_MODE, reply),

@@ -60,7 +60,7 @@ impl UhfReaderSession {
                 self.rest(at);
             }
             // Somebody has told it to read unasked, or it has restarted into that.
-            (Inventory::Running | Inventory::Counting | Inventory::Pausing, Heard::Push) => {
+            (Inventory::Running | Inventory::Counting | Inventory::Pausing, Heard::Push(_)) => {
                 self.watch.end_reading(GapCause::Stopped, at);
                 self.probe(at);
             }

@@ -139,6 +139,15 @@ impl Setup {
     }
 }
 
+/// Tells a reader that reports unasked and does not say who it is to report when asked; the older one
+/// with the parameters that it comes with.
+pub(super) fn answer_only(dialect: Dialect) -> Command<'static> {
+    match dialect {
+        Dialect::New288 => Command::SetWorkMode { mode: 0 },
+        Dialect::Old18 => Command::SetScanMode { parameters: [0, 2, 4, 2, 6, 0] },
+    }
+}
+
 /// One byte for up to eight ports. For more, three: that it is not to be kept, the ports from 9, the
 /// ports to 8.
 fn antenna_bytes(antennas: &[u8]) -> Vec<u8> {

@@ -10,7 +10,9 @@ use proptest::prelude::*;
 use super::UhfReaderSession;
 use crate::codec::{Direction, Opaque};
 use crate::emulator::{DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp};
-use crate::protocol::uhfreader::codec::{Command, Frame, Reply, opcode};
+use crate::protocol::uhfreader::codec::{
+    Command, Frame, InventoryRequest, QFlags, Reply, Status, opcode,
+};
 use crate::protocol::uhfreader::emulator::UhfReaderDevice;
 use crate::session::ReaderState::{Closed, Configuring, Degraded, Probing, Reading};
 use crate::session::{
@@ -459,11 +461,7 @@ fn another_reader_on_the_line_is_not_listened_to() {
     let mut lane = Lane::of_model("288").read();
     let data = Opaque(&[1, 1, 2, 0x30, 0x31, 70]);
     let other = Reply::Done { opcode: opcode::INVENTORY_SINGLE, data }.emit(9);
-    let listed = Reply::Refused {
-        opcode: opcode::INVENTORY,
-        status: crate::protocol::uhfreader::codec::Status::INVENTORY_MORE,
-        data,
-    };
+    let listed = Reply::Refused { opcode: opcode::INVENTORY, status: Status::INVENTORY_MORE, data };
     lane.session.handle_bytes(other.as_ref(), lane.instant());
     lane.session.handle_bytes(listed.emit(9).as_ref(), lane.instant());
     lane.exchange();
@@ -514,6 +512,35 @@ fn the_band_is_set_where_it_is_another() {
     let frame = Frame::new_checked(answer.as_ref(), Direction::FromReader).unwrap();
     let Ok(Reply::Info(info)) = Reply::parse(frame) else { panic!("no information") };
     assert_eq!((info.frequency_max, info.frequency_min), (0xF4, 0x00));
+}
+
+#[test]
+fn a_reader_that_pushes_and_does_not_say_who_it_is_is_told_to_answer() {
+    let mut lane = Lane::of_model("288");
+    lane.line_is_whole = false;
+    lane.open();
+    for (data, told) in [
+        (&[1, 2, 0x34, 0x16, 70][..], opcode::SET_WORK_MODE),
+        (&[0x34, 0x16, 0x30, 0x31], opcode::SET_SCAN_MODE),
+    ] {
+        let pushed = Reply::Done { opcode: opcode::PUSH, data: Opaque(data) }.emit(0);
+        lane.session.handle_bytes(pushed.as_ref(), lane.instant());
+        lane.asked.clear();
+        lane.pass(SECOND / 5);
+        assert_eq!(lane.asked[..2], [told, opcode::READER_INFO]);
+    }
+    assert_eq!(lane.tags, []);
+}
+
+#[test]
+fn a_reader_that_is_busy_for_an_earlier_host_is_waited_for() {
+    let mut lane = Lane::of_model("288");
+    // Two seconds, in which it hears nothing.
+    let inventory = InventoryRequest::plain(QFlags(4), 0);
+    lane.reader.handle_bytes(Command::Inventory(inventory).emit(0).as_ref(), lane.now);
+    lane.open();
+    lane.pass(4 * SECOND);
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
 }
 
 proptest! {
