@@ -39,6 +39,10 @@ impl Line {
     }
 
     fn with(model: &str, power_up: PowerUp) -> Self {
+        Self::at_scale(model, power_up, 1.0)
+    }
+
+    fn at_scale(model: &str, power_up: PowerUp, time_scale: f64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = folder.path().join("reader");
         let settings = EmulatorSettings {
@@ -49,6 +53,7 @@ impl Line {
         let config = PtyReaderConfig {
             protocol: protocol::by_name("uhfreader").unwrap(),
             reader: settings,
+            time_scale,
             ..PtyReaderConfig::default()
         };
         let reader = PtyReader::start(&port, config).unwrap();
@@ -175,16 +180,17 @@ fn hex(serial: u8) -> String {
 
 #[test]
 fn our_own_client_reads_both_models_however_they_were_left() {
-    for (model, power_up) in [
-        ("288", PowerUp::Ready),
-        ("288", PowerUp::Reading),
-        ("18", PowerUp::Ready),
-        ("18", PowerUp::Reading),
+    for (model, power_up, time_scale) in [
+        ("288", PowerUp::Ready, 1.0),
+        ("288", PowerUp::Reading, 1.0),
+        ("18", PowerUp::Ready, 20.0),
+        ("18", PowerUp::Reading, 1.0),
     ] {
-        let line = Line::with(model, power_up);
+        let line = Line::at_scale(model, power_up, time_scale);
         let (sender, events) = mpsc::channel();
         let config = ReaderConfig {
             protocol: protocol::by_name("uhfreader").unwrap(),
+            time_scale,
             ..ReaderConfig::new(&line.port)
         };
         let reader = Reader::spawn(config, move |event| {

@@ -149,10 +149,10 @@ pub enum FromHost {}
 /// The framing of replies, as a host sees them.
 ///
 /// Nothing marks the beginning of a frame, and a false LEN could keep true frames waiting for up to
-/// 255 bytes. So a header must make sense before much is waited for: an operation that some manual
-/// has, with a length that it can have under its status. An operation that no manual has is
-/// believed only where the whole frame is already there. A list of tags must add up, whatever its
-/// check says.
+/// 255 bytes. Also, every byte of junk is a chance in 65,536 that the check of what follows is right by
+/// accident, and takes a true frame with it. So a header must make sense: an operation and a status
+/// that some manual has, with a length that they can have; and a list of tags must add up. What no
+/// manual has is noise in a stream; [`Frame::new_checked`] takes it.
 #[derive(Debug)]
 pub enum FromReader {}
 
@@ -168,14 +168,7 @@ impl Framing for FromReader {
     const LEN_MAX: usize = LEN_MAX;
 
     fn cut(bytes: &[u8]) -> Cut {
-        match plausibility(bytes) {
-            Plausibility::None => Cut::Noise,
-            Plausibility::Known => cut(bytes, Direction::FromReader),
-            Plausibility::OnlyWhole => match cut(bytes, Direction::FromReader) {
-                Cut::Incomplete => Cut::Noise,
-                whole @ (Cut::Frame { .. } | Cut::Noise) => whole,
-            },
-        }
+        if is_plausible(bytes) { cut(bytes, Direction::FromReader) } else { Cut::Noise }
     }
 }
 
@@ -193,52 +186,39 @@ fn cut(bytes: &[u8], direction: Direction) -> Cut {
     }
 }
 
-/// What the beginning of a reply is worth, as far as it has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plausibility {
-    /// No reader says that.
-    None,
-    /// An operation that no manual has.
-    OnlyWhole,
-    /// Nothing speaks against it.
-    Known,
-}
-
-fn plausibility(bytes: &[u8]) -> Plausibility {
-    let (Some(&len), opcode, status) = (bytes.first(), bytes.get(2), bytes.get(3)) else {
-        return Plausibility::Known;
+/// Whether a reader can say that, as far as it has come.
+fn is_plausible(bytes: &[u8]) -> bool {
+    let Some(data_len) = bytes.first().map(|len| len.checked_sub(len_min(Direction::FromReader)))
+    else {
+        return true;
     };
-    if len < len_min(Direction::FromReader) {
-        return Plausibility::None;
-    }
-    let data_len = len - len_min(Direction::FromReader);
-    match (opcode, status) {
-        (None, _) => Plausibility::Known,
-        (Some(&opcode), None) => match (opcode::name(opcode), opcode) {
-            (Some(_), _) => Plausibility::Known,
-            (None, opcode::NOT_UNDERSTOOD) if data_len == 0 => Plausibility::Known,
-            (None, _) => Plausibility::None,
-        },
-        (Some(&opcode), Some(&status)) => plausible_status(opcode, Status(status), data_len),
+    match (data_len, bytes.get(2), bytes.get(3)) {
+        (None, _, _) => false,
+        (Some(_), None, _) => true,
+        (Some(data_len), Some(&opcode::NOT_UNDERSTOOD), None) => data_len == 0,
+        (Some(_), Some(&opcode), None) => opcode::name(opcode).is_some(),
+        (Some(data_len), Some(&opcode), Some(&status)) => {
+            data_len_max(opcode, Status(status)).is_some_and(|max| data_len <= max)
+        }
     }
 }
 
-fn plausible_status(opcode: u8, status: Status, data_len: u8) -> Plausibility {
+/// How many bytes of data a reply can have under its status; `None` where no manual has it.
+fn data_len_max(opcode: u8, status: Status) -> Option<u8> {
     /// So little to wait for that it need not make sense: firmware adds to what the manuals say.
     const SHORT: u8 = 16;
     const HEARTBEAT_DATA_LEN_MAX: u8 = 24;
-    let data_len_max = match (opcode, status) {
-        (opcode::NOT_UNDERSTOOD, Status::ILLEGAL_COMMAND) => 0,
+    status.name()?;
+    if opcode == opcode::NOT_UNDERSTOOD {
+        return (status == Status::ILLEGAL_COMMAND).then_some(0);
+    }
+    let max = opcode::reply_data_len_max(opcode)?;
+    Some(match (opcode, status) {
         (opcode::PUSH, Status::HEARTBEAT) => HEARTBEAT_DATA_LEN_MAX,
-        (opcode, status) => match opcode::reply_data_len_max(opcode) {
-            None if opcode == opcode::NOT_UNDERSTOOD => return Plausibility::None,
-            None => return Plausibility::OnlyWhole,
-            Some(max) if status == Status::SUCCESS => max.max(SHORT),
-            Some(max) if may_list(opcode, status) => max,
-            Some(_) => SHORT,
-        },
-    };
-    if data_len <= data_len_max { Plausibility::Known } else { Plausibility::None }
+        (_, Status::SUCCESS) => max.max(SHORT),
+        (opcode, status) if may_list(opcode, status) => max,
+        _ => SHORT,
+    })
 }
 
 /// Whether a reply to the operation can have this status of an inventory.
