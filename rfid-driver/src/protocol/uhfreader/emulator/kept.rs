@@ -209,6 +209,7 @@ pub(super) fn knows(dialect: Dialect, opcode: u8) -> bool {
             | opcode::KILL
             | opcode::LOCK
             | opcode::INVENTORY_SINGLE
+            | opcode::BLOCK_WRITE
             | opcode::READER_INFO
             | opcode::SET_FREQUENCY
             | opcode::SET_ADDRESS

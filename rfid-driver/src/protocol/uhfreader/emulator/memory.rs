@@ -38,7 +38,9 @@ impl UhfReaderDevice {
         let mut fields = Fields(data);
         match opcode {
             opcode::READ_DATA => Some(self.read_memory(&mut fields)),
-            opcode::WRITE_DATA => Some(self.write_memory(&mut fields).map(|()| Vec::new())),
+            opcode::WRITE_DATA | opcode::BLOCK_WRITE => {
+                Some(self.write_memory(&mut fields).map(|()| Vec::new()))
+            }
             opcode::WRITE_EPC => Some(self.write_epc(&mut fields).map(|()| Vec::new())),
             // Its kill password is zero, as it left the factory.
             opcode::KILL => Some(Err(Status::KILL_PASSWORD_ZERO)),
@@ -70,7 +72,8 @@ impl UhfReaderDevice {
         memory.get(from..to).map(<[u8]>::to_vec).ok_or(Status::TAG_ERROR)
     }
 
-    fn bank(&self, tag: &FieldTag, bank: u8) -> Vec<u8> {
+    /// All that stands in one of the tag's memories.
+    pub(super) fn bank(&self, tag: &FieldTag, bank: u8) -> Vec<u8> {
         match bank {
             BANK_RESERVED => RESERVED.to_vec(),
             BANK_EPC => {

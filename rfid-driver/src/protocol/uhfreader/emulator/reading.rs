@@ -7,7 +7,9 @@ use super::{CELSIUS_MAX, UhfReaderDevice};
 use crate::Epc;
 use crate::codec::Opaque;
 use crate::emulator::{FieldTag, Heard, TransmitKind};
-use crate::protocol::uhfreader::codec::{Dialect, InventoryRequest, QFlags, Reply, Status, opcode};
+use crate::protocol::uhfreader::codec::{
+    Dialect, InventoryRequest, Mask, QFlags, Reply, Status, opcode,
+};
 
 /// After the last tag has answered, until the reader is sure that it was the last.
 const SETTLE_TIME: Duration = Duration::from_millis(10);
@@ -29,6 +31,8 @@ pub(super) struct Inventory {
     q: QFlags,
     /// First word and number of words of the TID, in place of the EPC.
     tid: Option<[u8; 2]>,
+    /// Only tags that have this.
+    mask: Option<TagMask>,
     /// Bit 0 for port 1.
     antennas: u8,
     ends_at: Duration,
@@ -42,6 +46,34 @@ pub(super) struct Inventory {
     held: Vec<Vec<u8>>,
     reads: u32,
     started_at: Duration,
+}
+
+/// What a tag must have at some place of its memory to answer.
+#[derive(Debug, Clone)]
+struct TagMask {
+    bank: u8,
+    first_bit: usize,
+    bits: usize,
+    data: Vec<u8>,
+}
+
+impl TagMask {
+    fn new(mask: &Mask<'_>) -> Self {
+        Self {
+            bank: mask.memory,
+            first_bit: usize::from(mask.address),
+            bits: usize::from(mask.len),
+            data: mask.data.0.to_vec(),
+        }
+    }
+
+    fn matches(&self, bank: &[u8]) -> bool {
+        let bit = |bytes: &[u8], at: usize| Some(bytes.get(at / 8)? >> (7 - at % 8) & 1);
+        (0..self.bits).all(|at| {
+            let wanted = bit(&self.data, at);
+            wanted.is_some() && bit(bank, self.first_bit + at) == wanted
+        })
+    }
 }
 
 /// Reading unasked.
@@ -107,20 +139,20 @@ impl UhfReaderDevice {
             0 => now + SETTLE_TIME,
             tenths => now + TENTH * u32::from(tenths),
         };
-        self.begin(opcode::INVENTORY, request.q, tid, antennas, ends_at, now);
+        let mask = request.mask.as_ref().map(TagMask::new);
+        self.begin(opcode::INVENTORY, (request.q, tid, mask), antennas, ends_at, now);
     }
 
     pub(super) fn begin_single(&mut self, now: Duration) {
         let (antennas, ends_at) = (self.kept.antennas, now + SINGLE_TIME);
         self.radio.begin(now);
-        self.begin(opcode::INVENTORY_SINGLE, QFlags(0), None, antennas, ends_at, now);
+        self.begin(opcode::INVENTORY_SINGLE, (QFlags(0), None, None), antennas, ends_at, now);
     }
 
     fn begin(
         &mut self,
         opcode: u8,
-        q: QFlags,
-        tid: Option<[u8; 2]>,
+        (q, tid, mask): (QFlags, Option<[u8; 2]>, Option<TagMask>),
         antennas: u8,
         ends_at: Duration,
         now: Duration,
@@ -133,6 +165,7 @@ impl UhfReaderDevice {
             opcode,
             q,
             tid,
+            mask,
             antennas,
             ends_at,
             settled_at: None,
@@ -160,18 +193,26 @@ impl UhfReaderDevice {
 
     /// A running inventory waits for whoever is in the field now and has not answered.
     pub(super) fn meet_field(&mut self) {
-        let Some(inventory) = &mut self.inventory else { return };
+        let Some(inventory) = &self.inventory else { return };
         let antennas = inventory.antennas & !self.broken.antennas;
-        inventory.missing = self
+        let missing = self
             .field
             .iter()
-            .filter(|tag| hears(antennas, tag.antenna))
+            .filter(|tag| hears(antennas, tag.antenna) && self.is_asked(inventory, tag))
             .map(|tag| (tag.epc, tag.antenna))
             .filter(|tag| !inventory.answered.contains(tag))
             .collect();
+        let Some(inventory) = &mut self.inventory else { return };
+        inventory.missing = missing;
         if !inventory.missing.is_empty() {
             inventory.settled_at = None;
         }
+    }
+
+    /// Whether the inventory asks this tag.
+    fn is_asked(&self, inventory: &Inventory, tag: &FieldTag) -> bool {
+        let mask = inventory.mask.as_ref();
+        mask.is_none_or(|mask| mask.matches(&self.bank(tag, mask.bank)))
     }
 
     /// Hears the tags that are due, and reports them.
@@ -195,10 +236,10 @@ impl UhfReaderDevice {
     }
 
     fn hear_in_inventory(&mut self, heard: Heard, now: Duration) {
-        let Some(inventory) = &mut self.inventory else { return };
-        if !hears(inventory.antennas, heard.tag.antenna) {
-            return;
-        }
+        let asks = self.inventory.as_ref().is_some_and(|inventory| {
+            hears(inventory.antennas, heard.tag.antenna) && self.is_asked(inventory, &heard.tag)
+        });
+        let Some(inventory) = self.inventory.as_mut().filter(|_| asks) else { return };
         let tag = (heard.tag.epc, heard.tag.antenna);
         inventory.missing.retain(|missing| *missing != tag);
         inventory.answered.push(tag);

@@ -8,7 +8,8 @@ use super::UhfReaderDevice;
 use crate::codec::{Direction, Opaque};
 use crate::emulator::{DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp, TransmitKind};
 use crate::protocol::uhfreader::codec::{
-    ADDRESS_BROADCAST, Command, Dialect, Express, Frame, InventoryRequest, QFlags, Reply, opcode,
+    ADDRESS_BROADCAST, Command, Dialect, Express, Frame, InventoryRequest, Mask, QFlags, Reply,
+    opcode,
 };
 use crate::{Epc, Tid};
 
@@ -179,6 +180,22 @@ fn the_scan_time_is_honoured_and_a_tag_that_comes_late_is_read() {
     assert_eq!(pass(&mut reader, 3 * SECOND, 3 * SECOND + 499 * MILLISECOND), [""; 0]);
     assert_eq!(pass(&mut reader, 3 * SECOND, 4 * SECOND), ["01:"]);
     assert_eq!(ask(&mut reader, express(0x01, 5), 5 * SECOND), ["01 ff"]);
+}
+
+#[test]
+fn a_mask_chooses_who_answers() {
+    let mut reader = reader("288");
+    reader.set_field(&[tag(7), tag(8)], SECOND);
+    // The EPC begins after check and protocol control; its third byte is the serial number.
+    let mask = |len, data| Mask { memory: 1, address: 32 + 16, len, data: Opaque(data) };
+    let asked = |mask| {
+        Command::Inventory(InventoryRequest { mask: Some(mask), ..InventoryRequest::plain(Q, 0) })
+    };
+    assert_eq!(ask(&mut reader, asked(mask(8, &[8])), SECOND), ["03: 8"]);
+    pass(&mut reader, SECOND, 2 * SECOND);
+    assert_eq!(ask(&mut reader, asked(mask(4, &[0x10])), 3 * SECOND), [""; 0]);
+    assert_eq!(pass(&mut reader, 3 * SECOND, 6 * SECOND), ["01:"]);
+    assert_eq!(ask(&mut reader, asked(mask(0, &[])), 7 * SECOND), ["03: 7", "03: 8"]);
 }
 
 #[test]
