@@ -17,11 +17,13 @@ pub mod llrp;
 pub mod mercury;
 pub mod r2000;
 pub mod swnet;
+pub mod uhfreader;
 pub mod yrm100;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
 pub const ALL: &[&dyn Protocol] = &[
     &mercury::Mercury,
+    &uhfreader::UhfReader,
     &r2000::R2000,
     &yrm100::Yrm100,
     &swnet::Swnet,
