@@ -51,8 +51,9 @@ impl Host {
         what: &str,
         wanted: impl Fn(&ReaderEvent) -> bool,
     ) -> ReaderEvent {
+        let until = now() + PATIENCE;
         loop {
-            match self.events.recv_timeout(PATIENCE) {
+            match self.events.recv_timeout(until.saturating_duration_since(now())) {
                 Ok(event) if wanted(&event) => return event,
                 Ok(_) => {}
                 Err(error) => panic!("{what}: {error}"),
