@@ -152,7 +152,7 @@ fn a_bad_line_says_why_and_the_rest_is_decoded() {
 fn a_frame_is_annotated_byte_by_byte_for_a_person() {
     let output = run_on(&["decode", "-"], VERSION_COMMAND.as_bytes());
     let text = String::from_utf8(output.stdout).unwrap();
-    for part in ["mercury H>R", "  0000  FF ", "start", "opcode", "0x03", "check", "0x1D0C"] {
+    for part in ["mercury H>R", "  0000  FF ", "start", "opcode", "03", "check", "0x1D0C"] {
         assert!(text.contains(part), "{part} in {text}");
     }
 }

@@ -44,8 +44,11 @@ fn duration() -> Duration {
 }
 
 fn serial_protocols() -> Vec<&'static dyn Protocol> {
-    let serial = |protocol: &&dyn Protocol| protocol.transport() == Transport::Serial;
-    ALL.iter().copied().filter(serial).collect()
+    let emulated = |protocol: &&dyn Protocol| {
+        protocol.transport() == Transport::Serial
+            && protocol.emulator(&EmulatorSettings::default()).is_ok()
+    };
+    ALL.iter().copied().filter(emulated).collect()
 }
 
 /// Once it is plugged in a reader is found within a second and the time it takes to look for it at

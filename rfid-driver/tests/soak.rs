@@ -5,14 +5,11 @@
 
 #![expect(clippy::print_stdout, reason = "what was measured is part of the result")]
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use rfid_driver::emulator::memory::{MemoryLine, numbered_tag};
-use rfid_driver::emulator::wire::{Fate, WireFaults};
-use rfid_driver::emulator::{DeviceFault, FieldTag, TransmitKind};
+use rfid_driver::emulator::{DeviceFault, FieldTag};
 use rfid_driver::session::{ReaderState, SessionEvent};
-use rfid_driver::{Epc, TagRead};
 
 mod common;
 
@@ -175,63 +172,4 @@ fn flooded(kind: Kind) {
     assert_eq!(soak.state, ReaderState::Reading, "{}", kind.name());
     assert!(per_second >= 20, "{}: {per_second} reads a second", kind.name());
     soak.check("1,000 reads offered a second", grown);
-}
-
-/// The whole conversation on a bad line: what arrives intact while the session reads is reported.
-#[test]
-fn a_session_on_a_bad_line_reports_every_tag_that_arrives_intact() {
-    let faults = WireFaults {
-        junk_share: 0.05,
-        false_header_share: 0.05,
-        lost_byte_share: 2e-4,
-        flipped_bit_share: 2e-5,
-        fragment_len_max: Some(7),
-    };
-    for kind in kinds() {
-        let mut line = kind.reading(9);
-        line.set_faults(faults);
-        let mut sent: VecDeque<(Epc, Fate)> = VecDeque::new();
-        let mut reported = 0_u64;
-        for serial in 0..600 {
-            line.set_field(&[numbered_tag(2 * serial), numbered_tag(2 * serial + 1)]);
-            line.pass(Duration::from_millis(100));
-            while let Some(frame) = line.poll_sent() {
-                if frame.kind == TransmitKind::Tag {
-                    let epcs = epcs(kind, frame.frame.as_ref());
-                    sent.extend(epcs.into_iter().map(|epc| (epc, frame.fate)));
-                }
-            }
-            while let Some(event) = line.poll_event() {
-                if let SessionEvent::Tag(read) = event {
-                    take(kind, &mut sent, &read);
-                    reported += 1;
-                }
-            }
-        }
-        // The last ones may still be on the line.
-        println!("{:<16} {reported} tags reported", kind.name());
-        assert!(sent.len() < 100, "{}: {} tags never reported", kind.name(), sent.len());
-        assert!(reported > 1000, "{}: hardly reads", kind.name());
-    }
-}
-
-/// The reported tag is the next one that was sent, but for damaged ones. (A damaged report may still
-/// be a true one: two flipped bits can leave an 8-bit sum and the EPC as they were.)
-fn take(kind: Kind, sent: &mut VecDeque<(Epc, Fate)>, read: &TagRead) {
-    loop {
-        let (epc, fate) =
-            sent.pop_front().unwrap_or_else(|| panic!("{}: nothing was sent", kind.name()));
-        if epc == read.epc {
-            return;
-        }
-        assert_eq!(fate, Fate::Damaged, "{}: an intact report was passed over", kind.name());
-    }
-}
-
-fn epcs(kind: Kind, frame: &[u8]) -> Vec<Epc> {
-    let description = kind
-        .protocol
-        .describe(frame, rfid_driver::codec::Direction::FromReader, common::instant())
-        .expect("the emulator sends what can be described");
-    description.tags.iter().map(|read| read.epc).collect()
 }

@@ -42,6 +42,13 @@ impl WireFaults {
     };
 }
 
+fn flipped_bits(rng: &mut ChaCha8Rng, share: f64) -> u8 {
+    if share == 0.0 {
+        return 0;
+    }
+    (0..u8::BITS).filter(|_| rng.random_bool(share)).fold(0, |bits, bit| bits | 1 << bit)
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -88,17 +95,11 @@ impl Wire {
                 fate = Fate::Damaged;
                 continue;
             }
-            let flips = (0..u8::BITS)
-                .filter(|_| {
-                    faults.flipped_bit_share > 0.0 && rng.random_bool(faults.flipped_bit_share)
-                })
-                .count();
-            if flips == 0 {
-                arriving.push(byte);
-            } else {
+            let flipped = flipped_bits(rng, faults.flipped_bit_share);
+            if flipped != 0 {
                 fate = Fate::Damaged;
-                arriving.push((0..flips).fold(byte, |byte, _| byte ^ 1 << rng.random_range(0..8)));
             }
+            arriving.push(byte ^ flipped);
         }
         frame_before.clear();
         frame_before.extend_from_slice(frame);

@@ -211,6 +211,7 @@ fn it_boots_a_module_and_takes_over_one_that_still_reads() {
     assert_eq!(client.connect() >> 24, 0x30, "TMR_SR_MODEL_M6E_NANO");
     // `TMR_SR_reboot`: 9600 first, the answer still at the old rate; then the boot loader.
     assert_eq!(client.ask(&[0x06, 0x00, 0x00, 0x25, 0x80]).unwrap().len(), 5);
+    client.run_at(9600);
     assert_eq!(client.ask(&[0x09]).unwrap().len(), 5);
     assert_eq!(client.ask(&[0x67]), Err(Trouble::Status(0x0101)));
     assert_eq!(client.connect() >> 24, 0x30);

@@ -22,7 +22,10 @@ const BACK_WITHIN: Duration = Duration::from_secs(1);
 fn with_each_protocol(check: impl Fn(&'static dyn Protocol) + Sync) {
     thread::scope(|scope| {
         let check = &check;
-        for &protocol in ALL.iter().filter(|protocol| protocol.transport() == Transport::Serial) {
+        for &protocol in ALL.iter().filter(|protocol| {
+            protocol.transport() == Transport::Serial
+                && protocol.emulator(&EmulatorSettings::default()).is_ok()
+        }) {
             scope.spawn(move || check(protocol));
         }
     });

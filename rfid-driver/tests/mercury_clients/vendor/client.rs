@@ -4,7 +4,7 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use serialport::TTYPort;
+use serialport::{SerialPort as _, TTYPort};
 
 use crate::Rig;
 
@@ -88,6 +88,10 @@ impl Client {
             .open_native()
             .unwrap();
         Self { port, multiselect: false, ports: Vec::new() }
+    }
+
+    pub(super) fn run_at(&mut self, baud: u32) {
+        self.port.set_baud_rate(baud).unwrap();
     }
 
     pub(super) fn send(&mut self, message: &[u8]) {
@@ -177,6 +181,7 @@ impl Client {
         // 3 would be USB.
         assert_eq!(self.config(0x0E), [0]);
         assert_eq!(self.ask(&[0x06, 0x00, 0x01, 0xC2, 0x00]).unwrap().len(), 5);
+        self.run_at(115_200);
         assert_eq!(self.config(0x12).len(), 2);
         let protocol = u16_at(&self.ask(&[0x63]).unwrap(), 5);
         // `TMR_SR_cmdGetAvailableProtocols`: two bytes each.
