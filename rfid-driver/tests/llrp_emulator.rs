@@ -29,13 +29,11 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/llrp_em
 /// One of 96 bits, one of 128.
 const EPCS: [&str; 2] = ["341600000000000000000001", "34160000000000000000000000000002"];
 
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+#[path = "common/python.rs"]
+mod python;
+
 fn python() -> Option<OsString> {
-    let python = std::env::var_os("RFID_CLIENT_PYTHON");
-    if python.is_none() {
-        eprintln!("skipped: RFID_CLIENT_PYTHON names no interpreter with llrpkit");
-    }
-    python
+    python::python_with("llrpkit")
 }
 
 fn epc(hex: &str) -> Epc {

@@ -20,6 +20,9 @@ use rfid_driver::session::ReaderSettings;
 use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent};
 use rfid_driver::{Epc, Tid};
 
+#[path = "common/python.rs"]
+mod python;
+
 fn tag(serial: u8, antenna: u8) -> FieldTag {
     let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
     FieldTag::new(epc, -50, antenna)
@@ -89,12 +92,8 @@ fn the_invelion_crate_uses_the_emulator_as_its_reader() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn pyimpinj_uses_the_emulator_as_its_reader() {
-    let Some(python) = std::env::var_os("RFID_CLIENT_PYTHON") else {
-        eprintln!("skipped: RFID_CLIENT_PYTHON is not set");
-        return;
-    };
+    let Some(python) = python::python_with("pyImpinj") else { return };
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("reader");
     let _device = reader(&link, "ind903");

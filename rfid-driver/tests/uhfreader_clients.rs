@@ -18,6 +18,9 @@ use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent, ReaderState};
 use rfid_driver::{Epc, Tid, protocol};
 use tempfile::TempDir;
 
+#[path = "common/python.rs"]
+mod python;
+
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -61,12 +64,13 @@ impl Line {
     }
 
     /// What a Python client made of the reader; `None` where there is none.
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn told_by(&self, client: &str, model: &str) -> Option<Vec<String>> {
-        let Some(python) = std::env::var_os("RFID_CLIENT_PYTHON") else {
-            eprintln!("skipped: RFID_CLIENT_PYTHON names no interpreter");
-            return None;
+        let module = match client {
+            "chafon" => "chafon_rfid",
+            "wyuan" => "omnitag",
+            other => other,
         };
+        let python = python::python_with(module)?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/chafon.py");
         let run = Command::new(python)
             .arg(script)

@@ -20,6 +20,9 @@ use rfid_driver::{Epc, Tid};
 use serialport::{ClearBuffer, SerialPort};
 use uhf_rfid::{MemoryBank, QueryParams, Region, RfidTransport, SelectMode, UhfRfid};
 
+#[path = "common/python.rs"]
+mod python;
+
 const FIRST: &str = "341600000000000000000001";
 const SECOND: &str = "341600000000000000000002";
 const TID: [u8; 12] = [0xE2, 0x80, 0x11, 0x60, 0, 0, 0, 0, 0, 0, 0, 1];
@@ -148,12 +151,8 @@ fn the_crate_r200_uhf_sets_up_and_reads_an_r200_and_the_memory_of_its_tags() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn the_client_rfid_r200_from_pypi_sets_up_and_reads_an_r200() {
-    let Some(python) = std::env::var_os("RFID_CLIENT_PYTHON") else {
-        eprintln!("skipped: RFID_CLIENT_PYTHON names no Python with rfid-r200");
-        return;
-    };
+    let Some(python) = python::python_with("src.rfid_r200") else { return };
     let folder = tempfile::tempdir().unwrap();
     let port = folder.path().join("reader");
     let _module = module(&port, "r200");
