@@ -46,6 +46,9 @@ pub enum StationError {
     /// A journal is not usable.
     #[error("use a lane's journal")]
     Journal(#[from] JournalError),
+    /// A lane cannot be put together.
+    #[error("put a lane together")]
+    Lane(#[from] crate::runner::LaneError),
     /// The kept list is not usable.
     #[error("use the kept account list")]
     List(#[from] ListError),
@@ -229,10 +232,11 @@ async fn start_lane(
         shared: shared.clone(),
         words: say,
         keep_records: config.policy.keep_records,
+        journal_policy: crate::runner::JournalPolicy::default(),
     })?;
     let thread = std::thread::Builder::new()
         .name(format!("lane-{}", id.lane()))
-        .spawn(move || thread.run(&wake_up))
+        .spawn(move || drop(thread.run(&wake_up)))
         .map_err(|source| StationError::System { doing: "start a lane's thread", source })?;
     let reader = start_reader(lane, shared.clock, wakes.clone())?;
     let marks = Marks { written: follow_written, posted: follow_posted };
