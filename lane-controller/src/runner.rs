@@ -56,6 +56,8 @@ pub enum LaneEnded {
         last: u64,
         /// The receipt's watermark.
         posted_upto: u64,
+        /// The lane as it is now, for the journal that follows.
+        saved: Box<SavedLane>,
     },
 }
 
@@ -94,6 +96,8 @@ pub enum Wake {
     ListChanged,
     /// The clearing house has everything up to here.
     Posted {
+        /// The epoch it is about.
+        epoch: u32,
         /// The watermark.
         upto: u64,
     },
@@ -281,7 +285,7 @@ impl LaneThread {
         }
     }
 
-    fn wake(&mut self, wake: Wake) {
+    pub(crate) fn wake(&mut self, wake: Wake) {
         match wake {
             Wake::Tag { tag, at, waited } => {
                 self.caused_at = Some(at);
@@ -309,7 +313,11 @@ impl LaneThread {
             }
             Wake::Command(command, reply) => self.command(*command, reply),
             Wake::ListChanged => self.event(Event::ListChanged),
-            Wake::Posted { upto } => self.posted(upto),
+            Wake::Posted { epoch, upto } => {
+                if epoch == self.scribe.epoch() {
+                    self.posted(upto);
+                }
+            }
             Wake::Health(reply) => {
                 // Whoever asked may have gone.
                 drop(reply.send(self.heartbeat()));
@@ -447,7 +455,11 @@ impl LaneThread {
         let last = self.scribe.next_seq() - 1;
         if upto > last {
             self.alarm_text("the clearing house has passages that this journal never had");
-            self.over = Some(LaneEnded::RolledBack { last, posted_upto: upto });
+            self.over = Some(LaneEnded::RolledBack {
+                last,
+                posted_upto: upto,
+                saved: Box::new(self.lane.saved()),
+            });
             return;
         }
         self.posted_upto = upto;

@@ -15,6 +15,8 @@ use lane_controller::journal::{Finding, Journal, Survey};
 use lane_controller::lane::{PassageDraft, SavedLane};
 
 const CHILD: &str = "ETC_KILL_CHILD";
+/// So many kills does one journal live through.
+const JOURNAL_OF: u64 = 25;
 
 fn open(path: &Path) -> Journal {
     let lane = "cienco4/ben-thuy/l01".parse().expect("a lane");
@@ -67,10 +69,17 @@ fn child() {
 fn killed_at_any_moment_a_process_leaves_every_acknowledged_record_and_at_most_one_more() {
     let kills: u64 = std::env::var("ETC_KILLS").map_or(40, |text| text.parse().expect("a number"));
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("l01.journal");
+    let mut path = folder.path().join("l01.journal");
     let mut acknowledged: Vec<Digest256> = Vec::new();
     let mut chance: u64 = 0x5EED;
+    let mut records = 0;
     for kill in 0..kills {
+        // Every record is proved after every kill: a journal does not live through all of them.
+        if kill % JOURNAL_OF == 0 {
+            path = folder.path().join(format!("l{kill:06}.journal"));
+            records += acknowledged.len();
+            acknowledged.clear();
+        }
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["--exact", "child", "--nocapture"])
@@ -112,7 +121,8 @@ fn killed_at_any_moment_a_process_leaves_every_acknowledged_record_and_at_most_o
         // Whoever comes next opens it for writing, too.
         drop(open(&path));
     }
-    assert!(acknowledged.len() as u64 > kills, "{} records only", acknowledged.len());
+    records += acknowledged.len();
+    assert!(records as u64 > kills, "{records} records only");
 }
 
 /// What is in the journal, proved with the lane's key.

@@ -502,4 +502,4 @@ fn write(
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
