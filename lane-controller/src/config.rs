@@ -13,6 +13,8 @@ use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
 use crate::lane::LanePolicy;
+use crate::runner::{JournalPolicy, WhenFailing};
+use crate::supervise::SafePosition;
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +66,8 @@ pub struct Config {
     pub data: Data,
     /// Loops, arm and light.
     pub field_io: FieldIo,
+    /// Where health and metrics can be asked for; nowhere where absent.
+    pub health: Option<Health>,
     /// How lanes behave.
     #[serde(default)]
     pub policy: Policy,
@@ -124,6 +128,36 @@ pub struct FieldIo {
     pub poll_ms: u64,
 }
 
+/// Where health and metrics can be asked for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Address and port; best a loopback one, there is no password.
+    pub listen: SocketAddr,
+}
+
+/// Where the barrier of a lane that does not run is left, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SafePositionRecord {
+    /// Where it is.
+    AsItIs,
+    /// Up.
+    Open,
+    /// Down, as soon as the safety loop allows it.
+    Closed,
+}
+
+/// What a lane does while its journal cannot be written, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenFailingRecord {
+    /// Good vehicles go on; their passages are kept in memory.
+    GoOn,
+    /// Nothing opens before it is durable.
+    Hold,
+}
+
 /// How lanes behave; milliseconds and seconds are run time.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -138,6 +172,39 @@ pub struct Policy {
     pub call_repeat_s: u64,
     /// How many posted records are kept all the same.
     pub keep_records: u64,
+    /// The longest a barrier waits for the disk, in real milliseconds.
+    pub journal_wait_max_ms: u64,
+    /// What a lane does while its journal cannot be written.
+    pub journal_failing: WhenFailingRecord,
+    /// The most passages that are kept in memory meanwhile.
+    pub journal_memory_max: usize,
+    /// Where the barrier of a lane that does not run is left.
+    pub safe_position: SafePositionRecord,
+}
+
+impl Policy {
+    /// How far a lane depends on its disk.
+    #[must_use]
+    pub fn journal(self) -> JournalPolicy {
+        JournalPolicy {
+            wait_max: Duration::from_millis(self.journal_wait_max_ms),
+            memory_max: self.journal_memory_max,
+            when_failing: match self.journal_failing {
+                WhenFailingRecord::GoOn => WhenFailing::GoOn,
+                WhenFailingRecord::Hold => WhenFailing::Hold,
+            },
+        }
+    }
+
+    /// Where the barrier of a lane that does not run is left.
+    #[must_use]
+    pub fn safe_position(self) -> SafePosition {
+        match self.safe_position {
+            SafePositionRecord::AsItIs => SafePosition::AsItIs,
+            SafePositionRecord::Open => SafePosition::Open,
+            SafePositionRecord::Closed => SafePosition::Closed,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -148,6 +215,10 @@ impl Default for Policy {
             floating_tag_ms: 2_000,
             call_repeat_s: 5,
             keep_records: 100_000,
+            journal_wait_max_ms: 500,
+            journal_failing: WhenFailingRecord::GoOn,
+            journal_memory_max: 1_000,
+            safe_position: SafePositionRecord::AsItIs,
         }
     }
 }

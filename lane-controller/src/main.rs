@@ -1,28 +1,42 @@
 //! The command `lane-controller`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use lane_controller::journal_command::{self, JournalCommand};
 use lane_controller::{config, station};
 
 /// Decides what the lanes of a station do, and never forgets it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
-    /// The configuration file.
+    /// The configuration file; `journal` needs none.
     #[arg(long, env = "ETC_CONFIG")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Run the lanes until told to stop.
     Run,
     /// Read the configuration and say whether it is good.
     CheckConfig,
+    /// Look at a lane's journal, also while the lane runs.
+    #[command(subcommand)]
+    Journal(Box<JournalCommand>),
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("look at the journal")]
+    Journal(#[from] journal_command::LookError),
+    #[error("run the station")]
+    Station(#[from] station::StationError),
 }
 
 #[tokio::main]
@@ -36,10 +50,15 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let done = match (config::Config::load(&cli.config), cli.command) {
-        (Err(error), _) => Err(error.into()),
-        (Ok(config), Command::Run) => station::run(config).await,
-        (Ok(config), Command::CheckConfig) => config.tariffs().map(drop).map_err(Into::into),
+    let done = match (&cli.command, &cli.config) {
+        (Command::Journal(command), _) => {
+            journal_command::run(command, &mut std::io::stdout().lock()).map_err(Failed::from)
+        }
+        (Command::Run | Command::CheckConfig, None) => Cli::command()
+            .error(ErrorKind::MissingRequiredArgument, "--config <CONFIG> is needed")
+            .exit(),
+        (Command::Run, Some(path)) => run(path).await.map_err(Failed::from),
+        (Command::CheckConfig, Some(path)) => check(path).map_err(Failed::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,4 +67,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(path: &Path) -> Result<(), station::StationError> {
+    station::run(config::Config::load(path)?).await
+}
+
+fn check(path: &Path) -> Result<(), station::StationError> {
+    config::Config::load(path)?.tariffs()?;
+    Ok(())
 }

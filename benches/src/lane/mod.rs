@@ -25,7 +25,7 @@ use domain::{Amount, Clock, Currency, LaneId, TagId, Timestamp, VehicleGroup};
 use lane_controller::entries::EntryBook;
 use lane_controller::journal::Journal;
 use lane_controller::lane::LanePolicy;
-use lane_controller::runner::{LaneParts, LaneThread, Shared};
+use lane_controller::runner::{JournalPolicy, LaneParts, LaneThread, Shared};
 use simulator::demo::database::Database;
 use simulator::demo::run_folder::RunFolder;
 
@@ -121,12 +121,10 @@ fn ours(scene: &Scene, store: &Path, seat: Seat) -> Result<drive::Sitting, Faile
         shared: scene.shared.clone(),
         words: seat.words,
         keep_records: 100_000,
+        journal_policy: JournalPolicy::default(),
     })?;
     let wakes = seat.wakes;
-    drive::sitting(move || {
-        thread.run(&wakes);
-        Ok(())
-    })
+    drive::sitting(move || Ok(thread.run(&wakes)?))
 }
 
 /// The same decisions with another way to keep the passage.
