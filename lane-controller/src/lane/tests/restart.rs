@@ -66,7 +66,7 @@ fn a_vehicle_that_was_decided_and_not_yet_written_is_decided_again_after_a_crash
         now,
         &world.known(),
     );
-    assert_eq!(lane.saved().vehicles, [SavedVehicle::Undecided]);
+    assert_eq!(lane.saved().vehicles, [SavedVehicle::Tagged { tag: tag("good") }]);
 }
 
 #[test]
