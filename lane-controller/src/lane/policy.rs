@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use domain::passage::Payment;
+use serde::Deserialize;
 
 /// What is done in a case that an operator decides about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Choice {
     /// Let the vehicle pass; what was amiss is on the passage.
     Serve,
@@ -16,7 +18,8 @@ pub enum Choice {
 }
 
 /// What stands at the end of a lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// An arm: nobody goes who may not.
     Barrier,
