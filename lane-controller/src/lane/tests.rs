@@ -17,6 +17,8 @@ use domain::{Currency, Plate, StationId, Timestamp, VehicleGroup};
 
 /// Stories of restarts and silent loops.
 mod restart;
+/// The rows of `docs/situations.md`.
+mod rows;
 /// Stories of the situations of `docs/situations.md`.
 mod situations;
 /// Traces that nobody wrote.
