@@ -8,11 +8,11 @@ use std::time::Duration;
 use domain::signature::{PublicKey, SecretKey, SignatureError};
 use domain::tariff::{Tariff, TariffBook, TariffFile};
 use domain::time::ClockConfig;
-use domain::wire::v1::RoleRecord;
+use domain::wire::v1::{PaymentRecord, RoleRecord};
 use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
-use crate::lane::LanePolicy;
+use crate::lane::policy::{Choice, LanePolicy, Layout, VerdictPolicy};
 use crate::runner::{JournalPolicy, WhenFailing};
 use crate::supervise::SafePosition;
 
@@ -172,6 +172,30 @@ pub struct Policy {
     pub call_repeat_s: u64,
     /// How many posted records are kept all the same.
     pub keep_records: u64,
+    /// How often a tag must be read before it counts.
+    pub reads_needed: u32,
+    /// Pulses and first reads that are closer together are of one vehicle.
+    pub same_vehicle_ms: u64,
+    /// A pulse that is shorter, without a tag, is no vehicle.
+    pub shortest_vehicle_ms: u64,
+    /// How long a vehicle may take to the safety loop once the arm is up for it.
+    pub drive_timeout_s: u64,
+    /// Whether an arm stands at the lane's end: `barrier` or `free-flow`.
+    pub layout: Layout,
+    /// A tag on no list: `call` (a white list) or `serve` (a black list).
+    pub unlisted: Choice,
+    /// A balance that is low and still enough.
+    pub low: Choice,
+    /// A list older than `list_age_max_s`.
+    pub old_list: Choice,
+    /// The age from which a list is old.
+    pub list_age_max_s: u64,
+    /// A wall clock that is not to be trusted.
+    pub bad_clock: Choice,
+    /// An exit that knows of no entry.
+    pub missing_entry: Choice,
+    /// How it is paid for where equipment failed: `account` or `nothing`.
+    pub equipment_fault: PaymentRecord,
     /// The longest a barrier waits for the disk, in real milliseconds.
     pub journal_wait_max_ms: u64,
     /// What a lane does while its journal cannot be written.
@@ -219,6 +243,18 @@ impl Default for Policy {
             journal_failing: WhenFailingRecord::GoOn,
             journal_memory_max: 1_000,
             safe_position: SafePositionRecord::AsItIs,
+            reads_needed: 1,
+            same_vehicle_ms: 300,
+            shortest_vehicle_ms: 300,
+            drive_timeout_s: 60,
+            layout: Layout::Barrier,
+            unlisted: Choice::Call,
+            low: Choice::Serve,
+            old_list: Choice::Serve,
+            list_age_max_s: 24 * 3_600,
+            bad_clock: Choice::Serve,
+            missing_entry: Choice::Serve,
+            equipment_fault: PaymentRecord::Account,
         }
     }
 }
@@ -230,6 +266,20 @@ impl From<Policy> for LanePolicy {
             duplicate_window: Duration::from_secs(policy.duplicate_window_s),
             floating_tag: Duration::from_millis(policy.floating_tag_ms),
             call_repeat: Duration::from_secs(policy.call_repeat_s),
+            reads_needed: policy.reads_needed,
+            same_vehicle: Duration::from_millis(policy.same_vehicle_ms),
+            shortest_vehicle: Duration::from_millis(policy.shortest_vehicle_ms),
+            drive_timeout: Duration::from_secs(policy.drive_timeout_s),
+            layout: policy.layout,
+            verdict: VerdictPolicy {
+                unlisted: policy.unlisted,
+                low: policy.low,
+                old_list: policy.old_list,
+                list_age_max: Duration::from_secs(policy.list_age_max_s),
+                bad_clock: policy.bad_clock,
+                missing_entry: policy.missing_entry,
+                equipment_fault: policy.equipment_fault.into(),
+            },
             ..Self::default()
         }
     }
@@ -325,4 +375,25 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> 
         path: path.to_owned(),
         message: error.to_string().trim_end().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_says_nothing_is_the_usual_one() {
+        let said = LanePolicy::from(toml::from_str::<Policy>("").unwrap());
+        assert_eq!(said, LanePolicy::default());
+    }
+
+    #[test]
+    fn an_operator_chooses_by_name_and_unknown_names_are_refused() {
+        let text = "unlisted = 'serve'\nlayout = 'free-flow'\nequipment_fault = 'nothing'";
+        let said = LanePolicy::from(toml::from_str::<Policy>(text).unwrap());
+        assert_eq!((said.layout, said.verdict.unlisted), (Layout::FreeFlow, Choice::Serve));
+        assert_eq!(said.verdict.equipment_fault, domain::passage::Payment::Nothing);
+        assert!(toml::from_str::<Policy>("unlisted = 'perhaps'").is_err());
+        assert!(toml::from_str::<Policy>("not_a_key = 1").is_err());
+    }
 }

@@ -6,6 +6,7 @@
 //! tag's frame, or the loop's edge where the tag was read before its vehicle came.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use crate::entries::EntryBook;
 use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
 use crate::journal::{Journal, JournalError, Scribe, ScribeEnded};
 use crate::lane::safety::SafetyMonitor;
-use crate::lane::{Action, Answer, Event, Knowledge, Lane, LanePolicy, SavedLane};
+use crate::lane::{Action, Answer, CentreAnswer, Event, Knowledge, Lane, LanePolicy, SavedLane};
 
 mod record;
 
@@ -271,7 +272,7 @@ impl LaneThread {
         self.look_at_journal();
         let now = self.shared.clock.uptime();
         if self.lane.next_deadline().is_some_and(|at| at <= now) {
-            self.ask(|lane, _known| lane.handle_deadline(now));
+            self.ask(|lane, known| lane.handle_deadline(now, known));
         }
         if self.output_again_at.is_some_and(|at| at > now) {
             return;
@@ -377,8 +378,22 @@ impl LaneThread {
             Action::Red => drop(self.set(Output::Green, false)),
             Action::Siren => drop(self.set(Output::Siren, true)),
             Action::Tell(kind) => self.tell(kind),
-            Action::Confirm => {
-                if let Some(passage) = self.last_written.clone() {
+            // Nothing here asks the centre yet.
+            Action::AskCentre { vehicle, .. } => {
+                let answer = CentreAnswer::Unknown;
+                self.event(Event::CentreAnswered { vehicle, answer });
+            }
+            Action::Case { case, .. } => {
+                tracing::warn!(lane.id = %self.id, case = ?case, "a case");
+                self.tell(EventKind::Alarm { text: case.text().to_owned() });
+            }
+            Action::NoVehicle { vehicle } => {
+                tracing::info!(lane.id = %self.id, vehicle, "too short for a vehicle");
+            }
+            Action::Confirm { seq } => {
+                let of = |seq| PassageId { lane: self.id.clone(), epoch: self.scribe.epoch(), seq };
+                let passage = seq.and_then(NonZeroU64::new).map(of);
+                if let Some(passage) = passage.or_else(|| self.last_written.clone()) {
                     self.answer(CommandAnswer::Done { passage });
                 }
             }

@@ -487,7 +487,13 @@ impl Parked {
 fn policy(config: &Config, clock: Clock) -> LanePolicy {
     let policy = LanePolicy::from(config.policy);
     let least = DUPLICATE_WINDOW_REAL_MIN.mul_f64(clock.speed());
-    LanePolicy { duplicate_window: policy.duplicate_window.max(least), ..policy }
+    let duplicate_window = policy.duplicate_window.max(least);
+    if clock.speed() > 1.0 {
+        // The loops are not read often enough then to tell a loop that chatters from two vehicles.
+        let (same_vehicle, shortest_vehicle) = (Duration::ZERO, Duration::ZERO);
+        return LanePolicy { duplicate_window, same_vehicle, shortest_vehicle, ..policy };
+    }
+    LanePolicy { duplicate_window, ..policy }
 }
 
 #[cfg(test)]

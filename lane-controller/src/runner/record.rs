@@ -73,7 +73,7 @@ impl LaneThread {
             return Some(action);
         }
         match action {
-            Action::Record { .. } | Action::Open | Action::Confirm => {
+            Action::Record { .. } | Action::Open | Action::Confirm { .. } => {
                 self.held.actions.push_back(action);
                 None
             }
@@ -82,7 +82,13 @@ impl LaneThread {
                 self.held.actions.retain(|held| !matches!(held, Action::Open));
                 Some(action)
             }
-            Action::Red | Action::Siren | Action::Tell(_) | Action::Refuse { .. } => Some(action),
+            Action::Red
+            | Action::Siren
+            | Action::Tell(_)
+            | Action::Refuse { .. }
+            | Action::AskCentre { .. }
+            | Action::Case { .. }
+            | Action::NoVehicle { .. } => Some(action),
         }
     }
 

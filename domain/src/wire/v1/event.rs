@@ -32,7 +32,7 @@ pub enum EventKind {
     },
     /// A person is needed.
     CallRaised {
-        /// The lane's number for the call, counted from 1 at every start.
+        /// The lane's number for the call; none comes twice.
         call: u64,
         /// Why.
         exception: ExceptionRecord,
