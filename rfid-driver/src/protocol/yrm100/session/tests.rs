@@ -60,7 +60,7 @@ impl Lane {
     fn with(marks: Marks, reader: &EmulatorSettings, settings: &ReaderSettings) -> Self {
         Self {
             session: Yrm100Session::new(settings, None),
-            reader: Yrm100Reader::new(reader, marks),
+            reader: Yrm100Reader::new(reader, Some(marks)),
             origin: clock::now(),
             now: Duration::ZERO,
             baud: 0,
@@ -552,7 +552,7 @@ fn requests_without_end_are_refused_and_not_kept() {
 #[test]
 fn reports_of_the_emulator_say_what_they_are() {
     let reader = EmulatorSettings { power_up: PowerUp::Reading, ..EmulatorSettings::default() };
-    let mut reader = Yrm100Reader::new(&reader, Marks::Bb7e);
+    let mut reader = Yrm100Reader::new(&reader, Some(Marks::Bb7e));
     reader.set_field(&[tag(7)], Duration::ZERO);
     reader.handle_deadline(20 * MILLISECOND);
     reader.handle_deadline(40 * MILLISECOND);
