@@ -12,8 +12,8 @@ use crate::tcp_line::TcpLine;
 
 /// One every host has. The session sets the rate before it says anything.
 const BAUD_AT_FIRST: u32 = 9600;
-/// For a reader on the network to take a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// For a reader on the network to take a connection: less than what a watchdog takes for a hang.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// An open line.
 #[derive(Debug)]

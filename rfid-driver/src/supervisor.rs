@@ -326,10 +326,13 @@ impl<F: FnMut(ReaderEvent)> Supervisor<F> {
         let mut buffer = [0; READ_LEN];
         let mut looked_at = clock::now();
         loop {
-            match self.requested.try_recv() {
-                Ok(request) => self.session.handle_request(request, clock::now()),
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return Leave::Stopped,
+            // All at once: whoever asks much and then stops does not wait for a read between each.
+            loop {
+                match self.requested.try_recv() {
+                    Ok(request) => self.session.handle_request(request, clock::now()),
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return Leave::Stopped,
+                }
             }
             if self.deliver() == LineVerdict::Dead {
                 return Leave::LineDead;

@@ -198,15 +198,15 @@ fn a_noisy_capture_of_both_directions_gives_every_intact_frame_where_it_lies() {
         [&["decode", "--json", "-"][..], &["decode", "--protocol", "mercury", "--json", "-"]]
     {
         let output = run_on(arguments, &capture);
-        let mut found = objects(&output);
-        let end = found.pop().unwrap();
+        let found = objects(&output);
         let offsets: Vec<u64> =
             found.iter().map(|frame| frame["offset"].as_u64().unwrap()).collect();
         assert_eq!(offsets, intact);
         assert!(found.iter().all(|frame| frame["ok"] == true));
         let framed: usize =
             found.iter().map(|frame| frame["hex"].as_str().unwrap().len() / 2).sum();
-        assert_eq!(end, serde_json::json!({ "dropped_bytes": capture.len() - framed }));
+        let dropped = capture.len() - framed;
+        assert!(stderr(&output).contains(&format!("; {dropped} of {} bytes", capture.len())));
         assert_eq!(output.status.code(), Some(0));
     }
 }
@@ -215,7 +215,22 @@ fn a_noisy_capture_of_both_directions_gives_every_intact_frame_where_it_lies() {
 fn a_capture_without_a_frame_is_bad() {
     let output = run_on(&["decode", "--json", "-"], &[0x00; 100]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(objects(&output), [serde_json::json!({ "dropped_bytes": 100 })]);
+    let found = objects(&output);
+    assert_eq!((found.len(), &found[0]["ok"]), (1, &Value::Bool(false)));
+    assert!(stderr(&output).contains("0 frames; 100 of 100 bytes"));
+}
+
+#[test]
+fn a_lone_bad_frame_in_binary_is_refused_for_the_reason_that_its_hex_is() {
+    let mut damaged = bytes(TAG_FRAME);
+    damaged[20] ^= 4;
+    let arguments = ["decode", "--protocol", "mercury", "--from", "reader", "--json", "-"];
+    let output = run_on(&arguments, &damaged);
+    assert_eq!(output.status.code(), Some(1));
+    let found = objects(&output);
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0]["ok"], &found[0]["protocol"]), (&Value::Bool(false), &"mercury".into()));
+    assert!(found[0]["error"].as_str().unwrap().starts_with("not an intact frame: check is"));
 }
 
 #[test]
@@ -308,6 +323,26 @@ fn an_interrupted_read_ends_well() {
     interrupt(&child, "INT");
     assert!(lines.all(|line| serde_json::from_str::<Value>(&line.unwrap()).is_ok()));
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_warning_that_goes_into_a_file_is_not_coloured() {
+    let reader = PlayedReader::start(&["--tag", EPC]);
+    let mut child = rfid(&["read"])
+        .arg(reader.port())
+        .args(["--protocol", "mercury", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains(EPC)));
+    reader.end();
+    let mut warnings = BufReader::new(child.stderr.take().unwrap()).lines();
+    let warning = warnings.next().unwrap().unwrap();
+    assert!(warning.contains("WARN") && !warning.contains('\x1b'), "{warning:?}");
+    interrupt(&child, "INT");
+    child.wait().unwrap();
 }
 
 #[test]

@@ -74,12 +74,13 @@ impl Protocol for Yrm100 {
     }
 
     fn emulator(&self, settings: &EmulatorSettings) -> Result<Box<dyn Emulator>, Unsupported> {
-        let marks = marks(settings.model.as_deref())?.unwrap_or(Marks::Bb7e);
+        let marks = marks(settings.model.as_deref())?;
         Ok(Box::new(emulator::Yrm100Reader::new(settings, marks)))
     }
 }
 
-/// The marks of a model's frames; `None` where it has still to be found out.
+/// The marks of a model's frames; `None` where it has still to be found out by a session, and either
+/// will do for an emulator.
 fn marks(model: Option<&str>) -> Result<Option<Marks>, Unsupported> {
     match model {
         None => Ok(None),

@@ -140,11 +140,11 @@ fn a_silent_line_is_opened_anew_and_the_search_goes_on_where_it_was() {
         let mut rates = stranger.spoken_at();
         rates.dedup();
         let known = protocol.bauds();
-        assert_eq!(rates[..known.len()], *known, "{protocol:?}");
-        assert!(
-            rates.iter().zip(known.iter().cycle()).all(|(rate, next)| rate == next),
-            "{protocol:?}: {rates:?}"
-        );
+        assert_eq!(rates[0], known[0], "{protocol:?}");
+        // On a busy machine the stranger may come to a probe when the rate has moved on already.
+        let mut search = known.iter().cycle().take(4 * known.len());
+        let in_order = rates.iter().all(|rate| search.any(|next| next == rate));
+        assert!(in_order, "{protocol:?}: {rates:?}");
         assert_eq!(host.reader.stop(), Stopped::Cleanly);
     });
 }

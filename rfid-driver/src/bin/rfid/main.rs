@@ -8,6 +8,7 @@
 //! EPCs are shown in clear, because whoever runs this asked for them; they never stand in an error
 //! or in the log that goes to standard error.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -58,6 +59,8 @@ fn main() -> ExitCode {
     // Wrong usage ends here, with exit code 2.
     let Rfid { command } = Rfid::parse();
     tracing_subscriber::fmt()
+        // A log file is not coloured.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_max_level(tracing::Level::WARN)
         .with_target(false)

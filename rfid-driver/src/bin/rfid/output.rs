@@ -46,6 +46,18 @@ impl Output {
         }
     }
 
+    /// Writes what is for a person only: to standard error where a program reads the output.
+    pub(crate) fn remark(&mut self, text: impl fmt::Display) -> Result<(), Failure> {
+        match self.format {
+            Format::Text => self.line(text),
+            Format::Json => {
+                // Whoever closed standard error does not want it.
+                writeln!(io::stderr(), "rfid: {text}").ok();
+                Ok(())
+            }
+        }
+    }
+
     /// Writes a line as it is.
     pub(crate) fn line(&mut self, line: impl fmt::Display) -> Result<(), Failure> {
         writeln!(self.out, "{line}").map_err(Failure::Output)

@@ -27,7 +27,7 @@ use super::codec::{Command, Frame, FromReader, Reply, Status, opcode};
 use crate::codec::{Direction, FrameBuf};
 use crate::deframe::Deframer;
 use crate::session::{
-    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round, Session,
+    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Requests, Round, Session,
     SessionEvent, Transmit, Watch,
 };
 
@@ -39,7 +39,6 @@ mod requests;
 mod tag;
 
 use dialect::{Dialect, in_mercury_terms};
-use requests::Requests;
 use setup::{Setup, Step};
 pub(super) use tag::{single_read, tag_read};
 
@@ -319,6 +318,7 @@ impl Session for MercurySession {
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], at: Instant) {
+        self.watch.received(at);
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.deframer.push(rest);
@@ -360,15 +360,18 @@ impl Session for MercurySession {
 
     fn handle_shutdown(&mut self, now: Instant) {
         match self.phase {
-            Phase::Reading | Phase::Setting(..) => {
-                self.transmits.push_back(Transmit::Frame(self.setup.dialect.stop()));
-            }
-            Phase::Closed
-            | Phase::Probing
+            // Where it was told already, or is not known to read, once more costs nothing; the other
+            // way round, a radio would be left on.
+            Phase::Probing
             | Phase::Draining
+            | Phase::Setting(..)
+            | Phase::Reading
             | Phase::Pausing
             | Phase::Asking(_)
-            | Phase::Resting => {}
+            | Phase::Resting => {
+                self.transmits.push_back(Transmit::Frame(self.setup.dialect.stop()));
+            }
+            Phase::Closed => {}
         }
         let last_words = std::mem::take(&mut self.transmits);
         self.handle_closed(now);

@@ -34,8 +34,8 @@ use crate::codec::Direction;
 use crate::deframe::Deframer;
 use crate::protocol::Unsupported;
 use crate::session::{
-    AntennaState, BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round,
-    Session, SessionEvent, Timing, Transmit, Watch,
+    AntennaState, BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Requests,
+    Round, Session, SessionEvent, Timing, Transmit, Watch,
 };
 
 mod antennas;
@@ -49,8 +49,6 @@ use event::Event;
 use questions::Question;
 use setup::{Setup, Step};
 
-/// Requests that wait for the end of a round; more are refused.
-const REQUESTS_MAX: usize = 16;
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -92,7 +90,7 @@ pub struct R2000Session {
     is_quiet: bool,
     antennas: Antennas,
     fault: Option<ErrorCode>,
-    requests: VecDeque<Request>,
+    requests: Requests,
     watch: Watch,
     transmits: VecDeque<Transmit>,
 }
@@ -119,7 +117,7 @@ impl R2000Session {
             is_quiet: false,
             antennas: Antennas::default(),
             fault: None,
-            requests: VecDeque::new(),
+            requests: Requests::default(),
             watch: Watch::new(),
             transmits: VecDeque::new(),
         })
@@ -131,10 +129,13 @@ impl R2000Session {
         let mut deframer = std::mem::take(&mut self.deframer);
         while let Some(bytes) = deframer.next_frame() {
             let Ok(frame) = Frame::new_checked(bytes, Direction::FromReader) else { continue };
-            let Ok(reply) = Reply::parse(frame) else { continue };
             let anyone = matches!(self.phase, Phase::Probing | Phase::Draining);
-            if anyone || frame.address() == self.address {
-                self.handle_event(reply.into(), frame.address(), at);
+            if !anyone && frame.address() != self.address {
+                continue;
+            }
+            match Reply::parse(frame) {
+                Ok(reply) => self.handle_event(reply.into(), frame.address(), at),
+                Err(_unusable) => self.watch.gap(GapCause::Unusable, at),
             }
         }
         self.watch.noise(deframer.dropped_bytes(), at);
@@ -295,6 +296,8 @@ impl R2000Session {
                 self.watch.enter(ReaderState::Degraded);
                 self.probe(now);
             }
+            // The antennas have been told of by then.
+            Phase::Asking(Question::ReselectAntenna) => self.begin_setting(now),
             Phase::Asking(question) => {
                 self.watch.report(Report::Refused { request: question.request() });
                 self.begin_setting(now);
@@ -411,6 +414,11 @@ impl Session for R2000Session {
 
     fn handle_closed(&mut self, now: Instant) {
         self.watch.end_reading(GapCause::PortLost, now);
+        if let Phase::Asking(question) = self.phase
+            && question != Question::ReselectAntenna
+        {
+            self.requests.put_back(question.request());
+        }
         self.phase = Phase::Closed;
         self.phase_deadline = None;
         self.round_deadline = None;
@@ -420,6 +428,7 @@ impl Session for R2000Session {
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], at: Instant) {
+        self.watch.received(at);
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.deframer.push(rest);
@@ -443,11 +452,8 @@ impl Session for R2000Session {
     }
 
     fn handle_request(&mut self, request: Request, now: Instant) {
-        if request == Request::Statistics || self.requests.len() >= REQUESTS_MAX {
+        if request == Request::Statistics || self.requests.push(request).is_err() {
             return self.watch.report(Report::Refused { request });
-        }
-        if !self.requests.contains(&request) {
-            self.requests.push_back(request);
         }
         if self.phase == Phase::Reading && !self.round_is_open {
             self.go_on(now);

@@ -32,7 +32,7 @@ use crate::codec::Direction;
 use crate::deframe::Deframer;
 use crate::protocol::Unsupported;
 use crate::session::{
-    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round, Session,
+    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Requests, Round, Session,
     SessionEvent, Timing, Transmit, Watch,
 };
 
@@ -73,6 +73,8 @@ pub struct UhfReaderSession {
     silence_deadline: Option<Instant>,
     // When a round whose end may have been damaged is asked for again.
     repeat_deadline: Option<Instant>,
+    // How often, since an intact frame came.
+    repeats: u8,
     // The deframer's count when the round began.
     dropped_before_round: u64,
     // Whom it talks to, once it is known.
@@ -86,7 +88,7 @@ pub struct UhfReaderSession {
     rounds_lost: u8,
     // What the radio last could not do.
     fault: Option<Status>,
-    requests: VecDeque<Request>,
+    requests: Requests,
     outputs: u8,
     watch: Watch,
     transmits: VecDeque<Transmit>,
@@ -109,13 +111,14 @@ impl UhfReaderSession {
             phase_deadline: None,
             silence_deadline: None,
             repeat_deadline: None,
+            repeats: 0,
             dropped_before_round: 0,
             found: None,
             pushing: None,
             baud_told: false,
             rounds_lost: 0,
             fault: None,
-            requests: VecDeque::new(),
+            requests: Requests::default(),
             outputs: asking::OUTPUTS_AT_FIRST,
             watch: Watch::new(),
             transmits: VecDeque::new(),
@@ -242,8 +245,10 @@ impl UhfReaderSession {
             Phase::Setting(_) | Phase::Resting => self.probe(now),
             Phase::Reading(Inventory::Running) => self.lose_round(now),
             Phase::Reading(Inventory::Counting) => {
-                self.requests.retain(|request| *request != Request::Statistics);
-                self.watch.report(Report::Refused { request: Request::Statistics });
+                let refused = self.requests.pop_if(Request::Statistics);
+                if let Some(request) = refused {
+                    self.watch.report(Report::Refused { request });
+                }
                 self.next_round(now);
             }
             Phase::Reading(Inventory::Pausing) => self.next_round(now),
@@ -327,6 +332,7 @@ impl Session for UhfReaderSession {
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], at: Instant) {
+        self.watch.received(at);
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.deframer.push(rest);
@@ -350,8 +356,8 @@ impl Session for UhfReaderSession {
     }
 
     fn handle_request(&mut self, request: Request, _now: Instant) {
-        if !self.requests.contains(&request) {
-            self.requests.push_back(request);
+        if let Err(request) = self.requests.push(request) {
+            self.watch.report(Report::Refused { request });
         }
     }
 

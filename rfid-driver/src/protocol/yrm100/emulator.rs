@@ -9,6 +9,8 @@
 //! * asleep, it is woken by a byte and loses the command that the byte began; it forgets the select,
 //! * it does not say when it restarts, and polls no more.
 //!
+//! A real module knows one kind of frame marks. This one may be told to take both.
+//!
 //! Where the manuals give no error for a parameter out of range, it answers "invalid command". What
 //! tags of one maker alone can do, its tags do not.
 
@@ -105,6 +107,8 @@ impl Registers {
 /// A module. What it is true to, and what it is not: see above.
 #[derive(Debug)]
 pub struct Yrm100Reader {
+    wanted_marks: Option<Marks>,
+    // Of its frames: those that are wanted, or of the last command.
     marks: Marks,
     radio: Radio,
     memories: Memories,
@@ -123,12 +127,14 @@ pub struct Yrm100Reader {
 }
 
 impl Yrm100Reader {
-    /// A module that has just been switched on, whose frames have these marks.
+    /// A module that has just been switched on, whose frames have these marks; `None` for one that
+    /// answers each command in its own, so that clients of either kind can use it.
     #[must_use]
-    pub fn new(settings: &EmulatorSettings, marks: Marks) -> Self {
+    pub fn new(settings: &EmulatorSettings, marks: Option<Marks>) -> Self {
         let baud = settings.baud.unwrap_or(BAUDS[0]);
         let mut reader = Self {
-            marks,
+            wanted_marks: marks,
+            marks: marks.unwrap_or(Marks::Bb7e),
             radio: Radio::new(settings),
             memories: Memories::default(),
             deframer: Deframer::new(),
@@ -446,9 +452,10 @@ impl Emulator for Yrm100Reader {
             while let Some(bytes) = deframer.next_frame() {
                 let frame = Frame::new_checked(bytes, Direction::FromHost);
                 if let Ok(frame) = frame
-                    && frame.marks() == self.marks
+                    && self.wanted_marks.is_none_or(|wanted| wanted == frame.marks())
                     && let Ok(command) = Command::parse(frame)
                 {
+                    self.marks = frame.marks();
                     self.handle_command(&command, now);
                 }
             }

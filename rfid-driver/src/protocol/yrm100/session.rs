@@ -469,6 +469,7 @@ impl Session for Yrm100Session {
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], at: Instant) {
+        self.watch.received(at);
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.deframer.push(rest);
@@ -499,12 +500,16 @@ impl Session for Yrm100Session {
 
     fn handle_shutdown(&mut self, now: Instant) {
         match self.phase {
-            Phase::Draining
+            // Where it was told already, or is not known to poll, once more costs nothing; the other
+            // way round, a poll would go on for minutes.
+            Phase::Probing
+            | Phase::Draining
             | Phase::Setting(_)
             | Phase::Reading
             | Phase::Pausing
-            | Phase::Asking => self.send(Command::StopPoll),
-            Phase::Closed | Phase::Probing | Phase::Resting => {}
+            | Phase::Asking
+            | Phase::Resting => self.send(Command::StopPoll),
+            Phase::Closed => {}
         }
         let last_words = std::mem::take(&mut self.transmits);
         self.handle_closed(now);

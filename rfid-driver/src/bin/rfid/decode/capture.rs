@@ -2,12 +2,13 @@
 //!
 //! Where the protocol is not given, all are tried on the beginning, until frames of one explain a
 //! good part of it; nothing found meanwhile is lost.
+//!
+//! One object is printed for each frame and for nothing else: how much was no part of one is a
+//! remark. Only a capture without any frame is judged as if it were meant to be one.
 
 use std::io::{self, BufReader, Read};
 
-use serde_json::json;
-
-use super::interpretation::Interpreter;
+use super::interpretation::{Interpretation, Interpreter};
 use super::track::Track;
 use super::{Quality, READ_LEN, Stopped};
 use crate::failure::Failure;
@@ -17,6 +18,8 @@ use crate::output::Output;
 const EXPLAINED_SHARE: u64 = 4;
 /// Or once so much has been seen.
 const UNDECIDED_LEN_MAX: u64 = 1024 * 1024;
+/// A capture without a frame that is longer than this was not meant to be a single one.
+const LONE_FRAME_LEN_MAX: usize = 512;
 
 pub(super) fn decode<R: Read>(
     input: &mut BufReader<R>,
@@ -24,7 +27,8 @@ pub(super) fn decode<R: Read>(
     output: &mut Output,
 ) -> Result<Quality, Stopped> {
     let protocols = interpreter.protocols().iter();
-    let mut report = Report { bytes: 0, framed_bytes: 0, quality: Quality::Good, frames: 0 };
+    let mut report =
+        Report { bytes: 0, framed_bytes: 0, quality: Quality::Good, frames: 0, start: Vec::new() };
     let mut tracks: Vec<Track> =
         protocols.map(|protocol| Track::new(*protocol, interpreter)).collect();
     let mut undecided_since = 0;
@@ -36,6 +40,8 @@ pub(super) fn decode<R: Read>(
             Err(error) => return Err(Stopped::Input(error)),
         };
         report.bytes += len as u64;
+        let wanted = (LONE_FRAME_LEN_MAX - report.start.len()).min(len);
+        report.start.extend_from_slice(&buffer[..wanted]);
         for track in &mut tracks {
             if len == 0 {
                 track.finish();
@@ -59,7 +65,7 @@ pub(super) fn decode<R: Read>(
             break;
         }
     }
-    report.end(output)
+    report.end(interpreter, output)
 }
 
 /// Keeps only the protocol that explains most, if that is enough.
@@ -84,6 +90,8 @@ struct Report {
     framed_bytes: u64,
     frames: u64,
     quality: Quality,
+    // The first bytes of the capture.
+    start: Vec<u8>,
 }
 
 impl Report {
@@ -103,18 +111,21 @@ impl Report {
         Ok(())
     }
 
-    fn end(self, output: &mut Output) -> Result<Quality, Stopped> {
-        let dropped = self.bytes - self.framed_bytes;
-        output.put(
-            || {
-                format!(
-                    "{} frames; {dropped} of {} bytes were no part of one",
-                    self.frames, self.bytes
-                )
-            },
-            || json!({ "dropped_bytes": dropped }),
-        )?;
-        // A capture without a single frame is not a good one.
-        Ok(if self.frames == 0 && self.bytes > 0 { Quality::Bad } else { self.quality })
+    fn end(self, interpreter: &Interpreter, output: &mut Output) -> Result<Quality, Stopped> {
+        let Self { bytes, frames, .. } = self;
+        let dropped = bytes - self.framed_bytes;
+        let is_frameless = frames == 0 && bytes > 0;
+        if is_frameless {
+            let lone = if bytes == self.start.len() as u64 { &self.start[..] } else { &[] };
+            let wrong = match lone {
+                [] => Interpretation::wrong(interpreter, format!("no frame in {bytes} bytes")),
+                lone => interpreter.clone().interpret(lone, None, None),
+            };
+            let place = ("offset", 0);
+            output.put(|| wrong.text(place, lone), || wrong.object(place, lone))?;
+        }
+        output
+            .remark(format!("{frames} frames; {dropped} of {bytes} bytes were no part of one"))?;
+        Ok(if is_frameless { Quality::Bad } else { self.quality })
     }
 }

@@ -1,41 +1,10 @@
 //! What the owner asks for beside reading: the command of each request, and what its answer reports.
 
-use std::collections::VecDeque;
-
 use crate::codec::FrameBuf;
 use crate::protocol::mercury::codec::{
     Answer, AntennaQuery, Operation, Statistic, Statistics, StatisticsRequest,
 };
 use crate::session::{AntennaState, Level, Report, Request};
-
-/// More than an owner has open at a time.
-const WAITING_MAX: usize = 16;
-
-/// The requests that wait for a moment in which the reader does not read.
-#[derive(Debug, Default)]
-pub(super) struct Requests {
-    waiting: VecDeque<Request>,
-}
-
-impl Requests {
-    /// Puts a request at the end; gives it back where there is no room.
-    pub(super) fn push(&mut self, request: Request) -> Result<(), Request> {
-        if self.waiting.len() == WAITING_MAX {
-            return Err(request);
-        }
-        self.waiting.push_back(request);
-        Ok(())
-    }
-
-    /// Puts one back that was interrupted.
-    pub(super) fn put_back(&mut self, request: Request) {
-        self.waiting.push_front(request);
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Request> {
-        self.waiting.pop_front()
-    }
-}
 
 fn operation(request: Request) -> Operation<'static> {
     match request {

@@ -406,6 +406,20 @@ fn whoever_leaves_leaves_the_reader_quiet() {
 }
 
 #[test]
+fn whoever_leaves_before_the_reader_was_heard_leaves_it_quiet_too() {
+    let mut lane = Lane::reading();
+    // The host is killed, and a new one is told to leave at once.
+    lane.session = MercurySession::new(&ReaderSettings::default());
+    lane.line_is_whole = false;
+    lane.open();
+    lane.line_is_whole = true;
+    lane.session.handle_shutdown(lane.instant());
+    lane.exchange();
+    lane.pass(SECOND);
+    assert_eq!(lane.reader.next_deadline(), None);
+}
+
+#[test]
 fn time_that_runs_faster_shortens_waiting_but_not_below_what_a_busy_host_needs() {
     let timing = Timing::LIFE.faster(50.0);
     assert_eq!(timing.life_timeout, Duration::from_millis(500));

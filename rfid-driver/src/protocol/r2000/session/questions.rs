@@ -111,20 +111,21 @@ impl R2000Session {
                 self.report_antenna(which, state);
                 return self.ask_of_antenna(which + 1, at);
             }
-            (
-                Question::Temperature
-                | Question::Inputs
-                | Question::ReturnLoss(_)
-                | Question::ReselectAntenna,
-                _,
-            ) => {}
+            (Question::ReselectAntenna, _) => {}
+            (Question::Temperature | Question::Inputs, _) => {
+                self.watch.report(Report::Refused { request: question.request() });
+            }
+            (Question::ReturnLoss(_), _) => {
+                self.watch.report(Report::Refused { request: Request::Antennas });
+                return self.ask_of_antenna(usize::MAX, at);
+            }
         }
         self.go_on(at);
     }
 
     /// Between two rounds: asks what the owner wants, or begins the next.
     pub(super) fn go_on(&mut self, now: Instant) {
-        match self.requests.pop_front() {
+        match self.requests.pop() {
             Some(request) => {
                 self.watch.end_reading(GapCause::Request, now);
                 match request {

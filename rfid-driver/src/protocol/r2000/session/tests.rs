@@ -611,3 +611,44 @@ proptest! {
         prop_assert!(lane.tags.iter().any(|read| read.epc == tag(7).epc));
     }
 }
+
+#[test]
+fn what_was_asked_when_the_port_was_lost_is_answered_when_it_is_back() {
+    let mut lane = Lane::reading();
+    lane.lost_answer = Some(opcode::TEMPERATURE);
+    lane.ask(Request::Temperature);
+    // Until the round has ended and the question is out.
+    lane.pass(60 * MILLISECOND);
+    assert_eq!(lane.lost_answer, None);
+    lane.close();
+    lane.pass(SECOND);
+    lane.open();
+    lane.pass(SECOND);
+    assert!(lane.reports.contains(&Report::Temperature { celsius: 36 }), "{:?}", lane.reports);
+}
+
+#[test]
+fn an_answer_without_sense_refuses_the_request() {
+    let mut lane = Lane::reading();
+    lane.lost_answer = Some(opcode::TEMPERATURE);
+    lane.ask(Request::Temperature);
+    lane.pass(60 * MILLISECOND);
+    let done = Reply::Done { opcode: opcode::TEMPERATURE };
+    lane.session.handle_bytes(done.emit(1).as_ref(), lane.instant());
+    lane.exchange();
+    lane.pass(60 * MILLISECOND);
+    assert_eq!(lane.reports, [Report::Refused { request: Request::Temperature }]);
+    assert_eq!(lane.states, []);
+}
+
+#[test]
+fn of_two_levels_for_one_pin_the_later_one_stays() {
+    let mut lane = Lane::reading();
+    for level in [Level::High, Level::Low, Level::High] {
+        lane.ask(Request::SetOutput { pin: 3, level });
+    }
+    lane.commands.clear();
+    lane.pass(SECOND);
+    let sets = lane.commands.iter().filter(|opcode| **opcode == opcode::WRITE_GPIO).count();
+    assert_eq!((sets, lane.reports), (3, vec![Report::OutputSet { pin: 3 }; 3]));
+}

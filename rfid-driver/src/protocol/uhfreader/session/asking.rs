@@ -52,7 +52,7 @@ impl UhfReaderSession {
     /// asked for with the round itself.
     pub(super) fn next_question(&mut self, now: Instant) -> Option<Question> {
         loop {
-            let request = *self.requests.front()?;
+            let request = self.requests.first()?;
             let possible = match (self.dialect(), request) {
                 (Dialect::Old18, _) => false,
                 (Dialect::New288, Request::Statistics) => return None,
@@ -107,7 +107,7 @@ impl UhfReaderSession {
                 if question.request == Request::Antennas && antenna_at < self.setup.antennas.len() {
                     return self.ask(Question { antenna_at, ..question }, at);
                 }
-                self.requests.retain(|request| *request != question.request);
+                self.requests.pop_if(question.request);
                 self.resume(at);
             }
             Heard::Refused(opcode)
@@ -136,7 +136,7 @@ impl UhfReaderSession {
     }
 
     fn refuse(&mut self, request: Request, _now: Instant) {
-        self.requests.retain(|waiting| *waiting != request);
+        self.requests.pop_if(request);
         self.watch.report(Report::Refused { request });
     }
 

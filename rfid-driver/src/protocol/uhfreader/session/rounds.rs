@@ -13,6 +13,9 @@ use crate::session::{GapCause, ReaderState, Report, Request, Transmit};
 const SCAN_TIME_EXCESS: Duration = Duration::from_millis(75);
 /// Rounds without an end after which the reader is looked for again.
 const ROUNDS_LOST_MAX: u8 = 2;
+/// How often a round is asked for again before its end is waited for: each time puts the end off, and
+/// a line that brings nothing but noise has none.
+const REPEATS_MAX: u8 = 3;
 
 /// Where a round stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl UhfReaderSession {
                 Inventory::Running | Inventory::Counting | Inventory::Pausing,
                 Heard::Statistics { reads_per_s, reads },
             ) => {
-                self.requests.retain(|request| *request != Request::Statistics);
+                self.requests.pop_if(Request::Statistics);
                 asking::report_statistics(&mut self.watch, reads_per_s, reads);
                 if inventory == Inventory::Counting {
                     self.next_round(at);
@@ -86,6 +89,7 @@ impl UhfReaderSession {
             }
             Status::ANTENNA | Status::EXECUTION => {
                 self.rounds_lost = 0;
+                self.repeats = 0;
                 self.watch.radio_failed(at);
                 if self.fault.replace(status) != Some(status) {
                     let text = status.name().unwrap_or_default();
@@ -103,6 +107,7 @@ impl UhfReaderSession {
 
     /// The reader reads: tags that pass now are reported.
     pub(super) fn heard_round(&mut self, at: Instant) {
+        self.repeats = 0;
         self.rounds_lost = 0;
         self.fault = None;
         self.watch.begin_reading(at);
@@ -133,7 +138,7 @@ impl UhfReaderSession {
     }
 
     pub(super) fn end_round(&mut self, now: Instant) {
-        let counts = self.requests.front() == Some(&Request::Statistics);
+        let counts = self.requests.first() == Some(Request::Statistics);
         if counts && self.dialect() == Dialect::New288 {
             self.phase = Phase::Reading(Inventory::Counting);
             self.wait_until(now + self.timing.answer_timeout);
@@ -152,7 +157,7 @@ impl UhfReaderSession {
 
     pub(super) fn begin_round(&mut self, now: Instant) {
         let Some(found) = self.found else { return self.probe(now) };
-        let statistics = self.requests.front() == Some(&Request::Statistics);
+        let statistics = self.requests.first() == Some(Request::Statistics);
         let command = self.setup.inventory(found.dialect, statistics);
         self.transmits.push_back(Transmit::Frame(command.emit(found.address)));
         self.phase = Phase::Reading(Inventory::Running);
@@ -165,11 +170,14 @@ impl UhfReaderSession {
     /// nothing if it was not: while a round runs the reader does not hear it.
     pub(super) fn repeat_round(&mut self, now: Instant) {
         match self.phase {
-            Phase::Reading(Inventory::Running) => self.begin_round(now),
+            Phase::Reading(Inventory::Running) if self.repeats < REPEATS_MAX => {
+                self.repeats += 1;
+                self.begin_round(now);
+            }
             Phase::Closed
             | Phase::Probing
             | Phase::Setting(_)
-            | Phase::Reading(Inventory::Counting | Inventory::Pausing)
+            | Phase::Reading(_)
             | Phase::Asking(_)
             | Phase::Resting => self.repeat_deadline = None,
         }

@@ -18,6 +18,8 @@ const POWER_DBM_MAX_288: u8 = 33;
 const POWER_DBM_MAX_18: u8 = 30;
 /// Ports that one byte of antennas has room for.
 const PORTS_BY_BIT: u8 = 8;
+/// Ports that a reader can have.
+const PORTS: std::ops::RangeInclusive<u8> = 1..=16;
 
 /// What a reader shall be set to, in its own terms.
 #[derive(Debug)]
@@ -38,6 +40,11 @@ impl Setup {
         if dialect == Some(Dialect::Old18) && settings.antennas != [1] {
             let antennas = format!("{:?}", settings.antennas);
             return Err(unsupported("antennas", antennas, "only port 1".to_owned()));
+        }
+        let wrong = settings.antennas.iter().find(|port| !PORTS.contains(*port));
+        if wrong.is_some() || settings.antennas.is_empty() {
+            let antennas = format!("{:?}", settings.antennas);
+            return Err(unsupported("antennas", antennas, "ports 1 to 16".to_owned()));
         }
         let band = settings.region.map(band).transpose()?;
         let baud_code = settings.baud_wanted.map(code_of_baud).transpose()?;

@@ -560,3 +560,39 @@ proptest! {
         prop_assert!(lane.tags.iter().any(|read| read.epc == tag(7).epc));
     }
 }
+
+#[test]
+fn of_two_levels_for_one_pin_the_later_one_stays() {
+    let mut lane = Lane::of_model("288").read();
+    lane.reports.clear();
+    let to = |level| Request::SetOutput { pin: 1, level };
+    for level in [Level::Low, Level::High, Level::Low] {
+        lane.request(to(level));
+    }
+    lane.asked.clear();
+    lane.pass(2 * SECOND);
+    assert_eq!(lane.reports, vec![Report::OutputSet { pin: 1 }; 3]);
+    let sets = lane.asked.iter().filter(|opcode| **opcode == opcode::SET_OUTPUTS).count();
+    assert_eq!(sets, 3);
+}
+
+#[test]
+fn bursts_of_noise_do_not_pass_for_life() {
+    let mut lane = Lane::of_model("288").read();
+    lane.fault(DeviceFault::Mute);
+    for _ in 0..100 {
+        let at = lane.instant();
+        lane.session.handle_bytes(&[0x00, 0xFF, 0x00], at);
+        lane.exchange();
+        lane.pass(40 * MILLISECOND);
+    }
+    assert_eq!(lane.states[..2], [Degraded, Probing]);
+}
+
+#[test]
+fn an_antenna_that_no_reader_has_is_refused() {
+    for antennas in [vec![], vec![0], vec![17]] {
+        let settings = ReaderSettings { antennas, ..Default::default() };
+        assert!(UhfReaderSession::try_new(&settings).is_err());
+    }
+}

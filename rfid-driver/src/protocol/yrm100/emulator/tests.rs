@@ -75,7 +75,7 @@ fn pass(reader: &mut Yrm100Reader, from: Duration, to: Duration) -> Vec<String> 
 }
 
 fn ready() -> Yrm100Reader {
-    Yrm100Reader::new(&EmulatorSettings::default(), Marks::Bb7e)
+    Yrm100Reader::new(&EmulatorSettings::default(), Some(Marks::Bb7e))
 }
 
 fn access(bank: u8, address: u16, words: u16) -> Access {
@@ -254,7 +254,7 @@ fn asleep_it_loses_the_command_that_wakes_it() {
 #[test]
 fn it_restarts_without_a_word_and_polls_no_more() {
     let settings = EmulatorSettings { power_up: PowerUp::Reading, ..EmulatorSettings::default() };
-    let mut reader = Yrm100Reader::new(&settings, Marks::Bb7e);
+    let mut reader = Yrm100Reader::new(&settings, Some(Marks::Bb7e));
     reader.set_field(&[tag(7)], Duration::ZERO);
     assert_eq!(said(&mut reader), ["tag 7"]);
     reader.handle_fault(DeviceFault::Reboot, SECOND);
@@ -268,7 +268,7 @@ fn faults_take_away_what_they_say() {
     let second = |fault| {
         let settings =
             EmulatorSettings { power_up: PowerUp::Reading, ..EmulatorSettings::default() };
-        let mut reader = Yrm100Reader::new(&settings, Marks::Bb7e);
+        let mut reader = Yrm100Reader::new(&settings, Some(Marks::Bb7e));
         reader.handle_fault(fault, Duration::ZERO);
         reader.set_field(&[tag(7)], Duration::ZERO);
         let mut lines = said(&mut reader);
@@ -299,7 +299,7 @@ fn the_same_seed_makes_the_same_bytes() {
     let bytes = |seed| {
         let settings =
             EmulatorSettings { seed, power_up: PowerUp::Reading, ..EmulatorSettings::default() };
-        let mut reader = Yrm100Reader::new(&settings, Marks::AaDd);
+        let mut reader = Yrm100Reader::new(&settings, Some(Marks::AaDd));
         reader.set_field(&[tag(7), tag(8)], Duration::ZERO);
         for millis in 0..1000 {
             reader.handle_deadline(millis * MILLISECOND);
@@ -327,5 +327,17 @@ proptest! {
             reader.handle_deadline(SECOND);
         }
         reader.handle_deadline(2 * SECOND);
+    }
+}
+
+#[test]
+fn without_a_model_each_command_is_answered_in_its_own_marks() {
+    let mut reader = Yrm100Reader::new(&EmulatorSettings::default(), None);
+    for marks in [Marks::AaDd, Marks::Bb7e, Marks::AaDd] {
+        reader.handle_bytes(Command::Region.emit(marks).as_ref(), SECOND);
+        let answer = reader.poll_transmit().unwrap().frame;
+        let frame = Frame::new_checked(answer.as_ref(), Direction::FromReader).unwrap();
+        assert_eq!(frame.marks(), marks);
+        assert!(reader.poll_transmit().is_none());
     }
 }

@@ -7,6 +7,8 @@ use super::super::codec::PinOperation;
 use crate::session::{Level, Report, Request, Watch};
 
 const PINS: [u8; 4] = [1, 2, 3, 4];
+/// Operations of more requests than an owner has open at a time; what goes beyond is refused.
+const WAITING_MAX: usize = 64;
 
 /// One operation of one request.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,7 @@ pub(super) struct Errands {
 impl Errands {
     /// Takes a request, or refuses what no module can do.
     pub(super) fn add(&mut self, request: Request, watch: &mut Watch) {
+        let is_full = self.waiting.len() >= WAITING_MAX;
         self.requests += 1;
         let number = self.requests;
         let mut add = |operation, pin, value| {
@@ -34,6 +37,9 @@ impl Errands {
             self.waiting.push_back(Errand { number, request, operation });
         };
         match request {
+            Request::Inputs | Request::SetOutput { .. } if is_full => {
+                watch.report(Report::Refused { request });
+            }
             Request::Inputs => PINS.into_iter().for_each(|pin| add(PinOperation::READ, pin, 0)),
             Request::SetOutput { pin, level } if PINS.contains(&pin) => {
                 add(PinOperation::DIRECTION, pin, 1);

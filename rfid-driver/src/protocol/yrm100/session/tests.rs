@@ -60,7 +60,7 @@ impl Lane {
     fn with(marks: Marks, reader: &EmulatorSettings, settings: &ReaderSettings) -> Self {
         Self {
             session: Yrm100Session::new(settings, None),
-            reader: Yrm100Reader::new(reader, marks),
+            reader: Yrm100Reader::new(reader, Some(marks)),
             origin: clock::now(),
             now: Duration::ZERO,
             baud: 0,
@@ -525,9 +525,34 @@ fn whoever_leaves_leaves_the_module_quiet() {
 }
 
 #[test]
+fn whoever_leaves_before_the_module_was_heard_leaves_it_quiet_too() {
+    let mut lane = Lane::reading();
+    // The host is killed, and a new one is told to leave at once.
+    lane.session = Yrm100Session::new(&ReaderSettings::default(), None);
+    lane.line_is_whole = false;
+    lane.open();
+    lane.line_is_whole = true;
+    lane.session.handle_shutdown(lane.instant());
+    lane.exchange();
+    lane.pass(SECOND);
+    assert_eq!(lane.reader.next_deadline(), None);
+}
+
+#[test]
+fn requests_without_end_are_refused_and_not_kept() {
+    let mut errands = errands::Errands::default();
+    let mut watch = crate::session::Watch::new();
+    for _ in 0..1000 {
+        errands.add(Request::Inputs, &mut watch);
+    }
+    let refused = std::iter::from_fn(|| watch.poll()).count();
+    assert!((900..1000).contains(&refused), "{refused} refused");
+}
+
+#[test]
 fn reports_of_the_emulator_say_what_they_are() {
     let reader = EmulatorSettings { power_up: PowerUp::Reading, ..EmulatorSettings::default() };
-    let mut reader = Yrm100Reader::new(&reader, Marks::Bb7e);
+    let mut reader = Yrm100Reader::new(&reader, Some(Marks::Bb7e));
     reader.set_field(&[tag(7)], Duration::ZERO);
     reader.handle_deadline(20 * MILLISECOND);
     reader.handle_deadline(40 * MILLISECOND);
