@@ -1,7 +1,6 @@
 //! Configuration of a station's controller: one TOML file, unknown keys refused, `ETC_BROKER_URL`
 //! overrides the broker's address.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +12,10 @@ use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
 use crate::lane::LanePolicy;
+
+mod field_io;
+
+pub use field_io::FieldIo;
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +45,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         #[source]
         source: SignatureError,
+    },
+    /// A lane's place in the field I/O is not said, or said in another family's words.
+    #[error("lane {lane} of the configuration: {wrong}")]
+    LaneFieldIo {
+        /// The lane's token.
+        lane: String,
+        /// What is wrong, with its key.
+        wrong: &'static str,
     },
     /// A lane's id is no token.
     #[error("lane of the configuration")]
@@ -114,16 +125,6 @@ pub struct Data {
     pub tariffs: Vec<PathBuf>,
 }
 
-/// Loops, arm and light.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldIo {
-    /// The I/O module (Modbus TCP).
-    pub address: SocketAddr,
-    /// How often the inputs are read, in milliseconds of run time.
-    pub poll_ms: u64,
-}
-
 /// How lanes behave; milliseconds and seconds are run time.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -176,8 +177,10 @@ pub struct Lane {
     pub reader: PathBuf,
     /// The reader's speed.
     pub baud: u32,
-    /// Its block in the I/O module, from 0.
-    pub field_io_index: u16,
+    /// Its block in the I/O module, from 0; where there is one.
+    pub field_io_index: Option<u16>,
+    /// The serial port of its relay card, where it has one; best one of `/dev/serial/by-id`.
+    pub relay_card: Option<PathBuf>,
     /// The file that holds its secret key.
     pub key_file: PathBuf,
 }
@@ -205,6 +208,10 @@ impl Config {
         }
         for lane in &config.lanes {
             config.lane_id(lane)?;
+            let (index, card) = (lane.field_io_index, lane.relay_card.as_ref());
+            if let Some(wrong) = config.field_io.wrong_of_lane(index, card) {
+                return Err(ConfigError::LaneFieldIo { lane: lane.id.clone(), wrong });
+            }
         }
         Ok(config)
     }

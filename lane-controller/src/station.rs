@@ -17,10 +17,12 @@ use rfid_driver::session::ReaderSettings;
 use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent, ReaderState};
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, FieldIo};
 use crate::desk;
 use crate::downlink::{self, Downlink, LaneLine};
 use crate::entries::EntryBook;
+use crate::field_io::modbus::{self, Bus};
+use crate::field_io::relay_card::CardThread;
 use crate::field_io::{InputThread, Outputs};
 use crate::journal::{Journal, JournalError};
 use crate::lane::LanePolicy;
@@ -92,21 +94,14 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     let jetstream = ContextBuilder::new().timeout(Duration::from_secs(5)).build(client.clone());
     let mut lines = Vec::new();
     let mut running = Vec::new();
-    let mut indices = Vec::new();
+    let module = module(&config);
     for lane in &config.lanes {
-        let started = start_lane(&config, lane, &shared, &client, &jetstream).await?;
-        indices.push(lane.field_io_index);
+        let started =
+            start_lane(&config, lane, module.as_ref(), &shared, &client, &jetstream).await?;
         lines.push(started.line);
         running.push(started.running);
     }
-    let wakes: Vec<Sender<Wake>> = lines.iter().map(|line| line.wakes.clone()).collect();
-    let period = clock.to_real(Duration::from_millis(config.field_io.poll_ms)).max(POLL_MIN);
-    let inputs =
-        InputThread::start(config.field_io.address, indices, period, clock, move |place, word| {
-            // A lane that has stopped needs no inputs.
-            drop(wakes[place].send(Wake::Field(word)));
-        })
-        .map_err(|source| StationError::System { doing: "start the input thread", source })?;
+    let inputs = start_inputs(&config, module, &lines, clock)?;
     let lanes_by_id = downlink::by_id(&lines);
     let downlink = Downlink {
         client: client.clone(),
@@ -127,6 +122,63 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     }
     tracing::info!(station.id = %config.station.station, "station stopped");
     ended
+}
+
+/// The way to the station's I/O module; nothing where every lane has a relay card.
+fn module(config: &Config) -> Option<Bus> {
+    match &config.field_io {
+        FieldIo::Modbus { module, .. } => Some(Bus::to(module.clone())),
+        FieldIo::RelayCard { .. } => None,
+    }
+}
+
+/// Reads the inputs of all lanes, where one module has them.
+fn start_inputs(
+    config: &Config,
+    module: Option<Bus>,
+    lines: &[LaneLine],
+    clock: Clock,
+) -> Result<Option<InputThread>, StationError> {
+    let (Some(bus), FieldIo::Modbus { poll_ms, .. }) = (module, &config.field_io) else {
+        return Ok(None);
+    };
+    let indices = config.lanes.iter().filter_map(|lane| lane.field_io_index).collect();
+    let wakes: Vec<Sender<Wake>> = lines.iter().map(|line| line.wakes.clone()).collect();
+    let period = clock.to_real(Duration::from_millis(*poll_ms)).max(POLL_MIN);
+    InputThread::start(bus, indices, period, clock, move |place, word| {
+        // A lane that has stopped needs no inputs.
+        drop(wakes[place].send(Wake::Field(word)));
+    })
+    .map(Some)
+    .map_err(|source| StationError::System { doing: "start the input thread", source })
+}
+
+/// What drives a lane's arm, and the thread that hears its card where it has one.
+fn lane_outputs(
+    config: &Config,
+    lane: &config::Lane,
+    module: Option<&Bus>,
+    journal: &Journal,
+    clock: Clock,
+    wakes: Sender<Wake>,
+) -> Result<(Outputs, Option<CardThread>), StationError> {
+    if let Some(bus) = module {
+        // A configuration without it was refused when it was read.
+        let index = lane.field_io_index.unwrap_or_default();
+        return Ok((Outputs::Modbus(modbus::Outputs::new(&bus.for_outputs(), index)), None));
+    }
+    let port = lane.relay_card.clone().unwrap_or_default();
+    let Some(settings) = config.field_io.card(port, |run| clock.to_real(run)) else {
+        unreachable!("a station has a module or cards")
+    };
+    let saved = journal.saved_lane()?;
+    let started = CardThread::start(settings, saved.as_ref(), clock, move |word| {
+        // A lane that has stopped needs no inputs.
+        drop(wakes.send(Wake::Field(word)));
+    });
+    let (card, outputs) = started
+        .map_err(|source| StationError::System { doing: "start a relay card's thread", source })?;
+    Ok((Outputs::RelayCard(outputs), Some(card)))
 }
 
 async fn until_stopped(
@@ -184,6 +236,8 @@ async fn connect(config: &Config) -> Result<Client, StationError> {
 struct Running {
     id: LaneId,
     reader: Reader,
+    /// Hears the lane's relay card until the lane is stopped.
+    card: Option<CardThread>,
     wakes: Sender<Wake>,
     thread: std::thread::JoinHandle<()>,
 }
@@ -191,6 +245,7 @@ struct Running {
 impl Running {
     fn stop(self) {
         self.reader.stop();
+        drop(self.card);
         // A lane that has ended already hears nothing.
         drop(self.wakes.send(Wake::Stop));
         drop(self.thread.join());
@@ -205,6 +260,7 @@ struct Started {
 async fn start_lane(
     config: &Config,
     lane: &config::Lane,
+    module: Option<&Bus>,
     shared: &Shared,
     client: &Client,
     jetstream: &Context,
@@ -220,12 +276,14 @@ async fn start_lane(
     let (say, words) = mpsc::unbounded_channel();
     let (wakes, wake_up) = channel();
     let role = LaneRole::from(lane.role);
+    let (outputs, card) =
+        lane_outputs(config, lane, module, &journal, shared.clock, wakes.clone())?;
     let thread = LaneThread::try_new(LaneParts {
         id: id.clone(),
         role,
         policy: policy(config, shared.clock),
         journal,
-        outputs: Outputs::new(config.field_io.address, lane.field_io_index),
+        outputs,
         shared: shared.clone(),
         words: say,
         keep_records: config.policy.keep_records,
@@ -248,7 +306,7 @@ async fn start_lane(
     tokio::spawn(desk::heartbeats(id.clone(), client.clone(), wakes.clone()));
     Ok(Started {
         line: LaneLine { id: id.clone(), epoch, wakes: wakes.clone(), posted },
-        running: Running { id, reader, wakes, thread },
+        running: Running { id, reader, card, wakes, thread },
     })
 }
 

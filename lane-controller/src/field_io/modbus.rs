@@ -122,6 +122,15 @@ impl Bus {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).call(call)
     }
 
+    /// A way for a lane's outputs: over TCP a line of its own, on a serial bus this one.
+    #[must_use]
+    pub fn for_outputs(&self) -> Self {
+        match self.module() {
+            module @ Place::Tcp(_) => Self::to(module),
+            Place::Rtu { .. } => self.clone(),
+        }
+    }
+
     fn module(&self) -> Place {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).module.clone()
     }
