@@ -15,6 +15,7 @@ use lane_controller::field_io::relay_card::{
 use lane_controller::field_io::{FieldWord, InputThread, Outputs, Reading};
 use simulator::camera::{CameraFormat, Read, message, post};
 use simulator::one_lane::OneLane;
+use tokio::task::block_in_place;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -97,15 +98,15 @@ async fn a_car_comes_is_let_through_and_leaves(family: Family) {
     world.until("an empty lane is seen", |world| world.reads(|r| !r.inputs.presence)).await;
     world.lane.car_comes();
     world.until("the car is seen", |world| world.reads(|r| r.inputs.presence)).await;
-    world.outputs.open().expect("the arm is told");
+    block_in_place(|| world.outputs.open()).expect("the arm is told");
     world.until("the arm is seen up", |world| world.reads(|r| r.arm_up)).await;
     if matches!(family, Family::RelayCard) {
         assert!(world.lane.card_shows_green());
     }
     world.until("the car is under the arm", |world| world.reads(|r| r.inputs.safety)).await;
     world.until("the car has left", |world| world.reads(|r| r.inputs.safety_falls == 1)).await;
-    world.outputs.set(Output::Green, false).expect("the light is told");
-    world.outputs.set(Output::Close, true).expect("the arm is told");
+    block_in_place(|| world.outputs.set(Output::Green, false)).expect("the light is told");
+    block_in_place(|| world.outputs.set(Output::Close, true)).expect("the arm is told");
     world.until("the arm is down", |world| world.lane.arm_is_down()).await;
     world.until("the arm is seen down", |world| world.reads(|r| !r.arm_up)).await;
     let reading = world.reading.expect("the device speaks");
