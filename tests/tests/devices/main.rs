@@ -114,6 +114,8 @@ async fn a_car_comes_is_let_through_and_leaves(family: Family) {
     assert_eq!((inputs.presence_rises, inputs.presence_falls), (1, 1), "{family:?}");
     assert_eq!((reading.safety_rises, inputs.safety_falls), (1, 1), "{family:?}");
     assert_eq!(world.lane.struck(), 0);
+    // The Modbus outputs hold a runtime of their own, which may not end within another's.
+    block_in_place(|| drop(world));
 }
 
 #[tokio::test(flavor = "multi_thread")]
