@@ -17,6 +17,8 @@ pub mod list;
 pub mod entries;
 pub mod read_age;
 pub mod field_io;
+pub mod camera;
+pub mod display;
 pub mod runner;
 pub mod uplink;
 pub mod downlink;

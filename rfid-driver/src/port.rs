@@ -149,6 +149,18 @@ impl Port {
         now.is_some() && now != self.device
     }
 
+    /// A second way to the same open port, so that one thread can write while another reads.
+    ///
+    /// # Errors
+    /// When the system gives no second way.
+    pub fn try_clone(&self) -> Result<Self, PortError> {
+        let port = self.path.clone();
+        match self.line.try_clone_native() {
+            Ok(line) => Ok(Self { path: port, line, device: self.device }),
+            Err(source) => Err(PortError::Open { port, source }),
+        }
+    }
+
     /// Waits up to `timeout` for bytes; 0 means that none came.
     ///
     /// # Errors

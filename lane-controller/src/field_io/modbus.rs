@@ -1,19 +1,24 @@
-//! Field I/O over Modbus TCP: what the loops say, and what the arm and light are told.
+//! A Modbus I/O module: over TCP, or as RTU on a serial bus.
 //!
-//! Two connections: one thread a station reads the inputs of all its lanes; each lane's own thread
-//! writes its outputs, so that an open command waits for nothing. What a loop did is taken from
+//! Over TCP there are two kinds of connection: one thread a station reads the inputs of all its
+//! lanes; each lane's own thread writes its outputs, so that an open command waits for nothing. A
+//! serial bus is one line that they take turns on, a telegram each. What a loop did is taken from
 //! the module's edge counters, which lose nothing between two readings.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::Clock;
 use domain::wire::field_io::{Counter, Input, LANE_BLOCK, Output, address};
-use tokio_modbus::client::sync::{Context, Reader, Writer, tcp};
+use tokio_modbus::client::sync::{Context, Reader, Writer, rtu, tcp};
+use tokio_modbus::slave::Slave;
 
+use super::{FieldError, FieldWord, Reading};
 use crate::lane::Inputs;
 
 /// No answer in that real time counts as silence.
@@ -23,77 +28,40 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Lanes whose counters fit one request (Modbus allows 125 registers).
 const LANES_PER_REQUEST: u16 = 15;
 
-/// What the module says of one lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reading {
-    /// The loops.
-    pub inputs: Inputs,
-    /// Times the safety loop became occupied, modulo 2¹⁶.
-    pub safety_rises: u16,
-    /// Whether the arm is fully up.
-    pub arm_up: bool,
+/// Where a module is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// On the network.
+    Tcp(SocketAddr),
+    /// On a serial bus, 8N1.
+    Rtu {
+        /// The bus's port.
+        port: PathBuf,
+        /// The bus's speed.
+        baud: u32,
+        /// The module's address on the bus.
+        unit: u8,
+    },
 }
 
-/// What the input thread tells a lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldWord {
-    /// The loops or the arm have changed, or the module answers again.
-    Reads {
-        /// What it says.
-        reading: Reading,
-        /// When its answer was here.
-        at: Instant,
-    },
-    /// The module is silent.
-    Silent,
-}
-
-/// Why the module could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FieldError {
-    /// The line failed.
-    #[error("reach the I/O module at {address}")]
-    Line {
-        /// The module.
-        address: SocketAddr,
-        /// What the line said.
-        #[source]
-        source: tokio_modbus::Error,
-    },
-    /// No connection.
-    #[error("connect to the I/O module at {address}")]
-    Connect {
-        /// The module.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The module sent fewer values than it was asked for.
-    #[error("the I/O module at {address} sent fewer values than asked for")]
-    Short {
-        /// The module.
-        address: SocketAddr,
-    },
-    /// The module refused.
-    #[error("the I/O module at {address} refused: {code}")]
-    Refused {
-        /// The module.
-        address: SocketAddr,
-        /// Its exception code.
-        code: tokio_modbus::ExceptionCode,
-    },
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Rtu { port, unit, .. } => write!(f, "{} unit {unit}", port.display()),
+        }
+    }
 }
 
 /// A connection that is made when it is needed, and again when it broke.
 struct Line {
-    address: SocketAddr,
+    module: Place,
     context: Option<Context>,
 }
 
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Line({}, connected: {})", self.address, self.context.is_some())
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line({}, connected: {})", self.module, self.context.is_some())
     }
 }
 
@@ -102,71 +70,114 @@ impl Line {
         &mut self,
         call: impl FnOnce(&mut Context) -> tokio_modbus::Result<T>,
     ) -> Result<T, FieldError> {
-        let address = self.address;
         if self.context.is_none() {
-            let context = tcp::connect_with_timeout(address, Some(SILENT_AFTER))
-                .map_err(|source| FieldError::Connect { address, source })?;
-            self.context = Some(context);
+            self.context = Some(self.connect()?);
         }
         let Some(context) = &mut self.context else {
             unreachable!("the connection was made above")
         };
         match call(context) {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(code)) => Err(FieldError::Refused { address, code }),
+            Ok(Err(code)) => Err(FieldError::Refused { module: self.module.clone(), code }),
             Err(source) => {
                 self.context = None;
-                Err(FieldError::Line { address, source })
+                Err(FieldError::Line { module: self.module.clone(), source })
             }
         }
+    }
+
+    fn connect(&self) -> Result<Context, FieldError> {
+        let connected = match &self.module {
+            Place::Tcp(address) => tcp::connect_with_timeout(*address, Some(SILENT_AFTER)),
+            Place::Rtu { port, baud, unit } => {
+                let port = tokio_serial::new(port.to_string_lossy(), *baud);
+                rtu::connect_slave_with_timeout(&port, Slave(*unit), Some(SILENT_AFTER))
+            }
+        };
+        connected.map_err(|source| FieldError::Connect { module: self.module.clone(), source })
+    }
+}
+
+/// A way to a module. Clones share one line, and take turns on it.
+#[derive(Debug, Clone)]
+pub struct Bus(Arc<Mutex<Line>>);
+
+impl Bus {
+    /// A line of one's own to a module on the network.
+    #[must_use]
+    pub fn tcp(module: SocketAddr) -> Self {
+        Self::to(Place::Tcp(module))
+    }
+
+    /// A line to a module.
+    #[must_use]
+    pub fn to(module: Place) -> Self {
+        Self(Arc::new(Mutex::new(Line { module, context: None })))
+    }
+
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&mut Context) -> tokio_modbus::Result<T>,
+    ) -> Result<T, FieldError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).call(call)
+    }
+
+    /// A way for a lane's outputs: over TCP a line of its own, on a serial bus this one.
+    #[must_use]
+    pub fn for_outputs(&self) -> Self {
+        match self.module() {
+            module @ Place::Tcp(_) => Self::to(module),
+            Place::Rtu { .. } => self.clone(),
+        }
+    }
+
+    fn module(&self) -> Place {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).module.clone()
     }
 }
 
 /// The outputs of one lane.
 #[derive(Debug)]
 pub struct Outputs {
-    line: Line,
+    bus: Bus,
     index: u16,
 }
 
 impl Outputs {
     /// The outputs of the lane with this block.
     #[must_use]
-    pub fn new(module: SocketAddr, index: u16) -> Self {
-        Self { line: Line { address: module, context: None }, index }
+    pub fn new(bus: &Bus, index: u16) -> Self {
+        Self { bus: bus.clone(), index }
     }
 
-    /// Connects before the first vehicle comes, where the module is there. Blocks: to be called
-    /// on the lane's own thread, as everything here.
-    pub fn connect(&mut self) {
+    pub(super) fn connect(&self) {
         let index = self.index;
-        if let Err(error) = self.line.call(|context| context.read_coils(address(index, 0), 1)) {
+        if let Err(error) = self.bus.call(|context| context.read_coils(address(index, 0), 1)) {
             tracing::warn!(error = &error as &dyn std::error::Error, "outputs are not there yet");
         }
     }
 
     /// Sets an output; a second try is made on a fresh connection.
-    ///
-    /// # Errors
-    /// When both fail.
-    pub fn set(&mut self, output: Output, on: bool) -> Result<(), FieldError> {
+    pub(super) fn set(&self, output: Output, on: bool) -> Result<(), FieldError> {
         let at = address(self.index, output as u16);
-        self.line
+        self.bus
             .call(|context| context.write_single_coil(at, on))
-            .or_else(|_broken| self.line.call(|context| context.write_single_coil(at, on)))
+            .or_else(|_broken| self.bus.call(|context| context.write_single_coil(at, on)))
     }
 
-    /// Raises the arm and shows green, in one telegram.
-    ///
-    /// # Errors
-    /// When the module cannot be reached twice.
-    pub fn open(&mut self) -> Result<(), FieldError> {
+    pub(super) fn open(&self) -> Result<(), FieldError> {
         let at = address(self.index, Output::Open as u16);
         // Open, close, green: neighbours in the lane's block.
         let coils = [true, false, true];
-        self.line
+        self.bus
             .call(|context| context.write_multiple_coils(at, &coils))
-            .or_else(|_broken| self.line.call(|context| context.write_multiple_coils(at, &coils)))
+            .or_else(|_broken| self.bus.call(|context| context.write_multiple_coils(at, &coils)))
+    }
+}
+
+impl From<SocketAddr> for Bus {
+    fn from(module: SocketAddr) -> Self {
+        Self::tcp(module)
     }
 }
 
@@ -184,21 +195,21 @@ impl InputThread {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
-        module: SocketAddr,
+        bus: impl Into<Bus>,
         indices: Vec<u16>,
         period: Duration,
         clock: Clock,
         mut tell: impl FnMut(usize, FieldWord) + Send + 'static,
     ) -> std::io::Result<Self> {
+        let bus = bus.into();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread =
             std::thread::Builder::new().name("field-inputs".to_owned()).spawn(move || {
-                let mut line = Line { address: module, context: None };
                 let mut last: Vec<Option<Reading>> = vec![None; indices.len()];
                 let mut silent = false;
                 while !stopped.load(Ordering::Relaxed) {
-                    match read_all(&mut line, &indices) {
+                    match read_all(&bus, &indices) {
                         Ok(readings) => {
                             silent = false;
                             let at = clock.real();
@@ -240,23 +251,23 @@ impl Drop for InputThread {
     }
 }
 
-fn read_all(line: &mut Line, indices: &[u16]) -> Result<Vec<Reading>, FieldError> {
+fn read_all(bus: &Bus, indices: &[u16]) -> Result<Vec<Reading>, FieldError> {
     let lanes = indices.iter().max().map_or(0, |last| last + 1);
     let mut counters = Vec::with_capacity(usize::from(lanes * LANE_BLOCK));
     let mut first = 0;
     while first < lanes {
         let count = LANES_PER_REQUEST.min(lanes - first) * LANE_BLOCK;
-        let part = line.call(|context| {
+        let part = bus.call(|context| {
             context.set_timeout(SILENT_AFTER);
             context.read_input_registers(address(first, 0), count)
         })?;
         counters.extend(part);
         first += LANES_PER_REQUEST;
     }
-    let levels = line.call(|context| context.read_discrete_inputs(0, lanes * LANE_BLOCK))?;
+    let levels = bus.call(|context| context.read_discrete_inputs(0, lanes * LANE_BLOCK))?;
     let wanted = usize::from(lanes * LANE_BLOCK);
     if counters.len() < wanted || levels.len() < wanted {
-        return Err(FieldError::Short { address: line.address });
+        return Err(FieldError::Short { module: bus.module() });
     }
     Ok(indices
         .iter()
