@@ -45,7 +45,9 @@ async fn world(family: Family) -> World {
         Family::ModbusTcp => {
             let (lane, module) = OneLane::behind_modbus().await.expect("a module");
             let period = Duration::from_millis(2);
-            let tell = move |_place, word| drop(say.send(word).ok());
+            let tell = move |_place, word| {
+                say.send(word).ok();
+            };
             let thread =
                 InputThread::start(module, vec![0], period, clock, tell).expect("a thread");
             (lane, Outputs::new(module, 0), Box::new(thread))
@@ -62,7 +64,9 @@ async fn world(family: Family) -> World {
                 state_order: StateOrder::FirstIsInput1,
             };
             let settings = CardSettings { port, baud: 9600, wiring, silent_after: WITHIN };
-            let tell = move |word| drop(say.send(word).ok());
+            let tell = move |word| {
+                say.send(word).ok();
+            };
             let (thread, outputs) =
                 CardThread::start(settings, None, clock, tell).expect("a thread");
             (lane, Outputs::RelayCard(outputs), Box::new(thread))
@@ -158,7 +162,9 @@ async fn cameras_of_both_formats_tell_their_lane_what_they_read() {
     };
     let cameras = vec![camera("hik", Format::Hikvision, 100), camera("dahua", Format::Dahua, 255)];
     let (say, words) = channel();
-    let tell = move |word| drop(say.send(word).ok());
+    let tell = move |word| {
+        say.send(word).ok();
+    };
     let clock = Clock::system();
     let listener = CameraListener::start(settings, cameras, clock, tell).await.expect("a listener");
     let plate = Plate::try_new("37A-123.45").expect("a plate");
