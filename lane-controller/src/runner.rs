@@ -1,8 +1,8 @@
 //! One lane's thread: takes what happened, asks the core, carries out what it says.
 //!
 //! Everything that wakes a lane is one enum. Actions are carried out in the order given, and a
-//! passage is on the disk before the action behind it begins, or kept as [`record`] tells. Latencies are taken in real time,
-//! from the instant at which the last fact was here that the decision needed: the last byte of the
+//! passage is on the disk before the action behind it begins, or kept as `record` tells. Latencies
+//! are taken in real time, from the instant at which the last fact was here that the decision needed: the last byte of the
 //! tag's frame, or the loop's edge where the tag was read before its vehicle came.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -1,6 +1,6 @@
 //! The fare display: what the driver is told, and how it gets onto the panel.
 //!
-//! [`compose`] makes rows of text from a notice: pure, in the driver's language, within the
+//! [`compose()`] makes rows of text from a notice: pure, in the driver's language, within the
 //! panel's width and characters. [`panel`] is the panel's protocol. A thread of its own writes,
 //! because the line is slow (a row takes 80 ms at 4800 baud); where a newer notice has come
 //! meanwhile, the older is not shown any more. The lane never waits for it.
