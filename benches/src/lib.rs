@@ -10,13 +10,16 @@
 pub mod arguments;
 pub mod latency;
 pub mod report;
+pub mod silion;
 
+mod antenna;
 mod machine;
 mod programs;
 
 pub mod lane;
 pub mod list;
 pub mod posting;
+pub mod reader;
 
 /// Why a bench could not be run to its end: nobody but the person at the terminal reads it.
 pub type Failed = Box<dyn std::error::Error + Send + Sync>;

@@ -8,12 +8,14 @@ use std::time::Duration;
 use domain::signature::{PublicKey, SecretKey, SignatureError};
 use domain::tariff::{Tariff, TariffBook, TariffFile};
 use domain::time::ClockConfig;
-use domain::wire::v1::RoleRecord;
+use domain::wire::v1::{PaymentRecord, RoleRecord};
 use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
-use crate::lane::LanePolicy;
+use crate::lane::policy::{Choice, LanePolicy, Layout, VerdictPolicy};
 use crate::list::guard::ListSettings;
+use crate::runner::{JournalPolicy, WhenFailing};
+use crate::supervise::SafePosition;
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +70,8 @@ pub struct Config {
     /// How the account list is kept.
     #[serde(default)]
     pub list: ListSettings,
+    /// Where health and metrics can be asked for; nowhere where absent.
+    pub health: Option<Health>,
     /// How lanes behave.
     #[serde(default)]
     pub policy: Policy,
@@ -128,6 +132,36 @@ pub struct FieldIo {
     pub poll_ms: u64,
 }
 
+/// Where health and metrics can be asked for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// Address and port; best a loopback one, there is no password.
+    pub listen: SocketAddr,
+}
+
+/// Where the barrier of a lane that does not run is left, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SafePositionRecord {
+    /// Where it is.
+    AsItIs,
+    /// Up.
+    Open,
+    /// Down, as soon as the safety loop allows it.
+    Closed,
+}
+
+/// What a lane does while its journal cannot be written, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenFailingRecord {
+    /// Good vehicles go on; their passages are kept in memory.
+    GoOn,
+    /// Nothing opens before it is durable.
+    Hold,
+}
+
 /// How lanes behave; milliseconds and seconds are run time.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -142,6 +176,63 @@ pub struct Policy {
     pub call_repeat_s: u64,
     /// How many posted records are kept all the same.
     pub keep_records: u64,
+    /// How often a tag must be read before it counts.
+    pub reads_needed: u32,
+    /// Pulses and first reads that are closer together are of one vehicle.
+    pub same_vehicle_ms: u64,
+    /// A pulse that is shorter, without a tag, is no vehicle.
+    pub shortest_vehicle_ms: u64,
+    /// How long a vehicle may take to the safety loop once the arm is up for it.
+    pub drive_timeout_s: u64,
+    /// Whether an arm stands at the lane's end: `barrier` or `free-flow`.
+    pub layout: Layout,
+    /// A tag on no list: `call` (a white list) or `serve` (a black list).
+    pub unlisted: Choice,
+    /// A balance that is low and still enough.
+    pub low: Choice,
+    /// A list older than `list_age_max_s`.
+    pub old_list: Choice,
+    /// The age from which a list is old.
+    pub list_age_max_s: u64,
+    /// A wall clock that is not to be trusted.
+    pub bad_clock: Choice,
+    /// An exit that knows of no entry.
+    pub missing_entry: Choice,
+    /// How it is paid for where equipment failed: `account` or `nothing`.
+    pub equipment_fault: PaymentRecord,
+    /// The longest a barrier waits for the disk, in real milliseconds.
+    pub journal_wait_max_ms: u64,
+    /// What a lane does while its journal cannot be written.
+    pub journal_failing: WhenFailingRecord,
+    /// The most passages that are kept in memory meanwhile.
+    pub journal_memory_max: usize,
+    /// Where the barrier of a lane that does not run is left.
+    pub safe_position: SafePositionRecord,
+}
+
+impl Policy {
+    /// How far a lane depends on its disk.
+    #[must_use]
+    pub fn journal(self) -> JournalPolicy {
+        JournalPolicy {
+            wait_max: Duration::from_millis(self.journal_wait_max_ms),
+            memory_max: self.journal_memory_max,
+            when_failing: match self.journal_failing {
+                WhenFailingRecord::GoOn => WhenFailing::GoOn,
+                WhenFailingRecord::Hold => WhenFailing::Hold,
+            },
+        }
+    }
+
+    /// Where the barrier of a lane that does not run is left.
+    #[must_use]
+    pub fn safe_position(self) -> SafePosition {
+        match self.safe_position {
+            SafePositionRecord::AsItIs => SafePosition::AsItIs,
+            SafePositionRecord::Open => SafePosition::Open,
+            SafePositionRecord::Closed => SafePosition::Closed,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -152,6 +243,22 @@ impl Default for Policy {
             floating_tag_ms: 2_000,
             call_repeat_s: 5,
             keep_records: 100_000,
+            journal_wait_max_ms: 500,
+            journal_failing: WhenFailingRecord::GoOn,
+            journal_memory_max: 1_000,
+            safe_position: SafePositionRecord::AsItIs,
+            reads_needed: 1,
+            same_vehicle_ms: 300,
+            shortest_vehicle_ms: 300,
+            drive_timeout_s: 60,
+            layout: Layout::Barrier,
+            unlisted: Choice::Call,
+            low: Choice::Serve,
+            old_list: Choice::Serve,
+            list_age_max_s: 24 * 3_600,
+            bad_clock: Choice::Serve,
+            missing_entry: Choice::Serve,
+            equipment_fault: PaymentRecord::Account,
         }
     }
 }
@@ -163,6 +270,20 @@ impl From<Policy> for LanePolicy {
             duplicate_window: Duration::from_secs(policy.duplicate_window_s),
             floating_tag: Duration::from_millis(policy.floating_tag_ms),
             call_repeat: Duration::from_secs(policy.call_repeat_s),
+            reads_needed: policy.reads_needed,
+            same_vehicle: Duration::from_millis(policy.same_vehicle_ms),
+            shortest_vehicle: Duration::from_millis(policy.shortest_vehicle_ms),
+            drive_timeout: Duration::from_secs(policy.drive_timeout_s),
+            layout: policy.layout,
+            verdict: VerdictPolicy {
+                unlisted: policy.unlisted,
+                low: policy.low,
+                old_list: policy.old_list,
+                list_age_max: Duration::from_secs(policy.list_age_max_s),
+                bad_clock: policy.bad_clock,
+                missing_entry: policy.missing_entry,
+                equipment_fault: policy.equipment_fault.into(),
+            },
             ..Self::default()
         }
     }
@@ -258,4 +379,25 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> 
         path: path.to_owned(),
         message: error.to_string().trim_end().to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_says_nothing_is_the_usual_one() {
+        let said = LanePolicy::from(toml::from_str::<Policy>("").unwrap());
+        assert_eq!(said, LanePolicy::default());
+    }
+
+    #[test]
+    fn an_operator_chooses_by_name_and_unknown_names_are_refused() {
+        let text = "unlisted = 'serve'\nlayout = 'free-flow'\nequipment_fault = 'nothing'";
+        let said = LanePolicy::from(toml::from_str::<Policy>(text).unwrap());
+        assert_eq!((said.layout, said.verdict.unlisted), (Layout::FreeFlow, Choice::Serve));
+        assert_eq!(said.verdict.equipment_fault, domain::passage::Payment::Nothing);
+        assert!(toml::from_str::<Policy>("unlisted = 'perhaps'").is_err());
+        assert!(toml::from_str::<Policy>("not_a_key = 1").is_err());
+    }
 }

@@ -95,7 +95,8 @@ pub async fn words(
     }
 }
 
-/// Publishes a lane's heartbeats; ends when the lane's thread has ended.
+/// Publishes a lane's heartbeats; ends when the lane's place has ended. A lane that does not run
+/// has none.
 pub async fn heartbeats(lane: LaneId, client: Client, wakes: Sender<Wake>) {
     let to = subject::heartbeat(&lane);
     let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
@@ -105,7 +106,7 @@ pub async fn heartbeats(lane: LaneId, client: Client, wakes: Sender<Wake>) {
         if wakes.send(Wake::Health(reply)).is_err() {
             return;
         }
-        let Ok(heartbeat) = health.await else { return };
+        let Ok(heartbeat) = health.await else { continue };
         if client.connection_state() == State::Connected
             && let Err(error) = client.publish(to.clone(), emit(&heartbeat).into()).await
         {

@@ -37,8 +37,8 @@ const FETCH_MAX: usize = 5_000;
 pub struct LaneLine {
     /// The lane.
     pub id: LaneId,
-    /// Its epoch.
-    pub epoch: u32,
+    /// Its epoch; 0 before it has one.
+    pub epoch: watch::Receiver<u32>,
     /// Its thread.
     pub wakes: Sender<Wake>,
     /// Its uplink.
@@ -257,8 +257,9 @@ impl Downlink {
             tracing::error!("a receipt cannot be read");
             return;
         };
-        let known =
-            self.lanes.iter().find(|lane| lane.id == receipt.lane && lane.epoch == receipt.epoch);
+        let is_meant =
+            |lane: &&LaneLine| lane.id == receipt.lane && *lane.epoch.borrow() == receipt.epoch;
+        let known = self.lanes.iter().find(is_meant);
         if let Some(lane) = known {
             let posted = Posted {
                 upto: receipt.posted_upto,
@@ -271,7 +272,7 @@ impl Downlink {
                 }
                 news
             });
-            drop(lane.wakes.send(Wake::Posted { upto: receipt.posted_upto }));
+            drop(lane.wakes.send(Wake::Posted { epoch: receipt.epoch, upto: receipt.posted_upto }));
         }
     }
 

@@ -1,23 +1,26 @@
 //! The command `lane-controller`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use lane_controller::{config, list, station};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use lane_controller::journal_command::{self, JournalCommand};
+use lane_controller::list::{self, ListError};
+use lane_controller::{config, station};
 
 /// Decides what the lanes of a station do, and never forgets it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
-    /// The configuration file.
+    /// The configuration file; `journal` needs none.
     #[arg(long, env = "ETC_CONFIG")]
-    config: PathBuf,
+    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Look at the account list that is kept here.
     #[command(subcommand)]
@@ -26,6 +29,22 @@ enum Command {
     Run,
     /// Read the configuration and say whether it is good.
     CheckConfig,
+    /// Look at a lane's journal, also while the lane runs.
+    #[command(subcommand)]
+    Journal(Box<JournalCommand>),
+}
+
+/// Why the command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("read the configuration")]
+    Config(#[from] config::ConfigError),
+    #[error("look at the account list")]
+    List(#[from] ListError),
+    #[error("look at the journal")]
+    Journal(#[from] journal_command::LookError),
+    #[error("run the station")]
+    Station(#[from] station::StationError),
 }
 
 #[tokio::main]
@@ -39,13 +58,16 @@ async fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let done = match (config::Config::load(&cli.config), cli.command) {
-        (Err(error), _) => Err(error.into()),
-        (Ok(config), Command::Run) => station::run(config).await,
-        (Ok(config), Command::List(command)) => {
-            command.run(&config, &mut std::io::stdout().lock()).map_err(Into::into)
+    let done = match (&cli.command, &cli.config) {
+        (Command::Journal(command), _) => {
+            journal_command::run(command, &mut std::io::stdout().lock()).map_err(Failed::from)
         }
-        (Ok(config), Command::CheckConfig) => config.tariffs().map(drop).map_err(Into::into),
+        (Command::Run | Command::CheckConfig | Command::List(_), None) => Cli::command()
+            .error(ErrorKind::MissingRequiredArgument, "--config <CONFIG> is needed")
+            .exit(),
+        (Command::Run, Some(path)) => run(path).await.map_err(Failed::from),
+        (Command::List(command), Some(path)) => look_at_list(*command, path),
+        (Command::CheckConfig, Some(path)) => check(path).map_err(Failed::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,4 +76,17 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(path: &Path) -> Result<(), station::StationError> {
+    station::run(config::Config::load(path)?).await
+}
+
+fn look_at_list(command: list::command::ListCommand, path: &Path) -> Result<(), Failed> {
+    Ok(command.run(&config::Config::load(path)?, &mut std::io::stdout().lock())?)
+}
+
+fn check(path: &Path) -> Result<(), station::StationError> {
+    config::Config::load(path)?.tariffs()?;
+    Ok(())
 }

@@ -1,16 +1,17 @@
 //! One lane's thread: takes what happened, asks the core, carries out what it says.
 //!
 //! Everything that wakes a lane is one enum. Actions are carried out in the order given, and a
-//! passage is on the disk before the action behind it begins. Latencies are taken in real time,
-//! from the instant at which the last fact was here that the decision needed: the last byte of the
+//! passage is on the disk before the action behind it begins, or kept as `record` tells. Latencies
+//! are taken in real time, from the instant at which the last fact was here that the decision needed: the last byte of the
 //! tag's frame, or the loop's edge where the tag was read before its vehicle came.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use domain::passage::{ClockQuality, Decision, LaneRole};
+use domain::passage::{ClockQuality, LaneRole};
 use domain::signature::Digest256;
 use domain::tariff::TariffBook;
 use domain::wire::field_io::Output;
@@ -22,10 +23,44 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::entries::EntryBook;
 use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
-use crate::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError, Scribe, ScribeEnded};
 use crate::lane::safety::SafetyMonitor;
-use crate::lane::{Action, Answer, Event, Knowledge, Lane, LanePolicy, PassageDraft, SavedLane};
+use crate::lane::{Action, Answer, CentreAnswer, Event, Knowledge, Lane, LanePolicy, SavedLane};
 use crate::list::ListStore;
+
+mod record;
+
+use self::record::{Held, LOOK_EVERY};
+pub use self::record::{JournalPolicy, WhenFailing};
+
+/// Why a lane's thread could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum LaneError {
+    /// The journal cannot be read.
+    #[error("read the lane's journal")]
+    Journal(#[from] JournalError),
+    /// The system gives no thread.
+    #[error("start the journal's thread")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why a lane's thread has ended without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum LaneEnded {
+    /// The journal can no longer be written.
+    #[error("the journal has failed for good")]
+    Journal(#[source] ScribeEnded),
+    /// The journal is an old copy: its numbers have been used.
+    #[error("receipts go up to {posted_upto}, the journal to {last}: an old copy")]
+    RolledBack {
+        /// The journal's last sequence.
+        last: u64,
+        /// The receipt's watermark.
+        posted_upto: u64,
+        /// The lane as it is now, for the journal that follows.
+        saved: Box<SavedLane>,
+    },
+}
 
 /// What a station's lanes share.
 #[derive(Debug, Clone)]
@@ -62,6 +97,8 @@ pub enum Wake {
     ListChanged,
     /// The clearing house has everything up to here.
     Posted {
+        /// The epoch it is about.
+        epoch: u32,
         /// The watermark.
         upto: u64,
     },
@@ -89,8 +126,6 @@ const CAUSES_MAX: usize = 10_000;
 const COMMANDS_MAX: usize = 64;
 /// How long to wait before an output that failed is set again, in real time.
 const OUTPUT_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// How long to wait before a failed write is tried again, in real time.
-const WRITE_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// What a lane is put together from.
 #[derive(Debug)]
@@ -111,6 +146,8 @@ pub struct LaneParts {
     pub words: mpsc::UnboundedSender<Word>,
     /// How many posted records are kept all the same.
     pub keep_records: u64,
+    /// How far it depends on its disk.
+    pub journal_policy: JournalPolicy,
 }
 
 /// A lane with its devices.
@@ -119,7 +156,11 @@ pub struct LaneThread {
     id: LaneId,
     role: LaneRole,
     lane: Lane,
-    journal: Journal,
+    scribe: Scribe,
+    journal_policy: JournalPolicy,
+    held: Held,
+    /// Why the lane is to end; nothing is carried out any more.
+    over: Option<LaneEnded>,
     outputs: Outputs,
     shared: Shared,
     words: mpsc::UnboundedSender<Word>,
@@ -146,17 +187,24 @@ impl LaneThread {
     /// Puts a lane together.
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub fn try_new(parts: LaneParts) -> Result<Self, JournalError> {
-        let LaneParts { id, role, policy, journal, outputs, shared, words, keep_records } = parts;
+    /// When the journal cannot be read, or the system gives no thread.
+    pub fn try_new(parts: LaneParts) -> Result<Self, LaneError> {
+        let LaneParts { id, role, policy, journal, outputs, shared, words, .. } = parts;
+        let (keep_records, journal_policy) = (parts.keep_records, parts.journal_policy);
         let lane = Lane::new(id.clone(), role, policy);
         let saved = journal.saved_lane()?;
         let posted_upto = journal.posted_upto()?;
+        let JournalPolicy { wait_max, memory_max, .. } = journal_policy;
+        let scribe = Scribe::start(journal, shared.clock, wait_max, memory_max)
+            .map_err(LaneError::Thread)?;
         Ok(Self {
             id,
             role,
             lane,
-            journal,
+            scribe,
+            journal_policy,
+            held: Held::default(),
+            over: None,
             outputs,
             shared,
             words,
@@ -179,9 +227,12 @@ impl LaneThread {
     }
 
     /// Runs the lane until it is told to stop.
-    pub fn run(mut self, wakes: &Receiver<Wake>) {
+    ///
+    /// # Errors
+    /// When it cannot go on with this journal.
+    pub fn run(mut self, wakes: &Receiver<Wake>) -> Result<(), LaneEnded> {
         self.outputs.connect();
-        loop {
+        while self.over.is_none() {
             let wake = match self.next_deadline() {
                 None => wakes.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
                 Some(at) => {
@@ -190,19 +241,20 @@ impl LaneThread {
                 }
             };
             match wake {
-                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Ok(wake) => self.wake(wake),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             // What has arrived is older than what is due: a late tag is not beaten by its deadline.
             while let Ok(wake) = wakes.try_recv() {
                 if matches!(wake, Wake::Stop) {
-                    return;
+                    return self.finish();
                 }
                 self.wake(wake);
             }
             self.do_what_is_due();
         }
+        self.finish()
     }
 
     fn next_deadline(&self) -> Option<Instant> {
@@ -210,18 +262,22 @@ impl LaneThread {
         let closing = self.close_wanted.then(|| self.monitor.may_close_at()).flatten();
         let closing = closing.map(|at| at.max(self.output_again_at.unwrap_or_default()));
         let opening = self.output_again_at.filter(|_| self.open_wanted);
-        core.into_iter().chain(closing).chain(opening).min().map(|at| self.shared.clock.real_at(at))
+        let due = core.into_iter().chain(closing).chain(opening).min();
+        let due = due.map(|at| self.shared.clock.real_at(at));
+        let look = self.journal_is_behind().then(|| self.shared.clock.real() + LOOK_EVERY);
+        due.into_iter().chain(look).min()
     }
 
     fn do_what_is_due(&mut self) {
+        self.look_at_journal();
         let now = self.shared.clock.uptime();
         if self.lane.next_deadline().is_some_and(|at| at <= now) {
-            self.ask(|lane, _known| lane.handle_deadline(now));
+            self.ask(|lane, known| lane.handle_deadline(now, known));
         }
         if self.output_again_at.is_some_and(|at| at > now) {
             return;
         }
-        if self.open_wanted {
+        if self.open_wanted && self.over.is_none() {
             self.open();
         }
         if self.close_wanted && self.monitor.may_close(now) {
@@ -230,7 +286,7 @@ impl LaneThread {
         }
     }
 
-    fn wake(&mut self, wake: Wake) {
+    pub(crate) fn wake(&mut self, wake: Wake) {
         match wake {
             Wake::Tag { tag, at, waited } => {
                 self.caused_at = Some(at);
@@ -258,7 +314,11 @@ impl LaneThread {
             }
             Wake::Command(command, reply) => self.command(*command, reply),
             Wake::ListChanged => self.event(Event::ListChanged),
-            Wake::Posted { upto } => self.posted(upto),
+            Wake::Posted { epoch, upto } => {
+                if epoch == self.scribe.epoch() {
+                    self.posted(upto);
+                }
+            }
             Wake::Health(reply) => {
                 // Whoever asked may have gone.
                 drop(reply.send(self.heartbeat()));
@@ -301,8 +361,12 @@ impl LaneThread {
     }
 
     fn carry_out(&mut self, action: Action, decided_after: Option<u64>) {
+        if self.over.is_some() {
+            return;
+        }
+        let Some(action) = self.hold_back(action) else { return };
         match action {
-            Action::Record { vehicle, draft } => self.record(vehicle, &draft, decided_after),
+            Action::Record { vehicle, draft } => self.record(vehicle, draft, decided_after),
             Action::Open => {
                 self.close_wanted = false;
                 self.open();
@@ -314,48 +378,27 @@ impl LaneThread {
             Action::Red => drop(self.set(Output::Green, false)),
             Action::Siren => drop(self.set(Output::Siren, true)),
             Action::Tell(kind) => self.tell(kind),
-            Action::Confirm => {
-                if let Some(passage) = self.last_written.clone() {
+            // Nothing here asks the centre yet.
+            Action::AskCentre { vehicle, .. } => {
+                let answer = CentreAnswer::Unknown;
+                self.event(Event::CentreAnswered { vehicle, answer });
+            }
+            Action::Case { case, .. } => {
+                tracing::warn!(lane.id = %self.id, case = ?case, "a case");
+                self.tell(EventKind::Alarm { text: case.text().to_owned() });
+            }
+            Action::NoVehicle { vehicle } => {
+                tracing::info!(lane.id = %self.id, vehicle, "too short for a vehicle");
+            }
+            Action::Confirm { seq } => {
+                let of = |seq| PassageId { lane: self.id.clone(), epoch: self.scribe.epoch(), seq };
+                let passage = seq.and_then(NonZeroU64::new).map(of);
+                if let Some(passage) = passage.or_else(|| self.last_written.clone()) {
                     self.answer(CommandAnswer::Done { passage });
                 }
             }
             Action::Refuse { why } => self.answer(CommandAnswer::Refused { why: why.to_owned() }),
         }
-    }
-
-    /// Writes a passage, and comes back only when it is on the disk: before that nothing opens.
-    fn record(&mut self, vehicle: u64, draft: &PassageDraft, decided_after: Option<u64>) {
-        let seq = self.journal.next_seq();
-        self.lane.recorded(vehicle, seq);
-        let saved = self.lane.saved();
-        let id = loop {
-            match self.journal.append(self.role, draft.clone(), &saved, self.posted_upto) {
-                Ok(id) => break id,
-                Err(error) => {
-                    self.alarm(&error, "a passage cannot be written, the lane waits");
-                    std::thread::park_timeout(WRITE_AGAIN_AFTER);
-                }
-            }
-        };
-        let by_tag = draft.decision == Decision::OpenedByTag;
-        if let Some(at) = self.caused_at.filter(|_| by_tag) {
-            self.cause_of_seq.insert(seq, at);
-            if self.cause_of_seq.len() > CAUSES_MAX {
-                self.cause_of_seq.pop_first();
-            }
-        }
-        tracing::info!(passage.id = %id, decision = ?draft.decision, "passage");
-        self.tell(EventKind::PassageRecorded {
-            epoch: id.epoch,
-            seq,
-            decision: draft.decision.into(),
-            group: draft.group,
-            fare: draft.fare,
-            read_to_decision_us: decided_after.filter(|_| by_tag),
-        });
-        self.last_written = Some(id);
-        // Nobody listens any more when the process ends; the journal has it.
-        drop(self.words.send(Word::Written { seq }));
     }
 
     fn field_reads(&mut self, reading: Reading) {
@@ -424,9 +467,13 @@ impl LaneThread {
         if upto <= self.posted_upto {
             return;
         }
-        if upto > self.journal.last_seq() {
-            self.tell(EventKind::Alarm {
-                text: "the clearing house has passages that this journal never had".to_owned(),
+        let last = self.scribe.next_seq() - 1;
+        if upto > last {
+            self.alarm_text("the clearing house has passages that this journal never had");
+            self.over = Some(LaneEnded::RolledBack {
+                last,
+                posted_upto: upto,
+                saved: Box::new(self.lane.saved()),
             });
             return;
         }
@@ -438,9 +485,9 @@ impl LaneThread {
             took.values().map(|at| micros(now.saturating_duration_since(*at))).collect();
         self.tell(EventKind::Posted { upto, read_to_posted_us });
         if upto.is_multiple_of(PRUNE_EVERY)
-            && let Err(error) = self.journal.prune(upto, self.keep_records)
+            && let Err(ended) = self.scribe.prune(upto, self.keep_records)
         {
-            self.alarm(&error, "posted records were not forgotten");
+            self.over = Some(LaneEnded::Journal(ended));
         }
     }
 
@@ -450,8 +497,8 @@ impl LaneThread {
             v: 1,
             lane: self.id.clone(),
             at: self.shared.clock.now(),
-            epoch: self.journal.epoch(),
-            last_seq: self.journal.last_seq(),
+            epoch: self.scribe.epoch(),
+            last_seq: self.scribe.last_seq(),
             posted_upto: self.posted_upto,
             list_version: list.version(),
             list_hash: Digest256::new(*list.hash().as_bytes()),
@@ -460,6 +507,10 @@ impl LaneThread {
             queue: self.lane.queue_len(),
             calls: self.lane.calls_waiting(),
             arm_up: self.field.filter(|_| !self.field_lost).map(|field| field.arm_up),
+            unwritten: self
+                .scribe
+                .unwritten()
+                .map(|count| u64::try_from(count).unwrap_or(u64::MAX)),
         }
     }
 
@@ -501,6 +552,11 @@ impl LaneThread {
 
     fn alarm(&self, error: &(dyn std::error::Error + 'static), text: &'static str) {
         tracing::error!(lane.id = %self.id, error, text);
+        self.tell(EventKind::Alarm { text: text.to_owned() });
+    }
+
+    fn alarm_text(&self, text: &'static str) {
+        tracing::error!(lane.id = %self.id, text);
         self.tell(EventKind::Alarm { text: text.to_owned() });
     }
 

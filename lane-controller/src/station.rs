@@ -1,41 +1,35 @@
 //! A station's lanes put together: threads, connections, files. All of it shell.
 
-use std::path::Path;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{Client, ConnectOptions, Event, HeaderMap, Request};
-use domain::passage::LaneRole;
-use domain::signature::{Context as Purpose, Digest256, SecretKey, Signature};
-use domain::wire::v1::{EpochGrant, EpochRequest, ReaderHealth, emit, parse};
-use domain::wire::{SIGNATURE_HEADER, subject};
+use async_nats::{Client, ConnectOptions, Event};
+use domain::wire::v1::ReaderHealth;
 use domain::{Clock, LaneId, TagId};
 use rfid_driver::session::ReaderSettings;
-use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent, ReaderState};
-use tokio::sync::{mpsc, watch};
+use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderError, ReaderEvent, ReaderState};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use crate::config::{self, Config, ConfigError};
-use crate::desk;
 use crate::downlink::{self, Downlink, LaneLine};
 use crate::entries::EntryBook;
-use crate::field_io::{InputThread, Outputs};
-use crate::journal::{Journal, JournalError};
-use crate::lane::LanePolicy;
+use crate::field_io::InputThread;
+use crate::health::{self, AskedLane, Health};
 use crate::list::{ListError, ListStore};
 use crate::read_age::ReadAge;
-use crate::runner::{LaneParts, LaneThread, Shared, Wake};
-use crate::uplink::{self, Marks, Posted};
+use crate::runner::{Shared, Wake};
+use crate::supervise::{Condition, LanePlace, LastHeard, hear};
+use crate::uplink::Posted;
+use crate::{desk, notify};
 
-/// How long to wait for the centre's grant of an epoch before asking again, in real time.
-const EPOCH_WITHIN: Duration = Duration::from_secs(2);
 /// Inputs are not read more often than this, in real time, however fast the run is.
 const POLL_MIN: Duration = Duration::from_millis(1);
-
-/// A tag that was dealt with stays so for at least this long, in real time.
-const DUPLICATE_WINDOW_REAL_MIN: Duration = Duration::from_secs(2);
 
 /// Why a station did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +37,6 @@ pub enum StationError {
     /// The configuration is not usable.
     #[error("use the configuration")]
     Config(#[from] ConfigError),
-    /// A journal is not usable.
-    #[error("use a lane's journal")]
-    Journal(#[from] JournalError),
     /// The kept list is not usable.
     #[error("use the kept account list")]
     List(#[from] ListError),
@@ -64,19 +55,15 @@ pub enum StationError {
         #[source]
         source: std::io::Error,
     },
-    /// A reader's thread could not be started.
-    #[error("start a reader")]
-    Reader(#[source] rfid_driver::supervisor::ReaderError),
-    /// A lane's thread has ended on its own.
-    #[error("lane {0} has stopped by itself")]
-    LaneStopped(LaneId),
 }
 
-/// Runs the station until it is told to stop.
+/// Runs the station until it is told to stop. A lane that fails stops neither the station nor
+/// another lane.
 ///
 /// # Errors
-/// When it cannot start, or a lane stops by itself.
+/// When what all lanes need cannot be had.
 pub async fn run(config: Config) -> Result<(), StationError> {
+    let config = Arc::new(config);
     let clock = Clock::of_run(config.clock);
     let folder = config.data.folder.clone();
     std::fs::create_dir_all(&folder)
@@ -92,22 +79,33 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     let jetstream = ContextBuilder::new().timeout(Duration::from_secs(5)).build(client.clone());
     let mut lines = Vec::new();
     let mut running = Vec::new();
-    let mut indices = Vec::new();
+    let mut inputs = Vec::new();
     for lane in &config.lanes {
-        let started = start_lane(&config, lane, &shared, &client, &jetstream).await?;
-        indices.push(lane.field_io_index);
+        let started = start_lane(&config, lane, &shared, &client, &jetstream)?;
+        inputs.push((lane.field_io_index, started.heard, started.line.wakes.clone()));
         lines.push(started.line);
         running.push(started.running);
     }
-    let wakes: Vec<Sender<Wake>> = lines.iter().map(|line| line.wakes.clone()).collect();
-    let period = clock.to_real(Duration::from_millis(config.field_io.poll_ms)).max(POLL_MIN);
-    let inputs =
-        InputThread::start(config.field_io.address, indices, period, clock, move |place, word| {
-            // A lane that has stopped needs no inputs.
-            drop(wakes[place].send(Wake::Field(word)));
-        })
-        .map_err(|source| StationError::System { doing: "start the input thread", source })?;
+    let inputs = read_inputs(&config, clock, inputs)?;
     let lanes_by_id = downlink::by_id(&lines);
+    let asked = running.iter().map(|lane| AskedLane {
+        id: lane.id.clone(),
+        wakes: lane.wakes.clone(),
+        condition: lane.condition.clone(),
+    });
+    let health = Health::new(
+        config.station.station.clone(),
+        asked.collect(),
+        client.clone(),
+        shared.list.clone(),
+        clock,
+    );
+    if let Some(config) = config.health {
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| StationError::System { doing: "listen for questions", source })?;
+        tokio::spawn(health::serve(listener, health.clone()));
+    }
     let downlink = Downlink {
         client: client.clone(),
         jetstream,
@@ -121,36 +119,47 @@ pub async fn run(config: Config) -> Result<(), StationError> {
         tending: None,
     };
     tracing::info!(station.id = %config.station.station, lanes = running.len(), "station runs");
-    let ended = until_stopped(downlink, desk::commands(client, lanes_by_id), &running).await;
-    drop(inputs);
-    for lane in running {
-        lane.stop();
+    let watchdog = tokio::spawn(notify::keep_alive(health));
+    let ended = until_stopped(downlink, desk::commands(client, lanes_by_id)).await;
+    watchdog.abort();
+    notify::tell("STOPPING=1");
+    // Lanes stop side by side, and hear the loops until they have: see the safe position.
+    let stopping: Vec<_> =
+        running.into_iter().map(|lane| tokio::task::spawn_blocking(move || lane.stop())).collect();
+    for lane in stopping {
+        drop(lane.await);
     }
+    drop(inputs);
     tracing::info!(station.id = %config.station.station, "station stopped");
     ended
+}
+
+/// Starts the thread that reads the inputs of all lanes.
+fn read_inputs(
+    config: &Config,
+    clock: Clock,
+    lanes: Vec<(u16, Arc<Mutex<LastHeard>>, Sender<Wake>)>,
+) -> Result<InputThread, StationError> {
+    let indices = lanes.iter().map(|(index, ..)| *index).collect();
+    let period = clock.to_real(Duration::from_millis(config.field_io.poll_ms)).max(POLL_MIN);
+    let tell = move |place: usize, word| {
+        let (_, heard, wakes) = &lanes[place];
+        hear(heard, wakes, Wake::Field(word));
+    };
+    InputThread::start(config.field_io.address, indices, period, clock, tell)
+        .map_err(|source| StationError::System { doing: "start the input thread", source })
 }
 
 async fn until_stopped(
     downlink: Downlink,
     commands: impl Future<Output = Result<(), async_nats::SubscribeError>>,
-    running: &[Running],
 ) -> Result<(), StationError> {
     let system = |doing| move |source| StationError::System { doing, source };
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(system("listen for the signal to stop"))?;
-    let mut watch = tokio::time::interval(Duration::from_secs(1));
-    let stopped = async {
-        loop {
-            watch.tick().await;
-            if let Some(lane) = running.iter().find(|lane| lane.thread.is_finished()) {
-                return lane.id.clone();
-            }
-        }
-    };
     tokio::select! {
         ended = downlink.run() => ended.map_err(Into::into),
         ended = commands => ended.map_err(Into::into),
-        lane = stopped => Err(StationError::LaneStopped(lane)),
         _ = tokio::signal::ctrl_c() => Ok(()),
         _ = terminate.recv() => Ok(()),
     }
@@ -181,17 +190,22 @@ async fn connect(config: &Config) -> Result<Client, StationError> {
         .map_err(StationError::Connect)
 }
 
-/// A lane that runs.
+/// A lane with the devices that are its own.
 struct Running {
     id: LaneId,
-    reader: Reader,
+    reader: Option<Reader>,
     wakes: Sender<Wake>,
+    condition: watch::Receiver<Condition>,
     thread: std::thread::JoinHandle<()>,
 }
 
 impl Running {
     fn stop(self) {
-        self.reader.stop();
+        if let Some(reader) = self.reader
+            && catch_unwind(AssertUnwindSafe(|| reader.stop())).is_err()
+        {
+            tracing::error!(lane.id = %self.id, "the reader's thread had panicked");
+        }
         // A lane that has ended already hears nothing.
         drop(self.wakes.send(Wake::Stop));
         drop(self.thread.join());
@@ -200,72 +214,59 @@ impl Running {
 
 struct Started {
     line: LaneLine,
+    heard: Arc<Mutex<LastHeard>>,
     running: Running,
 }
 
-async fn start_lane(
-    config: &Config,
+fn start_lane(
+    config: &Arc<Config>,
     lane: &config::Lane,
     shared: &Shared,
     client: &Client,
     jetstream: &Context,
 ) -> Result<Started, StationError> {
     let id = config.lane_id(lane)?;
-    let key = lane.key()?;
-    let journal = open_journal(config, &id, key, client, shared.clock).await?;
-    let epoch = journal.epoch();
-    let uplink_journal = journal.reader()?;
-    let (written, follow_written) = watch::channel(journal.last_seq());
-    let (posted, follow_posted) =
-        watch::channel(Posted { upto: journal.posted_upto()?, missing_from: None });
-    let (say, words) = mpsc::unbounded_channel();
     let (wakes, wake_up) = channel();
-    let role = LaneRole::from(lane.role);
-    let thread = LaneThread::try_new(LaneParts {
+    let (epoch, follow_epoch) = watch::channel(0);
+    let (posted, _) = watch::channel(Posted::default());
+    let (condition, follow_condition) = watch::channel(Condition::Starting);
+    let heard = Arc::new(Mutex::new(LastHeard::default()));
+    let place = LanePlace {
+        config: Arc::clone(config),
+        lane: lane.clone(),
         id: id.clone(),
-        role,
-        policy: policy(config, shared.clock),
-        journal,
-        outputs: Outputs::new(config.field_io.address, lane.field_io_index),
         shared: shared.clone(),
-        words: say,
-        keep_records: config.policy.keep_records,
-    })?;
+        client: client.clone(),
+        jetstream: jetstream.clone(),
+        handle: Handle::current(),
+        epoch,
+        posted: posted.clone(),
+        condition,
+        heard: Arc::clone(&heard),
+    };
     let thread = std::thread::Builder::new()
         .name(format!("lane-{}", id.lane()))
-        .spawn(move || thread.run(&wake_up))
+        .spawn(move || place.run(&wake_up))
         .map_err(|source| StationError::System { doing: "start a lane's thread", source })?;
-    let reader = start_reader(lane, shared.clock, wakes.clone())?;
-    let marks = Marks { written: follow_written, posted: follow_posted };
-    tokio::spawn(uplink::run(
-        id.clone(),
-        epoch,
-        uplink_journal,
-        client.clone(),
-        jetstream.clone(),
-        marks,
-    ));
-    tokio::spawn(desk::words(id.clone(), client.clone(), words, written));
+    // A lane without its reader still serves: by plate, and by its attendant.
+    let reader = start_reader(lane, shared.clock, Arc::clone(&heard), wakes.clone())
+        .inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(lane.id = %id, error, "the lane has no reader");
+        })
+        .ok();
     tokio::spawn(desk::heartbeats(id.clone(), client.clone(), wakes.clone()));
-    Ok(Started {
-        line: LaneLine { id: id.clone(), epoch, wakes: wakes.clone(), posted },
-        running: Running { id, reader, wakes, thread },
-    })
-}
-
-/// The configured policy; in a run that is faster than life, what only guards against a busy
-/// machine does not shrink with the run.
-fn policy(config: &Config, clock: Clock) -> LanePolicy {
-    let policy = LanePolicy::from(config.policy);
-    let least = DUPLICATE_WINDOW_REAL_MIN.mul_f64(clock.speed());
-    LanePolicy { duplicate_window: policy.duplicate_window.max(least), ..policy }
+    let line = LaneLine { id: id.clone(), epoch: follow_epoch, wakes: wakes.clone(), posted };
+    let running = Running { id, reader, wakes, condition: follow_condition, thread };
+    Ok(Started { line, heard, running })
 }
 
 fn start_reader(
     lane: &config::Lane,
     clock: Clock,
+    heard: Arc<Mutex<LastHeard>>,
     wakes: Sender<Wake>,
-) -> Result<Reader, StationError> {
+) -> Result<Reader, ReaderError> {
     let mut read_age = ReadAge::default();
     let reader = ReaderConfig {
         settings: ReaderSettings { bauds: vec![lane.baud], ..ReaderSettings::default() },
@@ -290,10 +291,8 @@ fn start_reader(
                 return;
             }
         };
-        // A lane that has stopped needs no reader.
-        drop(wakes.send(wake));
+        hear(&heard, &wakes, wake);
     })
-    .map_err(StationError::Reader)
 }
 
 const fn health(state: ReaderState) -> ReaderHealth {
@@ -302,68 +301,5 @@ const fn health(state: ReaderState) -> ReaderHealth {
         ReaderState::Probing | ReaderState::Configuring => ReaderHealth::Starting,
         ReaderState::Reading => ReaderHealth::Reading,
         ReaderState::Degraded => ReaderHealth::Degraded,
-    }
-}
-
-/// Opens the lane's journal; a blank one needs the centre once, for its epoch.
-async fn open_journal(
-    config: &Config,
-    id: &LaneId,
-    key: SecretKey,
-    client: &Client,
-    clock: Clock,
-) -> Result<Journal, StationError> {
-    let path = config.data.folder.join(format!("{}.journal", id.lane()));
-    let identity = Journal::identify(&path, id)?;
-    let epoch = match identity.epoch {
-        Some(epoch) => epoch,
-        None => granted_epoch(config, id, &key, identity.journal, client).await,
-    };
-    Ok(Journal::open(Path::new(&path), id.clone(), key, epoch, boot(clock))?)
-}
-
-/// A name for this start of the controller.
-fn boot(clock: Clock) -> String {
-    format!("{}-{}", clock.now().as_millisecond(), std::process::id())
-}
-
-async fn granted_epoch(
-    config: &Config,
-    id: &LaneId,
-    key: &SecretKey,
-    journal: Digest256,
-    client: &Client,
-) -> u32 {
-    let payload = emit(&EpochRequest { v: 1, lane: id.clone(), journal });
-    let mut headers = HeaderMap::new();
-    headers.insert(SIGNATURE_HEADER, key.sign(Purpose::Epoch, &payload).to_text());
-    loop {
-        let request = Request::new()
-            .headers(headers.clone())
-            .payload(payload.clone().into())
-            .timeout(Some(EPOCH_WITHIN));
-        match client.send_request(subject::EPOCH_REQUEST, request).await {
-            Ok(answer) => {
-                let signed = answer
-                    .headers
-                    .as_ref()
-                    .and_then(|headers| headers.get(SIGNATURE_HEADER))
-                    .and_then(|text| Signature::try_from(text.as_str().to_owned()).ok())
-                    .is_some_and(|signature| {
-                        let centre = config.centre.public_key;
-                        centre.verify(Purpose::Epoch, &answer.payload, &signature).is_ok()
-                    });
-                let grant: Option<EpochGrant> = parse("grant of an epoch", &answer.payload).ok();
-                match grant.filter(|grant| signed && grant.lane == *id && grant.journal == journal)
-                {
-                    Some(grant) => return grant.epoch,
-                    None => tracing::error!(lane.id = %id, "an answer is no grant of the centre"),
-                }
-            }
-            Err(error) => {
-                tracing::warn!(lane.id = %id, %error, "a blank journal waits for its epoch");
-            }
-        }
-        tokio::time::sleep(EPOCH_WITHIN / 10).await;
     }
 }

@@ -3,9 +3,11 @@
 //! An emulator speaks its protocol with the same codec as the driver and behaves as the real module
 //! does, its unpleasant habits included. It has no input, output or clock of its own: times are
 //! [`Duration`]s since it was switched on, on its own clock. [`pty`] puts one on a pseudo-terminal,
-//! where any client can open it as a serial port; [`wire`] makes the line between them a bad one.
+//! where any client can open it as a serial port; [`memory`] joins one with a session in virtual
+//! time; [`wire`] makes the line between them a bad one.
 //!
-//! It does not move vehicles: somebody else says which tags are in the field.
+//! It does not move vehicles: somebody else says which tags are in the field; [`passing`] knows what
+//! that is when a vehicle drives through.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use std::time::Duration;
 use crate::codec::FrameBuf;
 use crate::{Epc, Tid};
 
+pub mod memory;
+pub mod passing;
 pub mod pty;
 mod radio;
 pub mod wire;

@@ -1,7 +1,7 @@
 //! A driver for UHF RFID readers on serial lines: bytes on a wire in, tags seen out.
 //!
-//! It knows tags, not tolls. It does not know vehicles, lanes or accounts, keeps no list of tags,
-//! and neither filters nor merges reads: every read that a reader reports is handed on at once.
+//! It knows tags, not tolls. It does not know vehicles, lanes or accounts, and neither filters nor
+//! merges reads: every read that a reader reports is handed on at once.
 //!
 //! Words:
 //!
@@ -11,6 +11,8 @@
 //!   its own ([`session`]),
 //! * the **supervisor** gives a session a thread and a port and keeps it going ([`supervisor`]),
 //! * a **tag read** is one report that a tag was in the field ([`TagRead`]),
+//! * a **sighting** is one tag's stay in the field, made of its reads by whoever wants that
+//!   ([`sighting`]); a **layout** is what an EPC says about its issuer ([`tag_layout`]),
 //! * a **gap** is a span of time in which tags may have passed unreported ([`session::Gap`]),
 //! * an **emulator** is the other end of the line: a reader made of software ([`emulator`]).
 //!
@@ -19,10 +21,14 @@
 pub mod codec;
 pub mod deframe;
 pub mod emulator;
+pub mod line;
 pub mod port;
 pub mod protocol;
 pub mod session;
+pub mod sighting;
 pub mod supervisor;
+pub mod tag_layout;
+pub mod tcp_line;
 
 mod clock;
 mod tag_read;

@@ -1,14 +1,23 @@
 //! The serial port: opened for us alone, read with a deadline, and with errors that say which port
 //! and who has it.
 //!
-//! It does not look for ports and does not reopen one; that is the supervisor's business.
+//! It does not reopen a port; that is the supervisor's business.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serialport::{ClearBuffer, SerialPort as _, TTYPort};
+
+mod holder;
+mod latency;
+mod list;
+
+use holder::holder;
+pub use latency::LowLatency;
+pub use list::{PortInfo, UsbIdentity};
 
 /// Why a port is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +48,25 @@ pub enum PortError {
         #[source]
         source: serialport::Error,
     },
+    /// The host cannot run it at this rate; it now runs at another.
+    #[error("port {port} cannot run at {baud} baud; the nearest it has is {nearest_baud}")]
+    Rate {
+        /// The port.
+        port: PathBuf,
+        /// The rate that was asked for.
+        baud: u32,
+        /// The rate that the host chose instead.
+        nearest_baud: u32,
+    },
     /// It was there and is gone: unplugged, or its other end hung up.
     #[error("port {port} hung up")]
     HungUp {
+        /// The port.
+        port: PathBuf,
+    },
+    /// Its name has come to lead to another device: see [`Port::is_replaced`].
+    #[error("port {port} is another device now")]
+    Replaced {
         /// The port.
         port: PathBuf,
     },
@@ -63,15 +88,25 @@ pub enum PortError {
 pub struct Port {
     path: PathBuf,
     line: TTYPort,
+    // Which device the path led to when it was opened.
+    device: Option<u64>,
 }
 
 impl Port {
+    /// The serial ports of this machine.
+    #[must_use]
+    pub fn list() -> Vec<PortInfo> {
+        list::ports(Path::new("/"))
+    }
+
     /// Opens `path` for this process alone and throws away what has been received before.
     ///
     /// # Errors
-    /// Says whether the port is absent, in use (and by whom), or otherwise not to be opened.
+    /// Says whether the port is absent, in use (and by whom), cannot run at this rate, or is
+    /// otherwise not to be opened.
     pub fn open(path: &Path, baud: u32) -> Result<Self, PortError> {
         let port = path.to_path_buf();
+        let device = device_behind(path);
         let open = || {
             let line = serialport::new(path.to_string_lossy(), baud).open_native()?;
             if is_pseudo_terminal(path) {
@@ -80,16 +115,50 @@ impl Port {
             line.clear(ClearBuffer::Input)?;
             Ok(line)
         };
-        open().map(|line| Self { path: port.clone(), line }).map_err(|source: serialport::Error| {
-            match fs::metadata(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => PortError::Absent { port },
-                _ if is_in_use(&source) => {
-                    let holder = holder(path).unwrap_or_else(|| "another process".to_owned());
-                    PortError::Held { port, holder, source }
-                }
-                _ => PortError::Open { port, source },
+        let line = open().map_err(|source: serialport::Error| match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                PortError::Absent { port: port.clone() }
             }
-        })
+            _ if is_in_use(&source) => {
+                let process =
+                    fs::canonicalize(path).ok().and_then(|path| holder(Path::new("/proc"), &path));
+                let holder = process.unwrap_or_else(|| "another process".to_owned());
+                PortError::Held { port: port.clone(), holder, source }
+            }
+            _ => PortError::Open { port: port.clone(), source },
+        })?;
+        let opened = Self { path: port, line, device };
+        opened.check_rate(baud)?;
+        Ok(opened)
+    }
+
+    /// Asks the port to hand on bytes as soon as they come, where it can be told so. See
+    /// [`LowLatency`].
+    #[must_use]
+    pub fn lower_latency(&self) -> LowLatency {
+        let device = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let name = device.strip_prefix("/dev").unwrap_or(&device);
+        latency::lower(Path::new("/sys"), &name.to_string_lossy())
+    }
+
+    /// Whether the path has come to lead to another device: the reader was plugged in again under
+    /// another name, although this line has not hung up. A path that leads nowhere proves nothing.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        let now = device_behind(&self.path);
+        now.is_some() && now != self.device
+    }
+
+    /// A second way to the same open port, so that one thread can write while another reads.
+    ///
+    /// # Errors
+    /// When the system gives no second way.
+    pub fn try_clone(&self) -> Result<Self, PortError> {
+        let port = self.path.clone();
+        match self.line.try_clone_native() {
+            Ok(line) => Ok(Self { path: port, line, device: self.device }),
+            Err(source) => Err(PortError::Open { port, source }),
+        }
     }
 
     /// Waits up to `timeout` for bytes; 0 means that none came.
@@ -126,12 +195,25 @@ impl Port {
     /// Waits until what was written has left, then runs the line at `baud`.
     ///
     /// # Errors
-    /// Says whether the port hung up or does not know the rate.
+    /// Says whether the port hung up or does not have the rate.
     pub fn set_baud(&mut self, baud: u32) -> Result<(), PortError> {
         self.line.flush().map_err(|source| self.transfer_error("drain", source))?;
         self.line
             .set_baud_rate(baud)
-            .map_err(|source| self.transfer_error("set the rate of", source.into()))
+            .map_err(|source| self.transfer_error("set the rate of", source.into()))?;
+        self.check_rate(baud)
+    }
+
+    /// A driver that lacks a rate takes its nearest without a word.
+    fn check_rate(&self, baud: u32) -> Result<(), PortError> {
+        let port = self.path.clone();
+        match self.line.baud_rate() {
+            Ok(nearest_baud) if !is_as_good_as(baud, nearest_baud) => {
+                Err(PortError::Rate { port, baud, nearest_baud })
+            }
+            // A port that cannot say is believed.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     fn transfer_error(&self, operation: &'static str, source: io::Error) -> PortError {
@@ -144,6 +226,17 @@ impl Port {
 }
 
 const WRITE_TIMEOUT: Duration = Duration::from_millis(200);
+/// A rate that is off by less than one part in so many does no harm: a receiver finds its place
+/// anew at each byte, and is half a bit off after ten bits only if the rate is off by one in twenty.
+const RATE_TOLERANCE: u32 = 33;
+
+fn is_as_good_as(wanted_baud: u32, baud: u32) -> bool {
+    baud.abs_diff(wanted_baud) <= wanted_baud / RATE_TOLERANCE
+}
+
+fn device_behind(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|metadata| metadata.rdev())
+}
 
 fn is_pseudo_terminal(path: &Path) -> bool {
     fs::canonicalize(path).is_ok_and(|device| device.starts_with("/dev/pts"))
@@ -170,24 +263,5 @@ fn is_in_use(error: &serialport::Error) -> bool {
     }
 }
 
-/// Names the process that has the device behind `path` open, as far as /proc lets us see it.
-fn holder(path: &Path) -> Option<String> {
-    let device = fs::canonicalize(path).ok()?;
-    let has_it_open = |process: &Path| {
-        fs::read_dir(process.join("fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-            .any(|fd| fs::read_link(fd.path()).is_ok_and(|target| target == device))
-    };
-    fs::read_dir("/proc")
-        .ok()?
-        .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())))
-        .filter(|(_, process)| has_it_open(process))
-        .map(|(id, process)| {
-            let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-            format!("{} (process {id})", name.trim())
-        })
-        .next()
-}
+#[cfg(test)]
+mod tests;

@@ -12,10 +12,24 @@ use crate::deframe::Deframe;
 use crate::emulator::{Emulator, EmulatorSettings};
 use crate::session::{ReaderSettings, Session};
 
+#[cfg(feature = "llrp")]
+pub mod llrp;
 pub mod mercury;
+pub mod r2000;
+pub mod swnet;
+pub mod uhfreader;
+pub mod yrm100;
 
 /// Every protocol that this crate speaks, in the order in which an unknown line is probed.
-pub const ALL: &[&dyn Protocol] = &[&mercury::Mercury];
+pub const ALL: &[&dyn Protocol] = &[
+    &mercury::Mercury,
+    &uhfreader::UhfReader,
+    &r2000::R2000,
+    &yrm100::Yrm100,
+    &swnet::Swnet,
+    #[cfg(feature = "llrp")]
+    &llrp::Llrp,
+];
 
 /// The protocol of this name; `None` for an unknown one.
 #[must_use]

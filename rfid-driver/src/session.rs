@@ -15,10 +15,12 @@ use crate::TagRead;
 use crate::codec::FrameBuf;
 
 mod baud_search;
+mod requests;
 mod settings;
 mod watch;
 
 pub(crate) use baud_search::{BaudSearch, Round};
+pub(crate) use requests::Requests;
 pub use settings::{ReaderSettings, TidReading, Timing};
 pub(crate) use watch::Watch;
 

@@ -131,6 +131,15 @@ tag_memory! {
     Epc, EpcError, "an EPC", 2..=62
 }
 
+/// The usual EPC, of 96 bits.
+impl From<[u8; 12]> for Epc {
+    fn from(epc: [u8; 12]) -> Self {
+        let mut bytes = [0; Self::LEN_MAX];
+        bytes[..epc.len()].copy_from_slice(&epc);
+        Self { bytes, len: 12 }
+    }
+}
+
 tag_memory! {
     /// A tag's TID: what the chip's maker wrote into it for good, 2 to 32 bytes.
     Tid, TidError, "a TID", 2..=32

@@ -6,7 +6,8 @@
 //! person would send. What is simulated is the road. The truth is written by the road alone: it
 //! knows tariffs and who drove where, and never asks lanes or the centre.
 //!
-//! Deliberately absent: decisions of a lane, journals, money that moves. Cameras are not there yet.
+//! Deliberately absent: decisions of a lane, journals, money that moves. The demo's plaza has no cameras
+//! and no relay cards yet: they stand alone ([`camera`], [`one_lane`]).
 //!
 //! Words: a *crossing* is one vehicle's try to pass one lane, from the approach until it has left
 //! over the safety loop or has backed out; a *journey* is all of a vehicle's crossings; *run time*
@@ -33,6 +34,11 @@ mod world;
 // The wires.
 mod attendant;
 mod field_io;
+mod relay_card;
+
+pub mod camera;
+
+pub mod one_lane;
 
 pub mod plaza;
 

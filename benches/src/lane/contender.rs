@@ -139,7 +139,13 @@ impl Contender {
             }
             Action::Red => self.outputs.set(Output::Green, false)?,
             Action::Tell(kind) => self.tell(kind),
-            Action::Close | Action::Siren | Action::Confirm | Action::Refuse { .. } => {}
+            Action::Close
+            | Action::Siren
+            | Action::Confirm { .. }
+            | Action::Refuse { .. }
+            | Action::AskCentre { .. }
+            | Action::Case { .. }
+            | Action::NoVehicle { .. } => {}
         }
         Ok(())
     }

@@ -13,11 +13,11 @@ use lane_controller::runner::{Wake, Word};
 use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderEvent, ReaderState};
 use tokio::sync::mpsc;
 
-use super::antenna::Antenna;
 use super::deltas::Deltas;
 use super::io_module::IoModule;
 use super::{Scene, VEHICLE_EVERY, WARM_UP};
 use crate::Failed;
+use crate::antenna::Antenna;
 use crate::latency::Latency;
 
 /// How often the loops are read. Oftener than a real station does, so that the vehicle is known

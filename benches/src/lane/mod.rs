@@ -6,7 +6,6 @@
 //!
 //! Words: a *seat* is what a lane is given to run with; a *contender* is whoever sits in it.
 
-mod antenna;
 mod contender;
 mod deltas;
 mod drive;
@@ -29,7 +28,7 @@ use lane_controller::journal::Journal;
 use lane_controller::lane::LanePolicy;
 use lane_controller::list::guard::ListSettings;
 use lane_controller::list::{ListStore, SignedMessage};
-use lane_controller::runner::{LaneParts, LaneThread, Shared};
+use lane_controller::runner::{JournalPolicy, LaneParts, LaneThread, Shared};
 use simulator::demo::database::Database;
 use simulator::demo::run_folder::RunFolder;
 
@@ -128,12 +127,10 @@ fn ours(scene: &Scene, store: &Path, seat: Seat) -> Result<drive::Sitting, Faile
         shared: scene.shared.clone(),
         words: seat.words,
         keep_records: 100_000,
+        journal_policy: JournalPolicy::default(),
     })?;
     let wakes = seat.wakes;
-    drive::sitting(move || {
-        thread.run(&wakes);
-        Ok(())
-    })
+    drive::sitting(move || Ok(thread.run(&wakes)?))
 }
 
 /// The same decisions with another way to keep the passage.

@@ -2,81 +2,59 @@
 //!
 //! One `SQLite` file a lane, in WAL mode with `synchronous=FULL`: a commit returns when the log is
 //! on the disk (why this store: `docs/decisions/0003-lane-journal.md`). A record is the passage's
-//! exact wire bytes, its signature and its digest; digests chain the records, sequences have no
-//! gaps. The lane's own state goes into the same transaction, so that a
-//! restart finds both or neither.
+//! exact wire bytes, its signature, its digest and a check sum; digests chain the records,
+//! sequences have no gaps. The lane's own state goes into the same transaction, so that a restart
+//! finds both or neither.
+//!
+//! A [`Journal`] is the file, open for writing by one process; a [`Scribe`] writes it on a thread
+//! of its own, so that a disk that stalls stops no barrier for longer than is allowed; a
+//! [`JournalReader`] is what the uplink sends from; a [`Survey`] reads a file that may be damaged.
+//!
+//! Words: the *head* is the last record; an *episode* is a time in which the lane went on deciding
+//! although the journal could not be written; a journal is *rolled back* when it is older than
+//! what its lane has written.
+
+mod error;
+mod mark;
+mod reader;
+mod row;
+mod scribe;
+mod store;
+mod survey;
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use domain::passage::{LaneRole, Passage};
-use domain::signature::{Context, Digest256, SecretKey, Signature};
+use domain::signature::{Context, Digest256, PublicKey, SecretKey};
 use domain::wire::v1::{PassageRecord, emit};
-use domain::{LaneId, PassageId};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use domain::{LaneId, PassageId, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
+pub use error::JournalError;
+pub use reader::{JournalReader, Record};
+pub use scribe::{Kept, Page, Scribe, ScribeEnded};
+pub use survey::{Finding, Found, Survey, Walk};
+
+use self::error::store;
+use self::mark::Mark;
+use self::row::{COLUMNS, Owner, Row};
+use self::store::{meta, number, set_meta};
 use crate::lane::{PassageDraft, SavedLane};
 
-/// Why the journal cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The store failed.
-    #[error("{doing} in journal {path}")]
-    Store {
-        /// What was being done.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the store said.
-        #[source]
-        source: rusqlite::Error,
-    },
-    /// The linked store is one with a known way to lose data.
-    #[error("SQLite {found} is linked; 3.51.3 or newer is needed (WAL-reset bug)")]
-    OldStore {
-        /// The version that is linked.
-        found: String,
-    },
-    /// Another process holds the journal.
-    #[error("journal {path} is in use by another process")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is another lane's journal.
-    #[error("journal {path} is of lane {of}, not of {lane}")]
-    OtherLane {
-        /// The file.
-        path: PathBuf,
-        /// Whose it is.
-        of: String,
-        /// Whose it should be.
-        lane: LaneId,
-    },
-    /// A record is not what was written.
-    #[error("journal {path} is damaged at sequence {seq}: {why}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The record.
-        seq: u64,
-        /// What is wrong with it.
-        why: &'static str,
-    },
-}
-
-/// Oldest `SQLite` without the WAL-reset bug, as `sqlite3_libversion_number` counts.
-const SQLITE_MIN: i32 = 3_051_003;
-
-/// A record as it was written.
+/// A time in which the lane went on deciding although the journal could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// Its sequence.
-    pub seq: u64,
-    /// The passage's exact bytes.
-    pub payload: Vec<u8>,
-    /// Their signature.
-    pub signature: Signature,
+pub struct Episode {
+    /// The first passage that was acted upon before it was durable.
+    pub from_seq: u64,
+    /// The last one; none while the episode goes on, or where the process died in it.
+    pub upto_seq: Option<u64>,
+    /// When it began.
+    pub since: Timestamp,
+    /// When everything was durable again.
+    pub until: Option<Timestamp>,
+    /// What the store said, or that it was silent.
+    pub cause: String,
 }
 
 /// The journal of one lane, open for writing.
@@ -90,42 +68,11 @@ pub struct Journal {
     epoch: u32,
     last: u64,
     head: Digest256,
+    /// A record that the store failed to write, and that may be there all the same.
+    attempted: Option<(u64, Digest256)>,
+    mark: Mark,
     /// Held for as long as the journal is open.
     _lock: std::fs::File,
-}
-
-const SCHEMA: &str = "
-    create table if not exists meta (key text primary key, value text not null) strict;
-    create table if not exists record (
-        seq       integer primary key,
-        payload   blob not null,
-        signature blob not null,
-        digest    blob not null
-    ) strict;
-";
-
-/// Opens a file as a journal is to be opened: durable, and by one process at a time.
-fn open_store(path: &Path) -> Result<Connection, JournalError> {
-    let store = |doing| move |source| JournalError::Store { doing, path: path.to_owned(), source };
-    if rusqlite::version_number() < SQLITE_MIN {
-        return Err(JournalError::OldStore { found: rusqlite::version().to_owned() });
-    }
-    let connection = Connection::open(path).map_err(store("open the file"))?;
-    connection.busy_timeout(std::time::Duration::from_secs(2)).map_err(store("set time limits"))?;
-    let in_use = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            JournalError::InUse { path: path.to_owned() }
-        }
-        _ => store("prepare the file")(error),
-    };
-    connection
-        .execute_batch(
-            "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
-             pragma wal_autocheckpoint = 4000;",
-        )
-        .map_err(in_use)?;
-    connection.execute_batch(SCHEMA).map_err(in_use)?;
-    Ok(connection)
 }
 
 /// What a journal file says of itself before it is opened for writing.
@@ -141,42 +88,17 @@ impl Journal {
     /// Looks at a journal, and makes a blank one where there is none.
     ///
     /// # Errors
-    /// When the file cannot be used, or is another lane's.
+    /// When the file cannot be used, another process has it, or it is another lane's.
     pub fn identify(path: &Path, lane: &LaneId) -> Result<Identity, JournalError> {
-        let connection = open_store(path)?;
-        let store =
-            |doing| move |source| JournalError::Store { doing, path: path.to_owned(), source };
-        if let Some(of) = meta(&connection, "lane").map_err(store("read the lane"))?
-            && of != lane.to_string()
-        {
-            return Err(JournalError::OtherLane { path: path.to_owned(), of, lane: lane.clone() });
-        }
-        // The identity must be new for a new file, whatever was on the disk before.
-        connection
-            .execute_batch(
-                "begin immediate; \
-                 insert or ignore into meta values ('journal', lower(hex(randomblob(32)))); commit;",
-            )
-            .map_err(store("name the journal"))?;
-        set_meta(&connection, "lane", &lane.to_string()).map_err(store("write the lane"))?;
-        let journal = meta(&connection, "journal")
-            .map_err(store("read the journal's name"))?
-            .and_then(|text| Digest256::try_from(text).ok())
-            .ok_or(JournalError::Damaged {
-                path: path.to_owned(),
-                seq: 0,
-                why: "it has no name",
-            })?;
-        let epoch = meta(&connection, "epoch")
-            .map_err(store("read the epoch"))?
-            .and_then(|text| text.parse().ok());
-        Ok(Identity { journal, epoch })
+        let _lock = mark::lock(path)?;
+        identity(&store::open(path)?, path, lane)
     }
 
     /// Opens a journal for writing in its epoch, and checks what is in it.
     ///
     /// # Errors
-    /// When the file cannot be used, another process has it, or a record is damaged.
+    /// When the file cannot be used, another process has it, a record is damaged, or the file is
+    /// an old copy.
     pub fn open(
         path: &Path,
         lane: LaneId,
@@ -184,22 +106,16 @@ impl Journal {
         epoch: u32,
         boot: String,
     ) -> Result<Self, JournalError> {
-        let connection = open_store(path)?;
-        let store =
-            |doing| move |source| JournalError::Store { doing, path: path.to_owned(), source };
         // From here on this process alone may write; others may still read.
-        let lock = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.with_extension("lock"))
-            .map_err(|error| {
-                store("make the lock")(rusqlite::Error::ToSqlConversionFailure(error.into()))
-            })?;
-        lock.try_lock().map_err(|_held| JournalError::InUse { path: path.to_owned() })?;
-        if meta(&connection, "epoch").map_err(store("read the epoch"))?.is_none() {
-            set_meta(&connection, "epoch", &epoch.to_string()).map_err(store("write the epoch"))?;
+        let lock = mark::lock(path)?;
+        let connection = store::open(path)?;
+        let identity = identity(&connection, path, &lane)?;
+        if identity.epoch.is_none() {
+            set_meta(&connection, "epoch", &epoch.to_string())
+                .map_err(store(path, "write the epoch"))?;
         }
+        let epoch = identity.epoch.unwrap_or(epoch);
+        let (mark, seen) = Mark::open(path, identity.journal);
         let mut journal = Self {
             connection,
             path: path.to_owned(),
@@ -209,74 +125,87 @@ impl Journal {
             epoch,
             last: 0,
             head: Digest256::default(),
+            attempted: None,
+            mark,
             _lock: lock,
         };
         journal.check()?;
+        if seen > journal.last {
+            return Err(JournalError::RolledBack {
+                path: path.to_owned(),
+                last: journal.last,
+                seen,
+            });
+        }
         Ok(journal)
     }
 
-    /// Reads every record again: sequence, digest, chain, and of those that are still to be posted
-    /// the signature. The clearing house has checked the others, and a lane must start at once.
+    /// Reads every record again: check sum, digest, chain, sequence, and of those that are still
+    /// to be posted the signature. The clearing house has checked the others, and a lane must
+    /// start at once.
     fn check(&mut self) -> Result<(), JournalError> {
+        let path = self.path.as_path();
         let posted_upto = self.posted_upto()?;
-        let path = self.path.clone();
-        let store = |doing| {
-            let path = path.clone();
-            move |source| JournalError::Store { doing, path, source }
-        };
+        let owner = Owner { lane: &self.lane, epoch: self.epoch };
+        let key = self.key.public();
         let mut statement = self
             .connection
-            .prepare("select seq, payload, signature, digest from record order by seq")
-            .map_err(store("read the records"))?;
-        let mut rows = statement.query([]).map_err(store("read the records"))?;
+            .prepare(&format!("select {COLUMNS} from record order by seq"))
+            .map_err(store(path, "read the records"))?;
+        let mut rows = statement.query([]).map_err(store(path, "read the records"))?;
         let (mut last, mut head) = (None::<u64>, Digest256::default());
-        while let Some(row) = rows.next().map_err(store("read a record"))? {
-            let seq: u64 = row.get(0).map_err(store("read a sequence"))?;
-            let damaged = |why| JournalError::Damaged { path: path.clone(), seq, why };
-            let (payload, signature, digest): (Vec<u8>, Vec<u8>, Vec<u8>) = (
-                row.get(1).map_err(store("read a passage"))?,
-                row.get(2).map_err(store("read a signature"))?,
-                row.get(3).map_err(store("read a digest"))?,
-            );
-            if last.is_some_and(|last| last + 1 != seq) {
-                return Err(damaged("the record before it is missing"));
-            }
-            let computed = Digest256::of(&payload);
-            if computed.as_bytes().as_slice() != digest {
-                return Err(damaged("its bytes have another digest"));
-            }
-            let is_signed = || {
-                Signature::try_from_slice(&signature).is_ok_and(|signature| {
-                    self.key.public().verify(Context::Passage, &payload, &signature).is_ok()
-                })
+        loop {
+            let next = last.map_or(posted_upto + 1, |last| last + 1);
+            let damaged = |seq, why| JournalError::Damaged { path: path.to_owned(), seq, why };
+            let row = match rows.next() {
+                Ok(None) => break,
+                Ok(Some(row)) => Row::read(row)
+                    .map_err(|_other_shape| damaged(next, "it is not as a record is stored"))?,
+                Err(error) => {
+                    return Err(match store(path, "read a record")(error) {
+                        JournalError::Damaged { why, .. } => damaged(next, why),
+                        other => other,
+                    });
+                }
             };
-            if seq > posted_upto && !is_signed() {
-                return Err(damaged("its signature is not this lane's"));
+            // What was posted may be forgotten; what comes after may not be missing.
+            let is_next = last.map_or(row.seq <= next, |_| row.seq == next);
+            if !is_next {
+                return Err(damaged(row.seq, "the record before it is missing"));
             }
-            let record: PassageRecord = domain::wire::v1::parse("passage", &payload)
-                .map_err(|_unreadable| damaged("it cannot be read"))?;
-            if last.is_some() && record.previous != head {
-                return Err(damaged("it does not follow the record before it"));
+            let key = Some(&key).filter(|_| row.seq > posted_upto);
+            let (record, digest) = row.prove(owner, key).map_err(|why| damaged(row.seq, why))?;
+            let follows = last.is_some() || row.seq == 1;
+            if follows && record.previous != head {
+                return Err(damaged(row.seq, "it does not follow the record before it"));
             }
-            (last, head) = (Some(seq), computed);
+            (last, head) = (Some(row.seq), digest);
         }
         drop(rows);
         drop(statement);
-        self.last = last.unwrap_or(0);
+        let last = last.unwrap_or(0);
+        if number(&self.connection, path, "last")?.is_some_and(|written| written != last) {
+            return Err(JournalError::Damaged {
+                path: self.path.clone(),
+                seq: last + 1,
+                why: "the last records are missing",
+            });
+        }
+        self.last = last;
         self.head = head;
         Ok(())
-    }
-
-    /// The sequence the next passage will have.
-    #[must_use]
-    pub fn next_seq(&self) -> u64 {
-        self.last + 1
     }
 
     /// The last sequence written; 0 before the first.
     #[must_use]
     pub fn last_seq(&self) -> u64 {
         self.last
+    }
+
+    /// The sequence the next passage will have.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.last + 1
     }
 
     /// The epoch.
@@ -290,7 +219,8 @@ impl Journal {
     /// `posted_upto` rides along, as far as it is known: it costs nothing here.
     ///
     /// # Errors
-    /// When the store fails; nothing is then written, and the passage has not happened.
+    /// When the store fails. Whether the passage was written is then open until
+    /// [`Self::reopen`] has looked.
     pub fn append(
         &mut self,
         role: LaneRole,
@@ -300,20 +230,59 @@ impl Journal {
     ) -> Result<PassageId, JournalError> {
         let seq = NonZeroU64::MIN.saturating_add(self.last);
         let id = PassageId { lane: self.lane.clone(), epoch: self.epoch, seq };
-        let passage = self.passage(id.clone(), role, draft);
-        let payload = emit(&PassageRecord::from(passage));
+        let payload = emit(&PassageRecord::from(self.passage(id.clone(), role, draft)));
         let signature = self.key.sign(Context::Passage, &payload);
         let digest = Digest256::of(&payload);
-        let written =
-            write(&mut self.connection, seq, &payload, &signature, &digest, saved, posted_upto);
-        written.map_err(|source| JournalError::Store {
-            doing: "write a passage",
-            path: self.path.clone(),
-            source,
-        })?;
-        self.last = seq.get();
+        let row = Row {
+            seq: seq.get(),
+            payload,
+            signature: signature.as_bytes().to_vec(),
+            digest: digest.as_bytes().to_vec(),
+            crc32c: None,
+        };
+        self.attempted = Some((row.seq, digest));
+        write(&mut self.connection, &row, saved, posted_upto)
+            .map_err(store(&self.path, "write a passage"))?;
+        self.mark.note(row.seq);
+        self.last = row.seq;
         self.head = digest;
+        self.attempted = None;
         Ok(id)
+    }
+
+    /// Opens the file anew after the store has failed, and believes only what is in it: tells
+    /// whether the passage that could not be written is there all the same.
+    ///
+    /// A flush that failed may have lost what it was to write, and a later one that does well
+    /// proves nothing about it; so nothing of the failed connection is used again.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or what was written before is no longer in it.
+    pub fn reopen(&mut self) -> Result<bool, JournalError> {
+        self.connection = store::open(&self.path)?;
+        let tail = self
+            .connection
+            .query_row("select seq, digest from record order by seq desc limit 1", [], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })
+            .optional()
+            .map_err(store(&self.path, "read the head"))?;
+        let (seq, digest) = tail.unwrap_or_default();
+        if seq == self.last && (seq == 0 || digest == self.head.as_bytes()) {
+            return Ok(false);
+        }
+        match self.attempted.take() {
+            Some((tried, head)) if tried == seq && digest == head.as_bytes() => {
+                self.mark.note(seq);
+                (self.last, self.head) = (seq, head);
+                Ok(true)
+            }
+            Some(_) | None => Err(JournalError::Damaged {
+                path: self.path.clone(),
+                seq: self.last,
+                why: "it was written and is no longer there",
+            }),
+        }
     }
 
     fn passage(&self, id: PassageId, role: LaneRole, draft: PassageDraft) -> Passage {
@@ -345,12 +314,18 @@ impl Journal {
     /// # Errors
     /// When the store fails.
     pub fn saved_lane(&self) -> Result<Option<SavedLane>, JournalError> {
-        let text = meta(&self.connection, "lane-state").map_err(|source| JournalError::Store {
-            doing: "read the lane's state",
-            path: self.path.clone(),
-            source,
-        })?;
+        let text = meta(&self.connection, &self.path, "lane-state")?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Gives a blank journal the lane's state of the journal before it, so that who stands between
+    /// the loops is not charged again.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn inherit(&mut self, saved: &SavedLane) -> Result<(), JournalError> {
+        set_meta(&self.connection, "lane-state", &state_text(saved))
+            .map_err(store(&self.path, "take over a state"))
     }
 
     /// The watermark as it was known when the last passage was written.
@@ -358,12 +333,7 @@ impl Journal {
     /// # Errors
     /// When the store fails.
     pub fn posted_upto(&self) -> Result<u64, JournalError> {
-        let text = meta(&self.connection, "posted-upto").map_err(|source| JournalError::Store {
-            doing: "read the watermark",
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+        Ok(number(&self.connection, &self.path, "posted-upto")?.unwrap_or(0))
     }
 
     /// Forgets records that are posted and not among the last `keep`; never any other, and never
@@ -373,13 +343,53 @@ impl Journal {
     /// When the store fails.
     pub fn prune(&mut self, posted_upto: u64, keep: u64) -> Result<usize, JournalError> {
         let upto = posted_upto.min(self.last.saturating_sub(keep.max(1)));
-        self.connection.execute("delete from record where seq <= ?1", params![upto]).map_err(
-            |source| JournalError::Store {
-                doing: "forget records",
-                path: self.path.clone(),
-                source,
-            },
-        )
+        let forget = |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            set_meta(&transaction, "posted-upto", &posted_upto.to_string())?;
+            let gone = transaction.execute("delete from record where seq <= ?1", params![upto])?;
+            transaction.commit()?;
+            Ok(gone)
+        };
+        forget(&mut self.connection).map_err(store(&self.path, "forget records"))
+    }
+
+    /// Notes an episode, or how it ended.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn note_episode(&mut self, episode: &Episode) -> Result<(), JournalError> {
+        store::set_episode(&self.connection, episode).map_err(store(&self.path, "note an episode"))
+    }
+
+    /// Grows log and file beforehand, so that no passage waits for the file system to find room,
+    /// and that a disk that fills up later leaves the lane this much.
+    ///
+    /// # Errors
+    /// When there is no such room.
+    pub fn reserve(&mut self, bytes: u64) -> Result<(), JournalError> {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if std::fs::metadata(&log).is_ok_and(|log| log.len() >= bytes) {
+            return Ok(());
+        }
+        let grow = |connection: &Connection| {
+            connection.execute("insert into reserve values (zeroblob(?1))", params![bytes])?;
+            connection.execute("delete from reserve", [])?;
+            // The next record goes to the beginning of the log, which keeps its length.
+            connection.query_row("pragma wal_checkpoint(restart)", [], |_row| Ok(()))
+        };
+        grow(&self.connection).map_err(store(&self.path, "reserve room"))
+    }
+
+    /// Moves what the log holds into the file, as far as no reader stands in the way. Meant for
+    /// the time between two passages.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn checkpoint(&mut self) -> Result<(), JournalError> {
+        self.connection
+            .query_row("pragma wal_checkpoint(passive)", [], |_row| Ok(()))
+            .map_err(store(&self.path, "move the log into the file"))
     }
 
     /// A second way in, for reading alone.
@@ -389,97 +399,107 @@ impl Journal {
     pub fn reader(&self) -> Result<JournalReader, JournalError> {
         JournalReader::open(&self.path)
     }
+
+    /// The key that its records are signed with.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public()
+    }
+
+    /// The most pages the file may have: what a full disk is to the store.
+    #[cfg(test)]
+    pub(crate) fn limit_pages(&self, pages: Option<u32>) {
+        let now: u32 =
+            self.connection.query_row("pragma page_count", [], |row| row.get(0)).unwrap();
+        let limit = pages.map_or(1 << 30, |more| now + more);
+        self.connection
+            .query_row(&format!("pragma max_page_count = {limit}"), [], |_row| Ok(()))
+            .unwrap();
+    }
+}
+
+/// Puts a journal that must not be written any more out of the way, with its log; nothing of it is
+/// lost. Returns where it is now.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn retire(path: &Path, why: &str) -> Result<PathBuf, JournalError> {
+    let beside =
+        |source| JournalError::Beside { doing: "put away the file", path: path.into(), source };
+    let _lock = mark::lock(path)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let with = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let free = (1_u32..).map(|n| path.with_file_name(format!("{stem}.{why}-{n}.journal")));
+    let Some(away) = free.into_iter().find(|away| !away.exists()) else {
+        unreachable!("some number is free")
+    };
+    // The log first: alone it means nothing, and a file without its log would be an old copy.
+    for suffix in ["-wal", ""] {
+        match std::fs::rename(with(path, suffix), with(&away, suffix)) {
+            Err(error) if suffix == "-wal" && error.kind() == std::io::ErrorKind::NotFound => {}
+            done => done.map_err(beside)?,
+        }
+    }
+    drop(std::fs::remove_file(with(path, "-shm")));
+    drop(std::fs::remove_file(path.with_extension("mark")));
+    if let Some(folder) = path.parent() {
+        std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(beside)?;
+    }
+    Ok(away)
+}
+
+fn identity(connection: &Connection, path: &Path, lane: &LaneId) -> Result<Identity, JournalError> {
+    match meta(connection, path, "lane")? {
+        Some(of) if of != lane.to_string() => {
+            return Err(JournalError::OtherLane { path: path.to_owned(), of, lane: lane.clone() });
+        }
+        Some(_) => {}
+        None => set_meta(connection, "lane", &lane.to_string())
+            .map_err(store(path, "write the lane"))?,
+    }
+    if meta(connection, path, "journal")?.is_none() {
+        // The name must be new for a new file, whatever was on the disk before.
+        let name: String = connection
+            .query_row("select lower(hex(randomblob(32)))", [], |row| row.get(0))
+            .map_err(store(path, "name the journal"))?;
+        set_meta(connection, "journal", &name).map_err(store(path, "name the journal"))?;
+    }
+    let journal = meta(connection, path, "journal")?
+        .and_then(|text| Digest256::try_from(text).ok())
+        .ok_or(JournalError::Damaged { path: path.to_owned(), seq: 0, why: "it has no name" })?;
+    let epoch = number(connection, path, "epoch")?.and_then(|epoch| u32::try_from(epoch).ok());
+    Ok(Identity { journal, epoch })
+}
+
+fn state_text(saved: &SavedLane) -> String {
+    serde_json::to_string(saved).expect("a lane's state has a JSON form")
 }
 
 fn write(
     connection: &mut Connection,
-    seq: NonZeroU64,
-    payload: &[u8],
-    signature: &Signature,
-    digest: &Digest256,
+    row: &Row,
     saved: &SavedLane,
     posted_upto: u64,
 ) -> Result<(), rusqlite::Error> {
-    let state = serde_json::to_string(saved)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     transaction
         .prepare_cached(
-            "insert into record (seq, payload, signature, digest) values (?1, ?2, ?3, ?4)",
+            "insert into record (seq, payload, signature, digest, crc32c) \
+             values (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![seq.get(), payload, signature.as_bytes(), digest.as_bytes()])?;
-    for (key, value) in [("lane-state", state), ("posted-upto", posted_upto.to_string())] {
-        transaction
-            .prepare_cached("insert into meta values (?1, ?2) on conflict (key) do update set value = excluded.value")?
-            .execute(params![key, value])?;
-    }
+        .execute(params![row.seq, row.payload, row.signature, row.digest, row.sum()])?;
+    set_meta(&transaction, "lane-state", &state_text(saved))?;
+    set_meta(&transaction, "posted-upto", &posted_upto.to_string())?;
+    set_meta(&transaction, "last", &row.seq.to_string())?;
     transaction.commit()
 }
 
-fn meta(connection: &Connection, key: &str) -> Result<Option<String>, rusqlite::Error> {
-    connection
-        .query_row("select value from meta where key = ?1", [key], |row| row.get(0))
-        .optional()
-}
-
-fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), rusqlite::Error> {
-    connection
-        .execute(
-            "insert into meta values (?1, ?2) on conflict (key) do update set value = excluded.value",
-            [key, value],
-        )
-        .map(|_changed| ())
-}
-
-/// The journal, open for reading: what the uplink sends from.
-#[derive(Debug)]
-pub struct JournalReader {
-    connection: Connection,
-    path: PathBuf,
-}
-
-impl JournalReader {
-    /// Opens a journal for reading.
-    ///
-    /// # Errors
-    /// When the file cannot be opened.
-    pub fn open(path: &Path) -> Result<Self, JournalError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|source| {
-            JournalError::Store { doing: "open for reading", path: path.to_owned(), source }
-        })?;
-        Ok(Self { connection, path: path.to_owned() })
-    }
-
-    /// Records from `first` on, at most `limit`, in order.
-    ///
-    /// # Errors
-    /// When the store fails or a record has no signature.
-    pub fn read(&self, first: u64, limit: usize) -> Result<Vec<Record>, JournalError> {
-        let store =
-            |source| JournalError::Store { doing: "read records", path: self.path.clone(), source };
-        let mut statement = self
-            .connection
-            .prepare_cached(
-                "select seq, payload, signature from record where seq >= ?1 order by seq limit ?2",
-            )
-            .map_err(store)?;
-        let rows = statement
-            .query_map(params![first, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
-            })
-            .map_err(store)?;
-        rows.map(|row| {
-            let (seq, payload, signature) = row.map_err(store)?;
-            let signature = Signature::try_from_slice(&signature).map_err(|_no_signature| {
-                JournalError::Damaged { path: self.path.clone(), seq, why: "it has no signature" }
-            })?;
-            Ok(Record { seq, payload, signature })
-        })
-        .collect()
-    }
-}
-
 #[cfg(test)]
-mod tests;
+mod kill;
+#[cfg(test)]
+pub(crate) mod tests;

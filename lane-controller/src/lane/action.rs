@@ -58,6 +58,40 @@ impl PassageDraft {
     }
 }
 
+/// Why a vehicle has to be looked at afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// It carries more than one tag; one of them is charged.
+    TwoTags,
+    /// Another group was measured than the list has; the list's is charged.
+    GroupDiffers {
+        /// The list's.
+        listed: VehicleGroup,
+        /// The measured one.
+        measured: VehicleGroup,
+    },
+    /// It was let through and went out backwards: its passage may have to be reversed.
+    Reversed,
+    /// It was let through and was not seen to go: two may have crossed as one.
+    LeftUnseen,
+    /// Its tag was let through at another lane before.
+    TakenElsewhere,
+}
+
+impl Case {
+    /// What it is, for a person to read.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::TwoTags => "a vehicle carries two tags",
+            Self::GroupDiffers { .. } => "a vehicle was measured as of another group",
+            Self::Reversed => "a vehicle that was let through went out backwards",
+            Self::LeftUnseen => "a vehicle that was let through was not seen to go",
+            Self::TakenElsewhere => "a vehicle's tag was let through at another lane",
+        }
+    }
+}
+
 /// Something to be done, in the order given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
@@ -76,10 +110,32 @@ pub enum Action {
     Red,
     /// Sound the siren.
     Siren,
+    /// Ask the centre once whether the account of this tag has money by now.
+    AskCentre {
+        /// The vehicle, for the answer.
+        vehicle: u64,
+        /// Its tag.
+        tag: TagId,
+    },
+    /// Something about a vehicle has to be looked at afterwards; it holds nobody up.
+    Case {
+        /// The vehicle.
+        vehicle: u64,
+        /// What.
+        case: Case,
+    },
+    /// What was counted as this vehicle was none: too short for one, and without a tag.
+    NoVehicle {
+        /// The number it had.
+        vehicle: u64,
+    },
     /// Tell those who watch.
     Tell(EventKind),
-    /// Tell the attendant that the command was carried out, and as which passage.
-    Confirm,
+    /// Tell the attendant that the command was carried out.
+    Confirm {
+        /// As which passage, where that is not the one just written.
+        seq: Option<u64>,
+    },
     /// Tell the attendant that the command was not carried out.
     Refuse {
         /// Why.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use domain::TagId;
+use domain::passage::Reason;
 use domain::wire::v1::Verb;
+use domain::{Plate, TagId, VehicleGroup};
 
 use super::SavedLane;
 
@@ -22,17 +23,55 @@ pub struct Inputs {
     pub safety_falls: u16,
 }
 
+/// The call number that answers no call: an attendant opens by hand.
+pub const NO_CALL: u64 = 0;
+
 /// An attendant's answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The command's id.
     pub command: String,
-    /// The call it answers.
+    /// The call it answers, or [`NO_CALL`].
     pub call: u64,
     /// The attendant's staff id.
     pub attendant: String,
     /// What to do.
     pub verb: Verb,
+}
+
+/// An order to hold the arm up: for a convoy, or while the queue behind is too long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The command's id.
+    pub command: String,
+    /// Who asked for it.
+    pub attendant: String,
+    /// Who agreed; never the same person.
+    pub second: String,
+    /// Why.
+    pub reason: Reason,
+    /// For how long at most.
+    pub lasts: Duration,
+}
+
+/// What the centre answered when it was asked about an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CentreAnswer {
+    /// It has money now.
+    MayPass,
+    /// It has none.
+    NoMoney,
+    /// The centre cannot tell, or cannot be asked.
+    Unknown,
+}
+
+/// How far a camera or classifier trusts what it saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// As far as the site's threshold asks.
+    Confident,
+    /// Less.
+    Doubtful,
 }
 
 /// An event.
@@ -55,6 +94,8 @@ pub enum Event {
     SafetyRose,
     /// The safety loop became free.
     SafetyFell,
+    /// A classifier saw a vehicle go out backwards over the presence loop.
+    Reversed,
     /// A tag was read, for the first time or again.
     TagSeen {
         /// The tag.
@@ -62,8 +103,38 @@ pub enum Event {
         /// When it was read, which may be before it was told.
         at: Duration,
     },
+    /// Another lane of the station let the vehicle of this tag through.
+    TakenElsewhere {
+        /// The tag.
+        tag: TagId,
+    },
+    /// A camera read a plate of the vehicle that came last.
+    PlateSeen {
+        /// The plate.
+        plate: Plate,
+        /// How sure it is.
+        certainty: Certainty,
+    },
+    /// A classifier measured the vehicle that came last.
+    GroupMeasured {
+        /// The group.
+        group: VehicleGroup,
+        /// How sure it is.
+        certainty: Certainty,
+    },
+    /// The centre answered [`super::Action::AskCentre`].
+    CentreAnswered {
+        /// The vehicle.
+        vehicle: u64,
+        /// The answer.
+        answer: CentreAnswer,
+    },
     /// An attendant answered a call.
     Answered(Answer),
+    /// Two attendants want the arm held up.
+    HeldOpen(Hold),
+    /// The arm is no longer to be held up.
+    HoldEnded,
     /// The account list changed.
     ListChanged,
 }

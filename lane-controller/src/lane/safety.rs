@@ -32,7 +32,8 @@ impl Default for SafetyMonitor {
 }
 
 impl SafetyMonitor {
-    /// Takes what the I/O module says of the loop; nothing where it is silent.
+    /// Takes what the I/O module says of the loop; nothing where it is silent, or where it says
+    /// that the loop is faulty.
     ///
     /// `was_occupied_between` says that the loop was occupied since the last word, however
     /// briefly.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::passage::ExceptionKind;
-use domain::{Amount, TagId};
+use domain::{Amount, Plate, TagId, VehicleGroup};
 
 /// How far a vehicle has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,13 @@ pub enum VehicleState {
     AwaitingTag {
         /// Until then; after it a person is called.
         until: Duration,
+    },
+    /// The list says that its account has no money, and the centre is asked whether that is still so.
+    Asking {
+        /// Until then; after it a person is called.
+        until: Duration,
+        /// The fare that is due, where it is known.
+        fare: Option<Amount>,
     },
     /// A person is called.
     Calling {
@@ -28,11 +35,16 @@ pub enum VehicleState {
     Released {
         /// The passage's sequence, once it is written.
         seq: Option<u64>,
+        /// Until when it is to be at the safety loop, once the arm is up for it.
+        until: Option<Duration>,
     },
     /// It is under the arm.
     OnSafetyLoop,
     /// It was turned away and has not left yet.
-    BackingOut,
+    BackingOut {
+        /// Until then it is believed to be there.
+        until: Duration,
+    },
 }
 
 /// A vehicle between the loops.
@@ -44,6 +56,105 @@ pub struct Vehicle {
     pub arrived_at: Duration,
     /// Its tag, once read.
     pub tag: Option<TagId>,
+    /// When that was first read.
+    pub tag_first_at: Option<Duration>,
+    /// Further tags that it carries.
+    pub other_tags: Vec<TagId>,
+    /// Its plate, where a camera is sure of it.
+    pub plate: Option<Plate>,
+    /// Its group, where a classifier is sure of it.
+    pub measured: Option<VehicleGroup>,
+    /// Whether the centre was asked about it: once is enough.
+    pub asked: bool,
+    /// Whether a passage of it was decided.
+    pub recorded: bool,
     /// How far it has come.
     pub state: VehicleState,
+}
+
+impl Vehicle {
+    /// When something is to be done about it.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Duration> {
+        match self.state {
+            VehicleState::AwaitingTag { until }
+            | VehicleState::Asking { until, .. }
+            | VehicleState::BackingOut { until } => Some(until),
+            VehicleState::Calling { repeat_at, .. } => Some(repeat_at),
+            VehicleState::Released { until, .. } => until,
+            VehicleState::OnSafetyLoop => None,
+        }
+    }
+
+    /// Whether it may go, and has not yet.
+    #[must_use]
+    pub const fn may_go(&self) -> bool {
+        match self.state {
+            VehicleState::Released { .. } => true,
+            VehicleState::AwaitingTag { .. }
+            | VehicleState::Asking { .. }
+            | VehicleState::Calling { .. }
+            | VehicleState::OnSafetyLoop
+            | VehicleState::BackingOut { .. } => false,
+        }
+    }
+
+    /// Whether nothing was decided about it.
+    #[must_use]
+    pub const fn is_undecided(&self) -> bool {
+        match self.state {
+            VehicleState::AwaitingTag { .. }
+            | VehicleState::Asking { .. }
+            | VehicleState::Calling { .. } => true,
+            VehicleState::Released { .. }
+            | VehicleState::OnSafetyLoop
+            | VehicleState::BackingOut { .. } => false,
+        }
+    }
+
+    /// Whether a tag that is read now may be its first.
+    #[must_use]
+    pub fn waits_for_tag(&self) -> bool {
+        self.tag.is_none()
+            && match self.state {
+                VehicleState::AwaitingTag { .. } => true,
+                VehicleState::Calling { exception, .. } => exception == ExceptionKind::NoTag,
+                VehicleState::Asking { .. }
+                | VehicleState::Released { .. }
+                | VehicleState::OnSafetyLoop
+                | VehicleState::BackingOut { .. } => false,
+            }
+    }
+
+    /// Whether it was let through or sent back without its tag, and still stands in the zone.
+    #[must_use]
+    pub const fn is_unread(&self) -> bool {
+        self.tag.is_none()
+            && match self.state {
+                VehicleState::Released { .. } | VehicleState::BackingOut { .. } => true,
+                VehicleState::AwaitingTag { .. }
+                | VehicleState::Asking { .. }
+                | VehicleState::Calling { .. }
+                | VehicleState::OnSafetyLoop => false,
+            }
+    }
+
+    /// The sequence of its passage, while it is released and that is written.
+    #[must_use]
+    pub const fn seq(&self) -> Option<u64> {
+        match self.state {
+            VehicleState::Released { seq, .. } => seq,
+            VehicleState::AwaitingTag { .. }
+            | VehicleState::Asking { .. }
+            | VehicleState::Calling { .. }
+            | VehicleState::OnSafetyLoop
+            | VehicleState::BackingOut { .. } => None,
+        }
+    }
+
+    /// Whether it carries this tag.
+    #[must_use]
+    pub fn carries(&self, tag: &TagId) -> bool {
+        self.tag.as_ref() == Some(tag) || self.other_tags.contains(tag)
+    }
 }

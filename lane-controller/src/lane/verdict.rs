@@ -5,6 +5,7 @@ use domain::passage::{ClockQuality, EntryRef, ExceptionKind, LaneRole, Payment};
 use domain::tariff::{Segment, TariffBook};
 use domain::{Amount, LaneId, Plate, TagId, Timestamp, VehicleGroup};
 
+use super::policy::{Choice, VerdictPolicy};
 use crate::entries::EntryBook;
 use crate::list::AccountLookup;
 
@@ -69,45 +70,102 @@ pub enum Verdict {
     },
 }
 
-/// The verdict about a tag.
-#[must_use]
-pub fn of_tag(lane: &LaneId, role: LaneRole, tag: &TagId, known: &Knowledge<'_>) -> Verdict {
-    let Some(listed) = known.list.find(tag) else {
-        return Verdict::Refuse { exception: ExceptionKind::UnknownTag, fare: None };
-    };
-    let entry = known.entries.by_tag(tag);
-    let (tariff, fare) = fare(lane, role, entry.as_ref(), listed.group, known);
-    let terms = |fare, payment| Terms {
-        group: Some(listed.group),
-        status: Some(listed.status),
-        tariff: tariff.clone(),
-        entry: entry.clone(),
-        fare,
-        payment,
-    };
-    // An exempt vehicle passes whatever its account says; the account is not asked for anything.
-    if listed.exempt {
-        return Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing));
+/// Where a verdict is reached, and by which rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Court<'a> {
+    /// The lane.
+    pub lane: &'a LaneId,
+    /// What it is for.
+    pub role: LaneRole,
+    /// What its operator chose.
+    pub policy: &'a VerdictPolicy,
+}
+
+impl Court<'_> {
+    /// The verdict about a tag.
+    #[must_use]
+    pub fn of_tag(&self, tag: &TagId, known: &Knowledge<'_>) -> Verdict {
+        let refuse = |exception, fare| Verdict::Refuse { exception, fare };
+        // Without a list nothing is known, and least of all that a tag is on no black list.
+        if known.list.version() == 0 || self.must_not_believe(known) {
+            return refuse(ExceptionKind::UnknownTag, None);
+        }
+        match (known.list.find(tag), self.policy.unlisted) {
+            (Some(listed), _) => self.of_entry(&listed, listed.status, known),
+            (None, Choice::Call) => refuse(ExceptionKind::UnknownTag, None),
+            // Its group is the centre's to find.
+            (None, Choice::Serve) => Verdict::Open(Terms {
+                payment: if self.role == LaneRole::Entry {
+                    Payment::Nothing
+                } else {
+                    Payment::Account
+                },
+                entry: known.entries.by_tag(tag),
+                ..Terms::nothing(known, None)
+            }),
+        }
     }
-    let exception = match listed.status {
-        ListStatus::Good | ListStatus::Low => None,
-        ListStatus::NoMoney if has_pass(lane, role, &listed, known.at) => None,
-        ListStatus::NoMoney => Some(ExceptionKind::NoMoney),
-        ListStatus::Blocked => Some(ExceptionKind::Blocked),
-        ListStatus::Closed => Some(ExceptionKind::Closed),
-        ListStatus::NotConverted => Some(ExceptionKind::NotConverted),
-    };
-    if let Some(exception) = exception {
-        return Verdict::Refuse { exception, fare };
+
+    /// The verdict about a tag of which the centre has just said that its account has money.
+    #[must_use]
+    pub(super) fn of_tag_with_money(&self, tag: &TagId, known: &Knowledge<'_>) -> Verdict {
+        match known.list.find(tag) {
+            Some(listed) if listed.status == ListStatus::NoMoney => {
+                self.of_entry(&listed, ListStatus::Good, known)
+            }
+            Some(_) | None => self.of_tag(tag, known),
+        }
     }
-    if has_pass(lane, role, &listed, known.at) {
-        return Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing));
+
+    fn must_not_believe(&self, known: &Knowledge<'_>) -> bool {
+        let age_us =
+            known.at.as_microsecond().saturating_sub(known.list.issued_at().as_microsecond());
+        let is_old = i128::from(age_us)
+            > i128::try_from(self.policy.list_age_max.as_micros()).unwrap_or(i128::MAX);
+        let bad_clock = known.clock == ClockQuality::Unsynchronised;
+        (is_old && self.policy.old_list == Choice::Call)
+            || (bad_clock && self.policy.bad_clock == Choice::Call)
     }
-    match (role, fare) {
-        (LaneRole::Entry, _) => Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing)),
-        (LaneRole::Open, None) => Verdict::Refuse { exception: ExceptionKind::NoFare, fare: None },
-        // At an exit the centre knows the entry, even where the lane does not.
-        (LaneRole::Open | LaneRole::Exit, fare) => Verdict::Open(terms(fare, Payment::Account)),
+
+    fn of_entry(&self, listed: &ListEntry, status: ListStatus, known: &Knowledge<'_>) -> Verdict {
+        let entry = known.entries.by_tag(&listed.tag);
+        let (tariff, fare) = fare(self.lane, self.role, entry.as_ref(), listed.group, known);
+        let terms = |fare, payment| Terms {
+            group: Some(listed.group),
+            status: Some(listed.status),
+            tariff: tariff.clone(),
+            entry: entry.clone(),
+            fare,
+            payment,
+        };
+        // An exempt vehicle passes whatever its account says; the account is not asked for anything.
+        if listed.exempt {
+            return Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing));
+        }
+        let has_pass = has_pass(self.lane, self.role, listed, known.at);
+        let exception = match status {
+            ListStatus::Good => None,
+            ListStatus::Low if has_pass || self.policy.low == Choice::Serve => None,
+            ListStatus::NoMoney if has_pass => None,
+            ListStatus::Low | ListStatus::NoMoney => Some(ExceptionKind::NoMoney),
+            ListStatus::Blocked => Some(ExceptionKind::Blocked),
+            ListStatus::Closed => Some(ExceptionKind::Closed),
+            ListStatus::NotConverted => Some(ExceptionKind::NotConverted),
+        };
+        if let Some(exception) = exception {
+            return Verdict::Refuse { exception, fare };
+        }
+        if has_pass {
+            return Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing));
+        }
+        let no_fare = Verdict::Refuse { exception: ExceptionKind::NoFare, fare: None };
+        match (self.role, fare) {
+            (LaneRole::Entry, _) => Verdict::Open(terms(Some(Amount::ZERO), Payment::Nothing)),
+            (LaneRole::Open, None) => no_fare,
+            (LaneRole::Exit, None) if self.policy.missing_entry == Choice::Call => no_fare,
+            // At an exit the centre knows the entry, even where the lane does not.
+            (LaneRole::Open | LaneRole::Exit, fare) => Verdict::Open(terms(fare, Payment::Account)),
+        }
     }
 }
 

@@ -29,10 +29,10 @@ mod view;
 
 use std::path::PathBuf;
 
-use domain::TagId;
 use domain::account_list::{AccountList, ContentHash, ListDelta, ListEntry};
 use domain::signature::{Context, Digest256, PublicKey, Signature};
 use domain::wire::v1::{DeltaRecord, Manifest, parse};
+use domain::{TagId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use snapshot::SnapshotBuilder;
@@ -45,8 +45,11 @@ pub trait AccountLookup: std::fmt::Debug {
     /// What is known about a tag; nothing is known about most tags of the world.
     fn find(&self, tag: &TagId) -> Option<ListEntry>;
 
-    /// The version of the list.
+    /// The version of the list; 0 before there is one.
     fn version(&self) -> u64;
+
+    /// When the centre issued this version.
+    fn issued_at(&self) -> Timestamp;
 }
 
 impl AccountLookup for AccountList {
@@ -56,6 +59,10 @@ impl AccountLookup for AccountList {
 
     fn version(&self) -> u64 {
         Self::version(self)
+    }
+
+    fn issued_at(&self) -> Timestamp {
+        Self::issued_at(self)
     }
 }
 

@@ -200,4 +200,8 @@ impl AccountLookup for ListView {
     fn version(&self) -> u64 {
         self.state.version
     }
+
+    fn issued_at(&self) -> Timestamp {
+        self.state.issued_at
+    }
 }

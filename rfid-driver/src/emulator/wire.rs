@@ -4,6 +4,10 @@
 //! the line before, cut off. Everything is drawn from a seed, and the line says of each frame
 //! whether it arrived as it was sent, so that a test can demand exactly those.
 
+mod uart;
+
+pub use uart::hear;
+
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -38,6 +42,13 @@ impl WireFaults {
     };
 }
 
+fn flipped_bits(rng: &mut ChaCha8Rng, share: f64) -> u8 {
+    if share == 0.0 {
+        return 0;
+    }
+    (0..u8::BITS).filter(|_| rng.random_bool(share)).fold(0, |bits, bit| bits | 1 << bit)
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -62,6 +73,11 @@ impl Wire {
         Self { faults, rng: ChaCha8Rng::seed_from_u64(seed), frame_before: Vec::new() }
     }
 
+    /// Makes the line better or worse from now on.
+    pub fn set_faults(&mut self, faults: WireFaults) {
+        self.faults = faults;
+    }
+
     /// Appends to `arriving` what arrives when `frame` is sent.
     pub fn carry(&mut self, frame: &[u8], arriving: &mut Vec<u8>) -> Fate {
         let Self { faults, rng, frame_before } = self;
@@ -79,17 +95,11 @@ impl Wire {
                 fate = Fate::Damaged;
                 continue;
             }
-            let flips = (0..u8::BITS)
-                .filter(|_| {
-                    faults.flipped_bit_share > 0.0 && rng.random_bool(faults.flipped_bit_share)
-                })
-                .count();
-            if flips == 0 {
-                arriving.push(byte);
-            } else {
+            let flipped = flipped_bits(rng, faults.flipped_bit_share);
+            if flipped != 0 {
                 fate = Fate::Damaged;
-                arriving.push((0..flips).fold(byte, |byte, _| byte ^ 1 << rng.random_range(0..8)));
             }
+            arriving.push(byte ^ flipped);
         }
         frame_before.clear();
         frame_before.extend_from_slice(frame);

@@ -30,7 +30,7 @@ impl Protocol for Mercury {
     }
 
     fn models(&self) -> &'static [&'static str] {
-        &["m6e"]
+        &emulator::MODELS
     }
 
     fn bauds(&self) -> &'static [u32] {
@@ -54,10 +54,40 @@ impl Protocol for Mercury {
     }
 
     fn session(&self, settings: &ReaderSettings) -> Result<Box<dyn Session>, Unsupported> {
+        let unsupported = |setting, value, possible| Unsupported {
+            protocol: self.name(),
+            setting,
+            value,
+            possible,
+        };
+        if let Some(model) = &settings.model
+            && !self.models().contains(&model.as_str())
+        {
+            return Err(unsupported("model", model.clone(), self.models().join(", ")));
+        }
+        if let Some(baud) = settings.baud_wanted.filter(|baud| !BAUDS.contains(baud)) {
+            let possible = BAUDS.map(|baud| baud.to_string()).join(", ");
+            return Err(unsupported("baud rate", baud.to_string(), possible));
+        }
+        if let Some(port) = settings.antennas.iter().find(|port| !(1..=16).contains(*port)) {
+            return Err(unsupported("antenna", port.to_string(), "1 to 16".to_owned()));
+        }
         Ok(Box::new(session::MercurySession::new(settings)))
     }
 
     fn emulator(&self, settings: &EmulatorSettings) -> Result<Box<dyn Emulator>, Unsupported> {
+        if let Some(model) = settings.model.as_deref().filter(|name| !self.models().contains(name))
+        {
+            return Err(Unsupported {
+                protocol: self.name(),
+                setting: "model",
+                value: model.to_owned(),
+                possible: self.models().join(", "),
+            });
+        }
         Ok(Box::new(emulator::MercuryReader::new(settings)))
     }
 }
+
+#[cfg(test)]
+mod tests;

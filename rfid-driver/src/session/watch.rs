@@ -11,8 +11,12 @@ use crate::TagRead;
 pub(crate) struct Watch {
     state: ReaderState,
     reading: bool,
-    // When the reader last gave a sign of life while reading.
+    // When the reader last gave a sign of life while reading, and when before that; the latter
+    // only back to where the last gap ended.
     heard_at: Option<Instant>,
+    heard_before: Option<Instant>,
+    // When the bytes came that are being handled.
+    received_at: Option<Instant>,
     // The gap that began when reading ended, until it begins again.
     open_gap: Option<(Instant, GapCause)>,
     // The deframer's count when noise was last accounted for.
@@ -26,6 +30,8 @@ impl Watch {
             state: ReaderState::Closed,
             reading: false,
             heard_at: None,
+            heard_before: None,
+            received_at: None,
             open_gap: None,
             dropped_before: 0,
             events: VecDeque::new(),
@@ -50,6 +56,9 @@ impl Watch {
     pub(crate) fn heard(&mut self, at: Instant) {
         if let Some((since, cause)) = self.open_gap.take() {
             self.events.push_back(SessionEvent::Gap(Gap { since, until: at, cause }));
+            self.heard_before = None;
+        } else if self.heard_at != Some(at) {
+            self.heard_before = self.heard_at;
         }
         self.enter(ReaderState::Reading);
         self.heard_at = Some(at);
@@ -73,7 +82,9 @@ impl Watch {
     /// Reports a gap that was over as soon as it was known.
     pub(crate) fn gap(&mut self, cause: GapCause, at: Instant) {
         if self.reading {
-            let since = self.heard_at.unwrap_or(at);
+            // What came with the gap does not say when it began.
+            let heard = [self.heard_at, self.heard_before].into_iter().flatten();
+            let since = heard.filter(|heard| *heard < at).max().unwrap_or(at);
             self.events.push_back(SessionEvent::Gap(Gap { since, until: at, cause }));
         }
     }
@@ -89,8 +100,15 @@ impl Watch {
         }
     }
 
+    /// Bytes have come. A report among them may only be found after a silence, but it was made now.
+    pub(crate) fn received(&mut self, at: Instant) {
+        self.received_at = Some(at);
+    }
+
+    /// Hands on a read, with the instant at which its bytes came.
     pub(crate) fn tag(&mut self, read: TagRead) {
-        self.events.push_back(SessionEvent::Tag(read));
+        let at = self.received_at.unwrap_or(read.at);
+        self.events.push_back(SessionEvent::Tag(TagRead { at, ..read }));
     }
 
     pub(crate) fn report(&mut self, report: Report) {
@@ -105,3 +123,6 @@ impl Watch {
         self.events.pop_front()
     }
 }
+
+#[cfg(test)]
+mod tests;

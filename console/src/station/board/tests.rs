@@ -38,6 +38,7 @@ fn heartbeat(name: &str, second: i64) -> Heartbeat {
         queue: 0,
         calls: 0,
         arm_up: Some(false),
+        unwritten: None,
     }
 }
 

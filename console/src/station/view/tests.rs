@@ -26,6 +26,7 @@ fn heartbeat(clock: &Clock, name: &str) -> Heartbeat {
         queue: 6,
         calls: 0,
         arm_up: Some(true),
+        unwritten: None,
     }
 }
 

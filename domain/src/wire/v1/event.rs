@@ -32,7 +32,7 @@ pub enum EventKind {
     },
     /// A person is needed.
     CallRaised {
-        /// The lane's number for the call, counted from 1 at every start.
+        /// The lane's number for the call; none comes twice.
         call: u64,
         /// Why.
         exception: ExceptionRecord,
@@ -139,4 +139,8 @@ pub struct Heartbeat {
     pub calls: usize,
     /// Whether the arm is up, as its switch says; absent while unknown.
     pub arm_up: Option<bool>,
+    /// Passages that are only in memory, because the journal cannot be written; absent while it
+    /// can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwritten: Option<u64>,
 }

@@ -66,7 +66,7 @@ fn a_vehicle_that_was_decided_and_not_yet_written_is_decided_again_after_a_crash
         now,
         &world.known(),
     );
-    assert_eq!(lane.saved().vehicles, [SavedVehicle::Undecided]);
+    assert_eq!(lane.saved().vehicles, [SavedVehicle::Tagged { tag: tag("good") }]);
 }
 
 #[test]
@@ -90,4 +90,36 @@ fn loops_that_were_silent_for_a_moment_cost_no_vehicle_its_passage() {
     assert_eq!(lane.queue_len(), 0);
     let seen = Event::TagSeen { tag: tag("good"), at: Duration::from_secs(20) };
     assert_eq!(lane.handle(seen, now, &world.known()), []);
+}
+
+#[test]
+fn calls_and_tags_dealt_with_are_remembered_over_a_restart() {
+    let world = World::new();
+    let mut lane = lane_with_released_vehicle();
+    let now = Duration::from_secs(21);
+    for event in [Event::PresenceFell, Event::SafetyRose, Event::SafetyFell, Event::PresenceRose] {
+        let _gone_and_another_comes = lane.handle(event, now, &world.known());
+    }
+    let seen = Event::TagSeen { tag: tag("poor"), at: now };
+    let told = lane.handle(seen, now, &world.known());
+    assert_eq!(describe(&told[0]), "Call 1 NoMoney");
+    let inputs = lane.inputs.unwrap();
+    let (mut next, told) = restarted(&lane, inputs);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("Call ") && told[0] != "Call 1 NoMoney", "{told:?}");
+    let later = Duration::from_secs(101);
+    let seen = Event::TagSeen { tag: tag("good"), at: later };
+    assert_eq!(next.handle(seen, later, &world.known()), []);
+}
+
+#[test]
+fn one_that_left_undecided_while_the_controller_was_away_has_a_record() {
+    let world = World::new();
+    let mut lane = lane(LaneRole::Open);
+    let _arrives = lane.handle(Event::PresenceRose, Duration::from_secs(20), &world.known());
+    let gone =
+        Inputs { presence_rises: 1, presence_falls: 1, safety_falls: 1, ..Inputs::default() };
+    let (next, told) = restarted(&lane, gone);
+    assert_eq!(told, ["Violation", "Record LeftUndecided Nothing after LeftUndecided"]);
+    assert_eq!(next.queue_len(), 0);
 }

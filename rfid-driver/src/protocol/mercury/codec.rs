@@ -7,8 +7,9 @@
 //! ```
 //!
 //! All integers are big-endian; LEN is at most F8. [`Frame`] is a checked view of one such frame,
-//! [`Command`] and [`Reply`] are what it means. What this crate has no use for yet passes through as
-//! [`Command::Other`] and [`Reply::Done`], so that parsing and emitting loses nothing.
+//! [`Command`] and [`Reply`] are what it means to a session that reads continuously. Everything else
+//! passes through as [`Command::Other`] and [`Reply::Done`], so that parsing and emitting loses
+//! nothing; [`Operation`] and [`Answer`] understand most of it.
 //!
 //! **Panics.** [`Frame::new_checked`] accepts any bytes and never panics; the accessors of a `Frame`
 //! cannot, because only checked bytes become one. Parsing never panics. Emitting panics only where
@@ -20,19 +21,36 @@
 use crate::codec::FieldsError;
 
 mod command;
-mod crc;
-mod frame;
-mod record;
 mod reply;
+mod search;
+mod record;
+mod operation;
+mod answer;
+mod tags;
+mod statistics;
+mod frame;
 mod status;
+mod crc;
 
 pub mod opcode;
 
-pub use command::{Command, StreamRequest};
+pub use answer::{Answer, EmbeddedOutcome, Found, FoundTags, PowerLimits};
+pub use command::Command;
 pub use frame::{Frame, FrameError, FromHost, FromReader, LEN_MAX};
+pub use operation::{AntennaQuery, Moduletech, Operation, PowerQuery, StatisticsRequest};
 pub use record::{EmbeddedData, MetadataFlags, TagRecord};
 pub use reply::{Reply, VersionInfo};
+pub use search::{EmbeddedRead, StreamRequest};
+pub use statistics::{Statistic, Statistics};
 pub use status::Status;
+pub use tags::{SilionForm, SilionTag, SingleForm, SingleTag, TagBuffer};
+
+pub(super) use record::{KIND_END, KIND_STATUS, KIND_TAG, MULTISELECT};
+pub(super) use reply::stream_record_kind;
+pub(super) use search::{
+    SEARCH_DUTY_CYCLE, SEARCH_EMBEDDED, SEARCH_STATISTICS, SEARCH_STATUS, SEARCH_TAGS_WANTED,
+};
+pub(super) use statistics::{Entry, take_flag};
 
 /// The tag protocol number of ISO 18000-6C ("Gen2").
 pub const PROTOCOL_GEN2: u16 = 0x0005;

@@ -1,49 +1,94 @@
-//! A Mercury reader made of software.
+//! A Mercury module made of software: what the vendor's own client takes for a module.
 //!
-//! What it does like the real module (M6e User Guide; `MercuryAPI` sources; captures):
+//! What it does like the real one (M6e User Guide; `MercuryAPI` C 1.35 and 1.37; captures):
 //!
-//! * a continuous read answers nothing but stop; what is queued still comes before the
-//!   acknowledgement of stop; timestamps begin anew with each start,
-//! * the read filter is on after power-up and lets each tag be reported once per start,
+//! * a continuous read answers nothing but stop, and commands that come wrapped; what is queued
+//!   still comes before the acknowledgement of stop; timestamps begin anew with each start,
+//! * a timed read takes its time, whatever it hears, and keeps each tag once in the tag buffer,
+//! * the read filter is on after power-up and lets a tag through once while it stays,
 //! * without a region the radio is off; the boot loader knows almost no command,
-//! * a change of baud rate is answered at the old rate.
+//! * a change of baud rate is answered at the old rate,
+//! * one command at a time: what comes while one is carried out waits.
 //!
-//! Not there yet: timed reads with the tag buffer, tag memory, pins, temperature and its faults.
+//! What it does not play: tag protocols other than Gen2, the commands of single chip makers, power
+//! saving (it is always awake), updates of its firmware, reading begun by an input pin.
+//!
+//! It understands and builds the fields of commands and answers itself and shares only frames with
+//! the driver, so that a mistake in the driver's codec does not cancel out.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use super::BAUDS;
 use super::codec::{
-    CONFIG_READ_FILTER, CONFIG_RSSI_IN_DBM, Command, EmbeddedData, Frame, FromHost, MetadataFlags,
-    PROGRAM_APPLICATION, PROGRAM_BOOT_LOADER, PROTOCOL_GEN2, Reply, Status, StreamRequest,
-    TagRecord, VersionInfo, opcode,
+    CONFIG_READ_FILTER, CONFIG_RSSI_IN_DBM, Frame, FromHost, PROGRAM_APPLICATION,
+    PROGRAM_BOOT_LOADER, PROTOCOL_GEN2, Reply, Status, opcode,
 };
-use crate::Epc;
-use crate::codec::{Direction, Opaque};
+use crate::codec::{Direction, FrameBuf, Opaque};
 use crate::deframe::Deframer;
 use crate::emulator::{
     DeviceFault, Emulator, EmulatorSettings, FieldTag, Heard, PowerUp, Radio, Transmit,
-    TransmitKind, tag_words,
+    TransmitKind,
 };
 
-const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(1);
-/// Between the last queued report and the acknowledgement of stop.
-const STOP_TIME: Duration = Duration::from_millis(5);
+mod access;
+mod antennas;
+mod application;
+mod buffer;
+mod configuration;
+mod faults;
+mod keys;
+mod memory;
+mod module;
+mod pins;
+mod reading;
+mod search;
+mod select;
+mod sighting;
+mod silion;
+mod statistics;
+mod stream;
+
+use access::Access;
+use buffer::TagBuffer;
+use configuration::Configuration;
+use faults::Faults;
+use memory::Memories;
+use module::Module;
+use search::{Search, Tally};
+use statistics::Statistics;
+use stream::{Language, Stream};
+
 /// M6e User Guide: 120 ms from power-up to the application.
 const BOOT_TIME: Duration = Duration::from_millis(120);
-const POWER_CDBM_MIN: u16 = 500;
-const POWER_CDBM_MAX: u16 = 3150;
-/// Ten of the channels between 920 and 925 MHz.
-const CHANNEL_FIRST_KHZ: u32 = 920_250;
-const CHANNEL_STEP_KHZ: u32 = 500;
-const VERSION: VersionInfo = VersionInfo {
-    boot_loader: 0x1712_0800,
-    hardware: 0x2000_0001,
-    firmware_date: 0x2019_0610,
-    firmware: 0x0119_0111,
-    protocols: 0x0000_0010,
+/// No frame has so long a pause in it: an unfinished one is given up if something stands behind it.
+const SILENCE: Duration = Duration::from_millis(50);
+/// Commands that wait for the one before.
+const WAITING_MAX: usize = 16;
+/// Frames that wait to be sent; the oldest report makes room, as in the module's own buffer.
+const TRANSMITS_MAX: usize = 512;
+/// What LEN can count.
+const DATA_LEN_MAX: usize = 0xF8;
+
+/// The names of the modules that can be played; the first is the default.
+pub(super) const MODELS: [&str; 5] = {
+    let modules = &module::MODULES;
+    [modules[0].name, modules[1].name, modules[2].name, modules[3].name, modules[4].name]
 };
+
+/// What is answered to a command: data, or why not.
+type Answer = Result<Vec<u8>, Status>;
+
+/// Bytes of a tag's memory: `Debug` shows only how many.
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Withheld(Vec<u8>);
+
+impl fmt::Debug for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Opaque(&self.0), f)
+    }
+}
 
 /// What runs in the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,45 +99,73 @@ enum Program {
     Application,
 }
 
-/// A continuous read.
+/// What the application is busy with.
 #[derive(Debug)]
-struct Stream {
-    request: StreamRequest,
-    started_at: Duration,
-    keep_alive_at: Duration,
-    // For the read filter.
-    reported: HashSet<Epc>,
-    // Once told to stop: when it acknowledges.
-    acknowledge_at: Option<Duration>,
+enum Activity {
+    Idle,
+    Streaming(Box<Stream>),
+    Searching(Box<Timed>),
+    Accessing(Box<Pending>),
 }
 
-/// A Mercury reader. See the module for what it is true to.
+/// A timed read.
+#[derive(Debug)]
+struct Timed {
+    search: Search,
+    ports: Vec<u8>,
+    started_at: Duration,
+    ends_at: Duration,
+    // Tags that were not in the buffer before.
+    found: u32,
+    heard: bool,
+    full: bool,
+    tally: Tally,
+}
+
+/// An operation on one tag that waits for the tag.
+#[derive(Debug)]
+struct Pending {
+    access: Access,
+    started_at: Duration,
+    ends_at: Duration,
+}
+
+/// A Mercury module. See the file for what it is true to.
 #[derive(Debug)]
 pub struct MercuryReader {
     settings: EmulatorSettings,
+    module: &'static Module,
     radio: Radio,
     deframer: Deframer<FromHost>,
+    heard_at: Duration,
+    waiting: VecDeque<FrameBuf>,
     transmits: VecDeque<Transmit>,
     program: Program,
     // While the application starts: when it is up.
     booted_at: Option<Duration>,
     baud: u32,
-    region: Option<u8>,
-    protocol: Option<u8>,
-    antennas: Vec<u8>,
-    power_cdbm: u16,
-    keys: BTreeMap<u8, u8>,
-    stream: Option<Stream>,
+    configuration: Configuration,
+    saved: Option<Configuration>,
+    activity: Activity,
+    buffer: TagBuffer,
+    statistics: Statistics,
+    memories: Memories,
+    faults: Faults,
 }
 
 impl MercuryReader {
-    /// A reader that has just been switched on.
+    /// A reader that has just been switched on: the model of the settings, or the first where there
+    /// is none of that name.
     #[must_use]
     pub fn new(settings: &EmulatorSettings) -> Self {
-        Self {
+        let module = Module::by_name(settings.model.as_deref());
+        let mut reader = Self {
             settings: settings.clone(),
+            module,
             radio: Radio::new(settings),
             deframer: Deframer::new(),
+            heard_at: Duration::ZERO,
+            waiting: VecDeque::new(),
             transmits: VecDeque::new(),
             program: match settings.power_up {
                 PowerUp::BootLoader => Program::BootLoader,
@@ -100,239 +173,148 @@ impl MercuryReader {
             },
             booted_at: None,
             baud: settings.baud.unwrap_or(BAUDS[0]),
-            region: None,
-            protocol: None,
-            antennas: vec![1],
-            power_cdbm: POWER_CDBM_MAX,
-            keys: BTreeMap::from([(CONFIG_READ_FILTER, 1), (CONFIG_RSSI_IN_DBM, 1)]),
-            stream: None,
+            configuration: Configuration::new(module),
+            saved: None,
+            activity: Activity::Idle,
+            buffer: TagBuffer::default(),
+            statistics: Statistics::default(),
+            memories: Memories::default(),
+            faults: Faults::new(),
+        };
+        if settings.power_up == PowerUp::Reading {
+            reader.go_on_reading();
         }
+        reader
     }
 
-    /// Restarts the module, as a failing supply does: everything is forgotten, and the application
-    /// says that it has booted.
+    /// Reads as an earlier host has told it to.
+    fn go_on_reading(&mut self) {
+        self.configuration.region = Some(0x01);
+        self.configuration.protocol = Some(PROTOCOL_GEN2);
+        self.configuration.keys.switch(CONFIG_READ_FILTER, false);
+        let search = Search::left_behind();
+        let ports = self.configuration.antennas.used(search.flags);
+        let stream = Stream::new(search, Language::ThingMagic, ports, Duration::ZERO);
+        self.activity = Activity::Streaming(Box::new(stream));
+    }
+
+    /// Restarts the module, as a failing supply does: everything is forgotten but what was saved,
+    /// and the application says that it has booted.
     fn reboot(&mut self, now: Duration) {
         let fresh = Self::new(&self.settings);
         let before = std::mem::replace(self, fresh);
         self.radio = before.radio;
+        self.faults = before.faults;
+        self.memories = before.memories;
+        self.saved = before.saved;
+        self.start_application(now);
+    }
+
+    fn start_application(&mut self, now: Duration) {
+        self.activity = Activity::Idle;
+        self.configuration = self.saved.clone().unwrap_or_else(|| Configuration::new(self.module));
         self.booted_at = Some(now + BOOT_TIME);
     }
 
-    /// Reports what the radio has heard.
-    fn read(&mut self, now: Duration) {
-        for heard in self.radio.read(now) {
-            self.report(heard, now);
-        }
-    }
-
-    fn handle_command(&mut self, command: Command<'_>, now: Duration) {
+    fn handle_frame(&mut self, bytes: &[u8], now: Duration) {
+        let Ok(frame) = Frame::new_checked(bytes, Direction::FromHost) else { return };
         if self.booted_at.is_some() {
             return;
         }
-        match (&self.stream, self.program, command) {
-            (Some(_), _, Command::StopStream) => self.stop_stream(now),
-            // A continuous read listens to nothing else.
-            (Some(_), _, _) => {}
-            (None, _, Command::Version) => self.answer(&Reply::Version(VERSION)),
-            (None, Program::BootLoader, Command::CurrentProgram) => {
-                self.answer(&Reply::Program(PROGRAM_BOOT_LOADER));
+        match &self.activity {
+            Activity::Idle => self.handle_command(frame.opcode(), frame.data(), now),
+            Activity::Streaming(_) => {
+                self.handle_while_streaming(frame.opcode(), frame.data(), now);
             }
-            (None, Program::BootLoader, Command::BootFirmware) => {
-                self.booted_at = Some(now + BOOT_TIME);
+            Activity::Searching(_) | Activity::Accessing(_) => {
+                if self.waiting.len() < WAITING_MAX {
+                    self.waiting.push_back(FrameBuf::new().put(bytes));
+                }
             }
-            (None, Program::BootLoader, command) => {
-                self.refuse(command.opcode(), Status::INVALID_OPCODE);
-            }
-            (None, Program::Application, command) => self.handle_application(command, now),
         }
     }
 
-    fn handle_application(&mut self, command: Command<'_>, now: Duration) {
-        let outcome = match command {
-            Command::Version => return self.answer(&Reply::Version(VERSION)),
-            Command::CurrentProgram => return self.answer(&Reply::Program(PROGRAM_APPLICATION)),
-            Command::StartStream(request) => match self.start_stream(request, now) {
-                Ok(()) => return self.answer(&Reply::StreamStarted),
-                Err(status) => Err(status),
-            },
-            Command::StopStream => return self.answer(&Reply::StreamStopped),
-            Command::ReaderConfig { key } => return self.answer_config(key),
-            Command::BootFirmware => Err(Status::INVALID_OPCODE),
-            Command::SetBaud { baud } => return self.set_baud(baud),
-            Command::SetRegion { region } => self.set_region(region),
-            Command::SetAntennas { pairs } => self.set_antennas(pairs),
-            Command::SetReadPower { power_cdbm } => self.set_power(power_cdbm),
-            Command::SetProtocol { protocol: PROTOCOL_GEN2 } => {
-                self.protocol = Some(5);
-                Ok(())
+    /// A command that comes while nothing else goes on.
+    fn handle_command(&mut self, opcode: u8, data: &[u8], now: Duration) {
+        match (self.program, opcode, data) {
+            (_, opcode::VERSION, []) => {
+                let version = self.version();
+                self.answer(opcode, Ok(version));
             }
-            Command::SetProtocol { .. } => Err(Status::INVALID_PROTOCOL),
-            Command::SetReaderConfig { key, value } => {
-                self.keys.insert(key, value);
-                Ok(())
+            (_, opcode::CURRENT_PROGRAM, []) => {
+                let program = match self.program {
+                    Program::BootLoader => PROGRAM_BOOT_LOADER,
+                    Program::Application => PROGRAM_APPLICATION,
+                };
+                self.answer(opcode, Ok(vec![program]));
             }
-            Command::Other { opcode, data } => return self.answer_other(opcode, data.0),
+            (_, opcode::SET_BAUD, &[a, b, c, d]) => self.set_baud(u32::from_be_bytes([a, b, c, d])),
+            (_, opcode::VERSION | opcode::CURRENT_PROGRAM | opcode::SET_BAUD, _) => {
+                self.answer(opcode, Err(Status::WRONG_DATA_LENGTH));
+            }
+            (Program::BootLoader, opcode::BOOT_FIRMWARE, []) => self.start_application(now),
+            (Program::BootLoader, _, _) => self.answer(opcode, Err(Status::INVALID_OPCODE)),
+            (Program::Application, _, _) => self.handle_application(opcode, data, now),
+        }
+    }
+
+    /// Five numbers; the last, the tag protocols, is 0 in the boot loader, by which the newer client
+    /// tells them apart (`serial_reader.c` 1.37, `TMR_SR_boot`).
+    fn version(&self) -> Vec<u8> {
+        let version = &self.module.version;
+        let protocols = match self.program {
+            Program::BootLoader => 0,
+            Program::Application => version.protocols,
         };
-        match outcome {
-            Ok(()) => self.done(command.opcode(), &[]),
-            Err(status) => self.refuse(command.opcode(), status),
-        }
-    }
-
-    fn start_stream(&mut self, request: StreamRequest, now: Duration) -> Result<(), Status> {
-        if self.region.is_none() {
-            return Err(Status::RADIO_OFF);
-        }
-        if self.protocol != Some(request.protocol) {
-            return Err(Status::INVALID_PROTOCOL);
-        }
-        self.radio.begin(now);
-        self.stream = Some(Stream {
-            request,
-            started_at: now,
-            keep_alive_at: now + KEEP_ALIVE_PERIOD,
-            reported: HashSet::new(),
-            acknowledge_at: None,
-        });
-        Ok(())
-    }
-
-    fn stop_stream(&mut self, now: Duration) {
-        // What the radio had in its queue comes out first.
-        for heard in self.radio.read_all() {
-            self.report(heard, now);
-        }
-        if let Some(stream) = &mut self.stream {
-            stream.acknowledge_at.get_or_insert(now + STOP_TIME);
-        }
+        [version.boot_loader, version.hardware, version.firmware_date, version.firmware, protocols]
+            .iter()
+            .flat_map(|number| number.to_be_bytes())
+            .collect()
     }
 
     fn set_baud(&mut self, baud: u32) {
         if BAUDS.contains(&baud) {
-            self.done(opcode::SET_BAUD, &[]);
+            self.answer(opcode::SET_BAUD, Ok(Vec::new()));
             self.baud = baud;
         } else {
-            self.refuse(opcode::SET_BAUD, Status::INVALID_BAUD);
+            self.answer(opcode::SET_BAUD, Err(Status::INVALID_BAUD));
         }
     }
 
-    fn set_region(&mut self, region: u8) -> Result<(), Status> {
-        if region == 0 {
-            return Err(Status::INVALID_REGION);
-        }
-        self.region = Some(region);
-        Ok(())
+    #[expect(clippy::needless_pass_by_value, reason = "nobody has another use for an answer")]
+    fn answer(&mut self, opcode: u8, answer: Answer) {
+        self.send(opcode, &answer, TransmitKind::Answer);
     }
 
-    fn set_antennas(&mut self, pairs: &[u8]) -> Result<(), Status> {
-        let (pairs, _) = pairs.as_chunks::<2>();
-        if pairs.iter().flatten().any(|port| !(1..=16).contains(port)) {
-            return Err(Status::INVALID_VALUE);
-        }
-        self.antennas = pairs.iter().map(|&[transmit, _receive]| transmit).collect();
-        Ok(())
-    }
-
-    fn set_power(&mut self, power_cdbm: u16) -> Result<(), Status> {
-        match power_cdbm {
-            ..POWER_CDBM_MIN => Err(Status::POWER_TOO_LOW),
-            POWER_CDBM_MIN..=POWER_CDBM_MAX => {
-                self.power_cdbm = power_cdbm;
-                Ok(())
+    fn send(&mut self, opcode: u8, answer: &Answer, kind: TransmitKind) {
+        let reply = match answer {
+            Ok(data) if data.len() > DATA_LEN_MAX => {
+                let status = Status::DATA_TOO_LARGE;
+                Reply::Refused { opcode, status, data: Opaque(&[]) }
             }
-            _ => Err(Status::POWER_TOO_HIGH),
-        }
-    }
-
-    fn answer_config(&mut self, key: u8) {
-        match self.keys.get(&key) {
-            Some(&value) => self.done(opcode::READER_CONFIG, &[1, key, value]),
-            None => self.refuse(opcode::READER_CONFIG, Status::INVALID_VALUE),
-        }
-    }
-
-    fn answer_other(&mut self, opcode: u8, data: &[u8]) {
-        let [power_high, power_low] = self.power_cdbm.to_be_bytes();
-        match (opcode, data) {
-            (opcode::REGION, []) => self.done(opcode, &[self.region.unwrap_or(0)]),
-            (opcode::PROTOCOL, []) => self.done(opcode, &[0, self.protocol.unwrap_or(0)]),
-            (opcode::READ_POWER, [0]) => self.done(opcode, &[0, power_high, power_low]),
-            (
-                opcode::REGION
-                | opcode::PROTOCOL
-                | opcode::READ_POWER
-                | opcode::ANTENNAS
-                | opcode::STREAM
-                | opcode::SET_ANTENNAS
-                | opcode::SET_BAUD
-                | opcode::SET_PROTOCOL
-                | opcode::SET_READ_POWER
-                | opcode::SET_READER_CONFIG
-                | opcode::SET_REGION
-                | opcode::VERSION,
-                _,
-            ) => self.refuse(opcode, Status::WRONG_DATA_LENGTH),
-            _ => self.refuse(opcode, Status::INVALID_OPCODE),
-        }
-    }
-
-    /// Reports one read of a tag, if the radio is on, hears it, and the filter lets it through.
-    fn report(&mut self, heard: Heard, now: Duration) {
-        let tag = heard.tag;
-        let Some(stream) = &mut self.stream else { return };
-        if !self.antennas.contains(&tag.antenna) {
-            return;
-        }
-        let filtered = self.keys.get(&CONFIG_READ_FILTER) != Some(&0);
-        if filtered && !stream.reported.insert(tag.epc) {
-            return;
-        }
-        let (request, started_at) = (stream.request, stream.started_at);
-        let on = |flag| request.metadata.contains(flag).then_some(());
-        let port = tag.antenna & 0x0F;
-        let timestamp_ms = now.saturating_sub(started_at).as_millis();
-        let (pc, tag_crc) = tag_words(&tag.epc);
-        let record = TagRecord {
-            multiselect: request.multiselect,
-            option: request.option,
-            search_flags: request.search_flags,
-            read_count: on(MetadataFlags::READ_COUNT).map(|()| 1),
-            rssi_dbm: on(MetadataFlags::RSSI).map(|()| heard.rssi_dbm),
-            antenna: on(MetadataFlags::ANTENNA).map(|()| port << 4 | port),
-            frequency_khz: on(MetadataFlags::FREQUENCY)
-                .map(|()| CHANNEL_FIRST_KHZ + u32::from(heard.channel) * CHANNEL_STEP_KHZ),
-            timestamp_ms: on(MetadataFlags::TIMESTAMP)
-                .map(|()| u32::try_from(timestamp_ms).unwrap_or(u32::MAX)),
-            phase_deg: on(MetadataFlags::PHASE).map(|()| heard.phase_deg),
-            protocol: on(MetadataFlags::PROTOCOL).map(|()| request.protocol),
-            data: on(MetadataFlags::DATA)
-                .map(|()| EmbeddedData::Bits { bits: 0, bytes: Opaque(&[]) }),
-            gpio: on(MetadataFlags::GPIO).map(|()| 0),
-            gen2_q: on(MetadataFlags::GEN2_Q).map(|()| 0),
-            gen2_link_frequency: on(MetadataFlags::GEN2_LINK_FREQUENCY).map(|()| 0),
-            gen2_target: on(MetadataFlags::GEN2_TARGET).map(|()| 0),
-            pc,
-            epc: Opaque(tag.epc.as_bytes()),
-            tag_crc,
-            ..TagRecord::EMPTY
+            Ok(data) => Reply::Done { opcode, data: Opaque(data) },
+            Err(status) => Reply::Refused { opcode, status: *status, data: Opaque(&[]) },
         };
-        self.push(&Reply::Tag(record), TransmitKind::Tag);
-    }
-
-    fn done(&mut self, opcode: u8, data: &[u8]) {
-        self.answer(&Reply::Done { opcode, data: Opaque(data) });
-    }
-
-    fn refuse(&mut self, opcode: u8, status: Status) {
-        self.answer(&Reply::Refused { opcode, status, data: Opaque(&[]) });
-    }
-
-    fn answer(&mut self, reply: &Reply<'_>) {
-        self.push(reply, TransmitKind::Answer);
+        self.push(&reply, kind);
     }
 
     fn push(&mut self, reply: &Reply<'_>, kind: TransmitKind) {
+        if self.faults.muted {
+            return;
+        }
+        if self.transmits.len() >= TRANSMITS_MAX {
+            let is_report = |waiting: &Transmit| waiting.kind != TransmitKind::Answer;
+            self.transmits.remove(self.transmits.iter().position(is_report).unwrap_or(0));
+        }
         self.transmits.push_back(Transmit { frame: reply.emit(), kind, baud: self.baud });
+    }
+
+    fn handle_frames(&mut self, now: Duration) {
+        let mut deframer = std::mem::take(&mut self.deframer);
+        while let Some(frame) = deframer.next_frame() {
+            self.handle_frame(frame, now);
+        }
+        self.deframer = deframer;
     }
 }
 
@@ -341,43 +323,28 @@ impl Emulator for MercuryReader {
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.deframer.push(rest);
-            let mut deframer = std::mem::take(&mut self.deframer);
-            while let Some(bytes) = deframer.next_frame() {
-                let command = Frame::new_checked(bytes, Direction::FromHost).map(Command::parse);
-                if let Ok(Ok(command)) = command {
-                    self.handle_command(command, now);
-                }
-            }
-            self.deframer = deframer;
+            self.handle_frames(now);
         }
+        if now.saturating_sub(self.heard_at) > SILENCE {
+            self.deframer.handle_silence();
+            self.handle_frames(now);
+        }
+        self.heard_at = now;
     }
 
     fn handle_deadline(&mut self, now: Duration) {
         if self.booted_at.is_some_and(|at| at <= now) {
             self.booted_at = None;
             self.program = Program::Application;
-            self.answer(&Reply::Booted(VERSION));
+            let version = self.version();
+            self.answer(opcode::BOOT_FIRMWARE, Ok(version));
         }
         self.read(now);
-        let Some(stream) = &mut self.stream else { return };
-        if stream.keep_alive_at <= now {
-            stream.keep_alive_at = now + KEEP_ALIVE_PERIOD;
-            let reply = Reply::KeepAlive { data: Opaque(&[]) };
-            self.push(&reply, TransmitKind::KeepAlive);
-        }
-        if self.stream.as_ref().and_then(|stream| stream.acknowledge_at).is_some_and(|at| at <= now)
-        {
-            self.stream = None;
-            self.answer(&Reply::StreamStopped);
-        }
+        self.handle_activity_deadline(now);
     }
 
     fn next_deadline(&self) -> Option<Duration> {
-        let reading = self.stream.iter().flat_map(|stream| {
-            let reads = self.radio.next_read().into_iter();
-            reads.chain([stream.keep_alive_at]).chain(stream.acknowledge_at)
-        });
-        reading.chain(self.booted_at).min()
+        self.next_activity_deadline().into_iter().chain(self.booted_at).min()
     }
 
     fn set_field(&mut self, tags: &[FieldTag], now: Duration) {
@@ -386,8 +353,11 @@ impl Emulator for MercuryReader {
     }
 
     fn handle_fault(&mut self, fault: DeviceFault, now: Duration) {
+        self.faults.handle(fault);
         if fault == DeviceFault::Reboot {
             self.reboot(now);
+        } else {
+            self.complain_at_once(now);
         }
     }
 

@@ -2,37 +2,48 @@
 //! back there after everything that can go wrong.
 //!
 //! ```text
-//!   Closed ─open─► Probing ─version─► Setting(step …) ─started─► Reading
-//!                   │   ▲                │  ▲                      │
-//!        still reading  stopped     refused  after a while      silence
-//!                   ▼   │                ▼  │ (by Probing)         │
-//!                  Draining ◄──────────  Resting                   │
-//!                      ▲───────────────────────────────────────────┘
+//!   Closed ─open─► Probing ─version─► Setting(step …) ──started──► Reading
+//!                   │   ▲                │  ▲     ▲                 │    │
+//!        still reading  stopped     refused  │     answered     request  silence
+//!                   ▼   │                ▼  │     │                 ▼    │
+//!                  Draining ◄─┐    Resting ─┘    Asking ◄─stopped─ Pausing
+//!                      ▲      └─────────────────────────────────────────┘
 //! ```
 //!
 //! A reader that is still in a continuous read from an earlier session answers nothing but stop; it
 //! is told to stop and its queued reports are thrown away until it acknowledges, because nobody
-//! knows when they were made. An unasked boot message means that the module restarted and has
-//! forgotten everything.
+//! knows when they were made. Where nobody answers at all, stop is therefore said after the next
+//! question. An unasked boot message means that the module restarted and has forgotten everything.
+//!
+//! A step of the set-up that gets no answer is asked again once; then it is left out if reading can
+//! do without it, else the reader rests. A request of the owner interrupts reading: the reports that
+//! come until the reader has stopped are of the read that ends, so they count.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::BAUDS;
-use super::codec::{
-    Command, EmbeddedData, Frame, FromReader, PROGRAM_BOOT_LOADER, Reply, Status, TagRecord, opcode,
-};
-use crate::codec::Direction;
+use super::codec::{Command, Frame, FromReader, Reply, Status, opcode};
+use crate::codec::{Direction, FrameBuf};
 use crate::deframe::Deframer;
 use crate::session::{
-    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Round, Session,
-    SessionEvent, Timing, Transmit, Watch,
+    BaudSearch, GapCause, ReaderSettings, ReaderState, Report, Request, Requests, Round, Session,
+    SessionEvent, Transmit, Watch,
 };
-use crate::{Epc, Rssi, TagRead, Tid};
 
 mod setup;
+mod setting;
+mod dialect;
+mod reading;
+mod requests;
+mod tag;
 
+use dialect::{Dialect, in_mercury_terms};
 use setup::{Setup, Step};
+pub(super) use tag::{single_read, tag_read};
+
+/// How often a reader that goes on reporting is told to stop before it is left alone for a while.
+const DRAINS_MAX: u8 = 3;
 
 /// Where the conversation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,22 +54,39 @@ enum Phase {
     /// Told to stop; reports still come.
     Draining,
     /// Being set up; the command of this step awaits its answer.
-    Setting(Step),
+    Setting(Step, Try),
     Reading,
-    /// Refused something it must do; left alone for a while.
+    /// Told to stop because the owner wants something; reports still come and count.
+    Pausing,
+    /// Asked what the owner wants to know.
+    Asking(Request),
+    /// Refused something it must do, or does not answer; left alone for a while.
     Resting,
+}
+
+/// How often a step has been asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Try {
+    First,
+    Second,
 }
 
 /// A conversation with one Mercury reader.
 #[derive(Debug)]
 pub struct MercurySession {
+    settings: ReaderSettings,
     setup: Setup,
-    timing: Timing,
+    requests: Requests,
     deframer: Deframer<FromReader>,
     rates: BaudSearch,
     phase: Phase,
     phase_deadline: Option<Instant>,
     silence_deadline: Option<Instant>,
+    // Since something answered: how often nothing did, and how often stop had to be said.
+    unanswered_probes: u32,
+    drains: u8,
+    // The last fault of the radio, and when it was last heard of.
+    radio_fault: Option<(Status, Instant)>,
     watch: Watch,
     transmits: VecDeque<Transmit>,
 }
@@ -67,14 +95,23 @@ impl MercurySession {
     /// A conversation that has not begun.
     #[must_use]
     pub fn new(settings: &ReaderSettings) -> Self {
+        let mut bauds = settings.bauds.clone();
+        if !bauds.is_empty() {
+            // A reader may have been left at the rate that it shall have.
+            bauds.extend(settings.baud_wanted.filter(|wanted| !settings.bauds.contains(wanted)));
+        }
         Self {
+            settings: settings.clone(),
             setup: Setup::new(settings),
-            timing: settings.timing,
+            requests: Requests::default(),
             deframer: Deframer::new(),
-            rates: BaudSearch::new(&settings.bauds, &BAUDS),
+            rates: BaudSearch::new(&bauds, &BAUDS),
             phase: Phase::Closed,
             phase_deadline: None,
             silence_deadline: None,
+            unanswered_probes: 0,
+            drains: 0,
+            radio_fault: None,
             watch: Watch::new(),
             transmits: VecDeque::new(),
         }
@@ -87,14 +124,27 @@ impl MercurySession {
         while let Some(bytes) = deframer.next_frame() {
             let Ok(frame) = Frame::new_checked(bytes, Direction::FromReader) else { continue };
             match Reply::parse(frame) {
-                Ok(reply) => self.handle_reply(reply, at),
+                Ok(reply) => match in_mercury_terms(&reply) {
+                    Some(reply) => self.handle_silion_reply(reply, at),
+                    None => self.handle_reply(reply, at),
+                },
                 Err(_unusable) => self.watch.gap(GapCause::Unusable, at),
             }
         }
         self.watch.noise(deframer.dropped_bytes(), at);
-        let silence = deframer.is_waiting().then(|| at + self.timing.silence_in_frame);
+        let silence = deframer.is_waiting().then(|| at + self.settings.timing.silence_in_frame);
         self.silence_deadline = silence;
         self.deframer = deframer;
+    }
+
+    /// Something that only a module of Silion's says.
+    fn handle_silion_reply(&mut self, reply: Reply<'_>, at: Instant) {
+        match reply {
+            // Every other module says so, too.
+            Reply::Refused { .. } => {}
+            _ => self.setup.dialect = Dialect::Silion,
+        }
+        self.handle_reply(reply, at);
     }
 
     fn handle_reply(&mut self, reply: Reply<'_>, at: Instant) {
@@ -102,8 +152,10 @@ impl MercurySession {
             Phase::Closed => {}
             Phase::Probing => self.handle_while_probing(reply, at),
             Phase::Draining => self.handle_while_draining(reply, at),
-            Phase::Setting(step) => self.handle_while_setting(step, reply, at),
+            Phase::Setting(step, _) => self.handle_while_setting(step, reply, at),
             Phase::Reading => self.handle_while_reading(reply, at),
+            Phase::Pausing => self.handle_while_pausing(reply, at),
+            Phase::Asking(request) => self.handle_while_asking(request, reply, at),
             Phase::Resting => self.handle_while_resting(reply, at),
         }
     }
@@ -122,9 +174,13 @@ impl MercurySession {
             | Reply::KeepAlive { .. }
             | Reply::StreamNote { .. }
             | Reply::Refused { opcode: opcode::READ_MULTIPLE, .. } => self.drain(at),
+            // While it stopped reading it may not have heard the question.
+            Reply::StreamStopped => {
+                self.unanswered_probes = 0;
+                self.probe(at);
+            }
             // Late answers to an earlier session.
             Reply::StreamStarted
-            | Reply::StreamStopped
             | Reply::Program(_)
             | Reply::Done { .. }
             | Reply::Refused { .. } => {}
@@ -133,7 +189,10 @@ impl MercurySession {
 
     fn handle_while_draining(&mut self, reply: Reply<'_>, at: Instant) {
         match reply {
-            Reply::StreamStopped | Reply::Refused { opcode: opcode::STREAM, .. } => self.probe(at),
+            Reply::StreamStopped | Reply::Refused { opcode: opcode::STREAM, .. } => {
+                self.drains = 0;
+                self.probe(at);
+            }
             Reply::Booted(_) => self.begin_setting(at),
             // What was queued before the stop: of unknown age, so of no use.
             Reply::Tag(_)
@@ -144,97 +203,6 @@ impl MercurySession {
             | Reply::Program(_)
             | Reply::Done { .. }
             | Reply::Refused { .. } => {}
-        }
-    }
-
-    fn handle_while_setting(&mut self, step: Step, reply: Reply<'_>, at: Instant) {
-        match reply {
-            Reply::Program(PROGRAM_BOOT_LOADER) if step == Step::AskProgram => {
-                self.set(Step::Boot, at);
-            }
-            Reply::Program(_) if step == Step::AskProgram => self.set(Step::Region, at),
-            Reply::Booted(_) if step == Step::Boot => self.set(Step::Region, at),
-            Reply::Booted(_) => self.begin_setting(at),
-            Reply::Done { opcode, .. } if opcode == step.opcode() => self.set_next(step, at),
-            Reply::StreamStarted if step == Step::Start => self.read(at),
-            Reply::Refused { opcode, status, .. } if opcode == step.opcode() => {
-                self.handle_refusal(step, status, at);
-            }
-            // It reads although we have not seen it start: the acknowledgement was lost, or
-            // another host's session goes on.
-            Reply::Tag(_)
-            | Reply::KeepAlive { .. }
-            | Reply::StreamNote { .. }
-            | Reply::Refused { opcode: opcode::READ_MULTIPLE, .. } => self.drain(at),
-            // Late answers to a question that was asked twice.
-            Reply::StreamStarted
-            | Reply::StreamStopped
-            | Reply::Version(_)
-            | Reply::Program(_)
-            | Reply::Done { .. }
-            | Reply::Refused { .. } => {}
-        }
-    }
-
-    fn handle_refusal(&mut self, step: Step, status: Status, at: Instant) {
-        match (step, status) {
-            // The application that is to be started runs already.
-            (Step::Boot, Status::INVALID_OPCODE) => self.set(Step::Region, at),
-            (Step::Boot, _) => self.rest(at),
-            // Firmware without this key has no such behaviour to turn off.
-            (Step::RssiInDbm | Step::ReadFilterOff, _) => self.set_next(step, at),
-            // Only the boot loader does not know these.
-            (
-                Step::AskProgram
-                | Step::Region
-                | Step::Antennas
-                | Step::ReadPower
-                | Step::Protocol
-                | Step::Start,
-                Status::INVALID_OPCODE,
-            ) => self.set(Step::Boot, at),
-            (
-                Step::AskProgram
-                | Step::Region
-                | Step::Antennas
-                | Step::ReadPower
-                | Step::Protocol
-                | Step::Start,
-                _,
-            ) => self.rest(at),
-        }
-    }
-
-    fn handle_while_reading(&mut self, reply: Reply<'_>, at: Instant) {
-        match reply {
-            Reply::Tag(record) => {
-                self.heard(at);
-                match tag_read(&record, at) {
-                    Some(read) => self.watch.tag(read),
-                    None => self.watch.gap(GapCause::Unusable, at),
-                }
-            }
-            Reply::KeepAlive { .. } | Reply::StreamNote { .. } => self.heard(at),
-            Reply::Refused { opcode: opcode::READ_MULTIPLE, status, .. } => {
-                self.wait_until(at + self.timing.life_timeout);
-                if status.is_radio_fault() {
-                    self.watch.radio_failed(at);
-                }
-            }
-            Reply::StreamStopped => {
-                self.watch.end_reading(GapCause::Stopped, at);
-                self.begin_setting(at);
-            }
-            Reply::Booted(_) => {
-                self.watch.end_reading(GapCause::Reboot, at);
-                self.begin_setting(at);
-            }
-            // Late answers.
-            Reply::StreamStarted
-            | Reply::Version(_)
-            | Reply::Program(_)
-            | Reply::Done { .. }
-            | Reply::Refused { .. } => self.wait_until(at + self.timing.life_timeout),
         }
     }
 
@@ -260,73 +228,66 @@ impl MercurySession {
                 if self.rates.advance() == Round::Complete {
                     self.watch.line_dead();
                 }
+                self.unanswered_probes = self.unanswered_probes.saturating_add(1);
                 self.transmits.push_back(Transmit::Baud(self.rates.current()));
                 self.probe(now);
             }
             Phase::Draining | Phase::Resting => self.probe(now),
-            Phase::Setting(Step::Boot) => self.rest(now),
-            Phase::Setting(_) => self.probe(now),
+            Phase::Setting(step, tried) => self.handle_unanswered(step, tried, now),
             Phase::Reading => {
                 self.watch.end_reading(GapCause::Silence, now);
                 self.watch.enter(ReaderState::Degraded);
                 self.drain(now);
+            }
+            Phase::Pausing => {
+                self.watch.end_reading(GapCause::Request, now);
+                self.drain(now);
+            }
+            Phase::Asking(request) => {
+                self.watch.report(Report::Refused { request });
+                self.probe(now);
             }
         }
     }
 
     fn probe(&mut self, now: Instant) {
         self.watch.enter(ReaderState::Probing);
-        self.send(Command::Version, Phase::Probing, now + self.timing.probe_timeout);
+        let deadline = now + self.settings.timing.probe_timeout;
+        self.send(Command::Version.emit(), Phase::Probing, deadline);
+        if self.unanswered_probes > 0 {
+            // It may be reading for somebody else, with nothing in its field to report. This comes
+            // after the question, so that at a low rate it does not delay the answer.
+            for dialect in [Dialect::Mercury, Dialect::Silion] {
+                self.transmits.push_back(Transmit::Frame(dialect.stop()));
+            }
+        }
     }
 
     fn drain(&mut self, now: Instant) {
-        self.send(Command::StopStream, Phase::Draining, now + self.timing.stop_timeout);
+        if self.drains == DRAINS_MAX {
+            self.drains = 0;
+            return self.rest(now);
+        }
+        self.drains += 1;
+        let deadline = now + self.settings.timing.stop_timeout;
+        self.send(self.setup.dialect.stop(), Phase::Draining, deadline);
     }
 
     fn rest(&mut self, now: Instant) {
         self.watch.enter(ReaderState::Degraded);
         self.phase = Phase::Resting;
-        self.wait_until(now + self.timing.rest);
+        self.wait_until(now + self.settings.timing.rest);
     }
 
-    fn begin_setting(&mut self, now: Instant) {
-        self.watch.enter(ReaderState::Configuring);
-        self.set(Step::AskProgram, now);
-    }
-
-    fn set_next(&mut self, done: Step, now: Instant) {
-        match done.next() {
-            Some(step) => self.set(step, now),
-            None => self.read(now),
-        }
-    }
-
-    fn set(&mut self, step: Step, now: Instant) {
-        let timeout = match step {
-            Step::Boot => self.timing.boot_timeout,
-            _ => self.timing.answer_timeout,
-        };
-        let frame = self.setup.command(step).emit();
-        self.transmits.push_back(Transmit::Frame(frame));
-        self.phase = Phase::Setting(step);
-        self.wait_until(now + timeout);
-    }
-
-    fn read(&mut self, now: Instant) {
-        self.phase = Phase::Reading;
-        self.watch.begin_reading(now);
-        self.wait_until(now + self.timing.life_timeout);
-    }
-
-    fn send(&mut self, command: Command<'_>, phase: Phase, deadline: Instant) {
-        self.transmits.push_back(Transmit::Frame(command.emit()));
+    fn send(&mut self, command: FrameBuf, phase: Phase, deadline: Instant) {
+        self.transmits.push_back(Transmit::Frame(command));
         self.phase = phase;
         self.wait_until(deadline);
     }
 
     /// A sign of life while reading: tags that pass now are reported.
     fn heard(&mut self, at: Instant) {
-        self.wait_until(at + self.timing.life_timeout);
+        self.wait_until(at + self.settings.timing.life_timeout);
         self.watch.heard(at);
     }
 
@@ -339,12 +300,16 @@ impl Session for MercurySession {
     fn handle_open(&mut self, now: Instant) {
         self.deframer.clear();
         self.transmits.clear();
+        self.setup.forget_reader(&self.settings);
         self.transmits.push_back(Transmit::Baud(self.rates.current()));
         self.probe(now);
     }
 
     fn handle_closed(&mut self, now: Instant) {
         self.watch.end_reading(GapCause::PortLost, now);
+        if let Phase::Asking(request) = self.phase {
+            self.requests.put_back(request);
+        }
         self.phase = Phase::Closed;
         self.phase_deadline = None;
         self.silence_deadline = None;
@@ -353,6 +318,7 @@ impl Session for MercurySession {
     }
 
     fn handle_bytes(&mut self, bytes: &[u8], at: Instant) {
+        self.watch.received(at);
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.deframer.push(rest);
@@ -372,16 +338,40 @@ impl Session for MercurySession {
         }
     }
 
-    fn handle_request(&mut self, request: Request, _now: Instant) {
-        self.watch.report(Report::Refused { request });
+    fn handle_request(&mut self, request: Request, now: Instant) {
+        if let Err(request) = self.requests.push(request) {
+            return self.watch.report(Report::Refused { request });
+        }
+        match self.phase {
+            Phase::Reading => {
+                let deadline = now + self.settings.timing.stop_timeout;
+                self.send(self.setup.dialect.stop(), Phase::Pausing, deadline);
+            }
+            // It is asked before the reader reads.
+            Phase::Closed
+            | Phase::Probing
+            | Phase::Draining
+            | Phase::Setting(..)
+            | Phase::Pausing
+            | Phase::Asking(_)
+            | Phase::Resting => {}
+        }
     }
 
     fn handle_shutdown(&mut self, now: Instant) {
         match self.phase {
-            Phase::Reading | Phase::Setting(_) => {
-                self.transmits.push_back(Transmit::Frame(Command::StopStream.emit()));
+            // Where it was told already, or is not known to read, once more costs nothing; the other
+            // way round, a radio would be left on.
+            Phase::Probing
+            | Phase::Draining
+            | Phase::Setting(..)
+            | Phase::Reading
+            | Phase::Pausing
+            | Phase::Asking(_)
+            | Phase::Resting => {
+                self.transmits.push_back(Transmit::Frame(self.setup.dialect.stop()));
             }
-            Phase::Closed | Phase::Probing | Phase::Draining | Phase::Resting => {}
+            Phase::Closed => {}
         }
         let last_words = std::mem::take(&mut self.transmits);
         self.handle_closed(now);
@@ -402,40 +392,6 @@ impl Session for MercurySession {
 
     fn dropped_bytes(&self) -> u64 {
         self.deframer.dropped_bytes()
-    }
-}
-
-/// What a record says about a tag; `None` where it lacks an identity.
-pub(super) fn tag_read(record: &TagRecord<'_>, at: Instant) -> Option<TagRead> {
-    let word = |at: usize| {
-        let word = record.xpc.0.get(at..at + 2)?;
-        Some(u16::from_be_bytes([word[0], word[1]]))
-    };
-    let tid = match record.data {
-        Some(EmbeddedData::Bits { bytes, .. }) => Tid::try_from_slice(bytes.0).ok(),
-        Some(EmbeddedData::Failed(_)) | None => None,
-    };
-    Some(TagRead {
-        pc: Some(record.pc),
-        xpc: [word(0), word(2)],
-        tid,
-        antenna: record.antenna.map(transmitting_port),
-        rssi: record
-            .rssi_dbm
-            .map(|dbm| Rssi { dbm: Some(i16::from(dbm)), raw: dbm.to_be_bytes()[0] }),
-        frequency_khz: record.frequency_khz,
-        phase_deg: record.phase_deg,
-        read_count: record.read_count.map_or(1, u16::from),
-        reader_timestamp_ms: record.timestamp_ms,
-        ..TagRead::new(Epc::try_from_slice(record.epc.0).ok()?, at)
-    })
-}
-
-/// The high nibble is the transmitting port; four bits have no room for port 16, which is sent as 0.
-fn transmitting_port(antenna: u8) -> u8 {
-    match antenna >> 4 {
-        0 => 16,
-        port => port,
     }
 }
 

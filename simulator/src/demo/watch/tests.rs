@@ -26,6 +26,7 @@ fn heartbeat(last_seq: u64, posted_upto: u64) -> Heartbeat {
         queue: 0,
         calls: 0,
         arm_up: None,
+        unwritten: None,
     }
 }
 

@@ -208,6 +208,17 @@ impl Builder {
         Self(frame)
     }
 
+    /// Appends a field that is there.
+    ///
+    /// # Panics
+    /// If the frame would hold more than F8 bytes of data.
+    pub(super) fn put_some<const N: usize>(self, field: Option<[u8; N]>) -> Self {
+        match field {
+            Some(bytes) => self.put(&bytes),
+            None => self,
+        }
+    }
+
     /// Appends the check.
     pub(super) fn finish(self) -> FrameBuf {
         let check = checksum(&self.0.as_ref()[1..]);

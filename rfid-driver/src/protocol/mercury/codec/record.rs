@@ -5,24 +5,30 @@
 //!      bits of what follows u16 | PC [XPC] | EPC | tag's own CRC u16
 //! ```
 //!
-//! The metadata come in the order of their flags. `serial_reader.c` (`MercuryAPI` C 1.35.1.43 and
+//! Tags of other protocols than Gen2 have no PC, those of ATA no CRC either. The metadata come in the
+//! order of their flags. `serial_reader.c` (`MercuryAPI` C 1.35.1.43 and
 //! 1.37.4.8) holds the layout; the capture in the `SparkFun` library shows a real one.
 
 use super::frame::Builder;
+use super::search::SEARCH_STREAMING;
 use super::status::Status;
 use super::{MeaningError, opcode};
 use crate::codec::{Fields, FieldsError, FrameBuf, Opaque};
 
 /// Marks the longer form that firmware of the 1.37 generation uses.
-pub(super) const MULTISELECT: u8 = 0x88;
-/// The search flag of a continuous read.
-pub(super) const SEARCH_STREAMING: u16 = 0x0008;
+pub(in super::super) const MULTISELECT: u8 = 0x88;
+/// The kind of record that ends a continuous read.
+pub(in super::super) const KIND_END: u8 = 0x00;
 /// The kind of record that carries a tag.
-pub(super) const KIND_TAG: u8 = 0x01;
+pub(in super::super) const KIND_TAG: u8 = 0x01;
+/// The kind of record that carries the reader's own state.
+pub(in super::super) const KIND_STATUS: u8 = 0x02;
 
 const EMBEDDED_FAILED: u16 = 0x8000;
-/// PC and the tag's CRC, which the length of the EPC field counts too.
-const PC_AND_CRC_LEN: usize = 4;
+/// The protocol number of ISO 18000-6C, whose tags begin with a control word.
+const GEN2: u8 = 0x05;
+/// The protocol number of ATA, whose tags have no check of their own.
+const ATA: u8 = 0x1D;
 
 /// Which metadata a record carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +93,7 @@ pub enum EmbeddedData<'a> {
     Failed(Status),
 }
 
-/// One tag in a continuous read. A metadata field is `Some` exactly if its flag was set.
+/// One tag that was read. A metadata field is `Some` exactly if its flag was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TagRecord<'a> {
     /// Whether the record has the longer form of the 1.37 firmware.
@@ -124,13 +130,13 @@ pub struct TagRecord<'a> {
     pub brand: Option<u16>,
     /// Tag type: bytes of seven bits, the last one without the top bit.
     pub tag_type: Option<Opaque<'a>>,
-    /// The protocol control word.
+    /// The protocol control word; 0 where the tag's protocol has none.
     pub pc: u16,
     /// Extended protocol control words; none, one or two.
     pub xpc: Opaque<'a>,
     /// The EPC, of whatever length was sent.
     pub epc: Opaque<'a>,
-    /// The tag's own CRC.
+    /// The tag's own CRC; 0 where the tag's protocol has none.
     pub tag_crc: u16,
 }
 
@@ -145,23 +151,34 @@ impl<'a> TagRecord<'a> {
         let option = fields.u8("option")?;
         let search_flags = fields.u16("search flags")?;
         let flags = MetadataFlags(fields.u16("metadata flags")?);
-        if flags.0 & !MetadataFlags::KNOWN != 0 {
-            return Err(MeaningError::UnknownMetadata { flags: flags.0 });
-        }
         fields.u8("kind")?;
         let mut record = Self { multiselect, option, search_flags, ..Self::EMPTY };
         record.parse_metadata(flags, &mut fields)?;
-        record.parse_epc(&mut fields)?;
+        record.parse_memory(&mut fields)?;
         fields.end()?;
         Ok(record)
     }
 
-    fn parse_metadata(
+    /// Reads what a record holds after the metadata flags, off the front of `fields`.
+    pub(super) fn parse_body(
+        flags: MetadataFlags,
+        fields: &mut Fields<'a>,
+    ) -> Result<Self, MeaningError> {
+        let mut record = Self::EMPTY;
+        record.parse_metadata(flags, fields)?;
+        record.parse_memory(fields)?;
+        Ok(record)
+    }
+
+    pub(super) fn parse_metadata(
         &mut self,
         flags: MetadataFlags,
         fields: &mut Fields<'a>,
     ) -> Result<(), MeaningError> {
         use MetadataFlags as F;
+        if flags.0 & !F::KNOWN != 0 {
+            return Err(MeaningError::UnknownMetadata { flags: flags.0 });
+        }
         let on = |flag| flags.contains(flag).then_some(());
         self.read_count = on(F::READ_COUNT).map(|()| fields.u8("read count")).transpose()?;
         self.rssi_dbm = on(F::RSSI).map(|()| fields.i8("rssi")).transpose()?;
@@ -181,20 +198,49 @@ impl<'a> TagRecord<'a> {
         Ok(())
     }
 
-    fn parse_epc(&mut self, fields: &mut Fields<'a>) -> Result<(), MeaningError> {
+    /// Reads the length of what the tag sent, and that.
+    fn parse_memory(&mut self, fields: &mut Fields<'a>) -> Result<(), MeaningError> {
         let bits = fields.u16("epc bits")?;
         let len = usize::from(bits / 8);
-        if bits % 8 != 0 || len < PC_AND_CRC_LEN {
+        if !bits.is_multiple_of(8) || len < self.words_len() {
             return Err(MeaningError::EpcBits { bits });
         }
-        let mut memory = Fields(fields.bytes(len, "epc")?);
-        self.pc = memory.u16("pc")?;
-        let words = memory.0;
-        let xpc_len = xpc_len(self.pc, &words[..words.len() - 2]);
-        self.xpc = Opaque(memory.bytes(xpc_len, "xpc")?);
-        self.epc = Opaque(memory.bytes(memory.0.len() - 2, "epc")?);
-        self.tag_crc = memory.u16("tag crc")?;
+        self.parse_words(fields.bytes(len, "epc")?)
+    }
+
+    /// Reads what the tag sent, all of it.
+    pub(super) fn parse_words(&mut self, memory: &'a [u8]) -> Result<(), MeaningError> {
+        let mut memory = Fields(memory);
+        let crc_len = if self.has_crc() { 2 } else { 0 };
+        if self.has_pc() {
+            self.pc = memory.u16("pc")?;
+            let words = &memory.0[..memory.0.len().saturating_sub(crc_len)];
+            self.xpc = Opaque(memory.bytes(xpc_len(self.pc, words), "xpc")?);
+        }
+        let epc_len = memory.0.len().saturating_sub(crc_len);
+        self.epc = Opaque(memory.bytes(epc_len, "epc")?);
+        if self.has_crc() {
+            self.tag_crc = memory.u16("tag crc")?;
+        }
         Ok(())
+    }
+
+    /// Whether a control word precedes the EPC. Where the record does not say which protocol it
+    /// is, it is Gen2: the others are asked for by name.
+    #[must_use]
+    pub fn has_pc(&self) -> bool {
+        self.protocol.is_none_or(|protocol| protocol == GEN2)
+    }
+
+    /// Whether the tag's own check follows the EPC.
+    #[must_use]
+    pub fn has_crc(&self) -> bool {
+        self.protocol != Some(ATA)
+    }
+
+    /// Bytes of control word and check, which the length of the EPC field counts too.
+    fn words_len(&self) -> usize {
+        2 * (usize::from(self.has_pc()) + usize::from(self.has_crc()))
     }
 
     /// Which metadata the record carries.
@@ -236,39 +282,54 @@ impl<'a> TagRecord<'a> {
             .put(&self.search_flags.to_be_bytes())
             .put(&self.metadata().0.to_be_bytes())
             .put(&[KIND_TAG]);
-        frame = self.emit_metadata(frame);
-        let len = PC_AND_CRC_LEN + self.xpc.0.len() + self.epc.0.len();
-        let bits = u16::try_from(len * 8).expect("an EPC fits a frame");
-        frame
-            .put(&bits.to_be_bytes())
-            .put(&self.pc.to_be_bytes())
-            .put(self.xpc.0)
-            .put(self.epc.0)
-            .put(&self.tag_crc.to_be_bytes())
-            .finish()
+        self.emit_body(frame).finish()
     }
 
-    fn emit_metadata(&self, mut frame: Builder) -> Builder {
-        frame = put_some(frame, self.read_count.map(u8::to_be_bytes));
-        frame = put_some(frame, self.rssi_dbm.map(i8::to_be_bytes));
-        frame = put_some(frame, self.antenna.map(u8::to_be_bytes));
-        frame = put_some(frame, self.frequency_khz.map(low_24_bits));
-        frame = put_some(frame, self.timestamp_ms.map(u32::to_be_bytes));
-        frame = put_some(frame, self.phase_deg.map(u16::to_be_bytes));
-        frame = put_some(frame, self.protocol.map(u8::to_be_bytes));
-        frame = match self.data {
+    /// Appends what a record holds after the metadata flags.
+    ///
+    /// # Panics
+    /// If data, tag type and EPC together exceed what one frame can hold.
+    pub(super) fn emit_body(&self, frame: Builder) -> Builder {
+        let bits = u16::try_from(self.memory_len() * 8).expect("an EPC fits a frame");
+        self.emit_words(self.emit_metadata(frame).put(&bits.to_be_bytes()))
+    }
+
+    /// Bytes of what the tag sent.
+    pub(super) fn memory_len(&self) -> usize {
+        self.words_len() + self.xpc.0.len() + self.epc.0.len()
+    }
+
+    pub(super) fn emit_words(&self, frame: Builder) -> Builder {
+        frame
+            .put_some(self.has_pc().then(|| self.pc.to_be_bytes()))
+            .put(self.xpc.0)
+            .put(self.epc.0)
+            .put_some(self.has_crc().then(|| self.tag_crc.to_be_bytes()))
+    }
+
+    pub(super) fn emit_metadata(&self, frame: Builder) -> Builder {
+        let frame = frame
+            .put_some(self.read_count.map(u8::to_be_bytes))
+            .put_some(self.rssi_dbm.map(i8::to_be_bytes))
+            .put_some(self.antenna.map(u8::to_be_bytes))
+            .put_some(self.frequency_khz.map(low_24_bits))
+            .put_some(self.timestamp_ms.map(u32::to_be_bytes))
+            .put_some(self.phase_deg.map(u16::to_be_bytes))
+            .put_some(self.protocol.map(u8::to_be_bytes));
+        let frame = match self.data {
             None => frame,
             Some(EmbeddedData::Bits { bits, bytes }) => frame.put(&bits.to_be_bytes()).put(bytes.0),
             Some(EmbeddedData::Failed(status)) => {
                 frame.put(&EMBEDDED_FAILED.to_be_bytes()).put(&status.0.to_be_bytes())
             }
         };
-        frame = put_some(frame, self.gpio.map(u8::to_be_bytes));
-        frame = put_some(frame, self.gen2_q.map(u8::to_be_bytes));
-        frame = put_some(frame, self.gen2_link_frequency.map(u8::to_be_bytes));
-        frame = put_some(frame, self.gen2_target.map(u8::to_be_bytes));
-        frame = put_some(frame, self.brand.map(u16::to_be_bytes));
-        frame.put(self.tag_type.unwrap_or_default().0)
+        frame
+            .put_some(self.gpio.map(u8::to_be_bytes))
+            .put_some(self.gen2_q.map(u8::to_be_bytes))
+            .put_some(self.gen2_link_frequency.map(u8::to_be_bytes))
+            .put_some(self.gen2_target.map(u8::to_be_bytes))
+            .put_some(self.brand.map(u16::to_be_bytes))
+            .put(self.tag_type.unwrap_or_default().0)
     }
 
     /// A record without metadata and without an EPC, to be filled in.
@@ -295,13 +356,6 @@ impl<'a> TagRecord<'a> {
         epc: Opaque(&[]),
         tag_crc: 0,
     };
-}
-
-fn put_some<const N: usize>(frame: Builder, field: Option<[u8; N]>) -> Builder {
-    match field {
-        Some(bytes) => frame.put(&bytes),
-        None => frame,
-    }
 }
 
 fn low_24_bits(value: u32) -> [u8; 3] {

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::frame::{Builder, Frame};
-use super::record::{KIND_TAG, MULTISELECT, SEARCH_STREAMING, TagRecord};
+use super::record::{KIND_END, KIND_TAG, MULTISELECT, TagRecord};
+use super::search::SEARCH_STREAMING;
 use super::status::Status;
 use super::{MeaningError, opcode};
 use crate::codec::{Fields, FrameBuf, Opaque};
@@ -26,6 +27,21 @@ pub struct VersionInfo {
 impl VersionInfo {
     const LEN: usize = 20;
 
+    /// The module's name; `None` where the vendor's list has none (`serial_reader_imp.h`,
+    /// `TMR_SR_ModelHardwareID`).
+    #[must_use]
+    pub fn model(&self) -> Option<&'static str> {
+        match self.hardware.to_be_bytes() {
+            [0x18, ..] => Some("M6e"),
+            [0x19, ..] => Some("M6e-i"),
+            [0x20, ..] => Some("M6e Micro"),
+            [0x30, ..] => Some("M6e Nano"),
+            [0x38, ..] => Some("M7e"),
+            [0x80, ..] => Some("M3e"),
+            _ => None,
+        }
+    }
+
     fn parse(data: &[u8]) -> Result<Self, MeaningError> {
         let mut fields = Fields(data);
         let version = Self {
@@ -46,10 +62,13 @@ impl VersionInfo {
     }
 }
 
-/// In words: "hardware 20000001, firmware 01190111 of 20190610".
+/// In words: "M6e Micro, hardware 20000001, firmware 01190111 of 20190610".
 impl fmt::Display for VersionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hardware, firmware, firmware_date, .. } = self;
+        if let Some(model) = self.model() {
+            write!(f, "{model}, ")?;
+        }
         write!(f, "hardware {hardware:08x}, firmware {firmware:08x} of {firmware_date:08x}")
     }
 }
@@ -79,7 +98,7 @@ pub enum Reply<'a> {
     Booted(VersionInfo),
     /// Which program runs.
     Program(u8),
-    /// Any other success.
+    /// Any other success: [`super::Answer::parse`] may understand it.
     Done {
         /// What was asked.
         opcode: u8,
@@ -128,6 +147,23 @@ impl<'a> Reply<'a> {
         })
     }
 
+    /// Whether it says that the continuous read has ended by itself.
+    #[must_use]
+    pub fn is_end_of_stream(&self) -> bool {
+        match self {
+            Self::StreamNote { data } => stream_record_kind(data.0) == Some(KIND_END),
+            Self::Tag(_)
+            | Self::KeepAlive { .. }
+            | Self::StreamStarted
+            | Self::StreamStopped
+            | Self::Version(_)
+            | Self::Booted(_)
+            | Self::Program(_)
+            | Self::Done { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
     /// Builds the frame.
     ///
     /// # Panics
@@ -155,7 +191,7 @@ impl<'a> Reply<'a> {
 
 /// The kind of a record of a continuous read; `None` for the answer to a timed read, which has the
 /// same opcode.
-fn stream_record_kind(data: &[u8]) -> Option<u8> {
+pub(in super::super) fn stream_record_kind(data: &[u8]) -> Option<u8> {
     let record = match data {
         [MULTISELECT, rest @ ..] => rest,
         _ => data,

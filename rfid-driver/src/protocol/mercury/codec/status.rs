@@ -25,7 +25,7 @@ macro_rules! statuses {
     };
 }
 
-// MercuryAPI C 1.35.1.43, tmr_status.h; M6e User Guide, appendix "Error messages".
+// MercuryAPI C 1.35.1.43 and 1.37.4.8, tmr_status.h; M6e User Guide, appendix "Error messages".
 statuses! {
     0x0000 SUCCESS "success";
     0x0100 WRONG_DATA_LENGTH "wrong number of data bytes";
@@ -38,6 +38,7 @@ statuses! {
     0x0109 UNIMPLEMENTED_FEATURE "feature not implemented";
     0x010A INVALID_BAUD "invalid baud rate";
     0x010B INVALID_REGION "invalid region";
+    0x010C INVALID_LICENCE "invalid licence key";
     0x0200 INVALID_IMAGE "firmware image with a bad check";
     0x0201 INVALID_IMAGE_END "firmware image with a bad end address";
     0x0300 FLASH_ERASE_PASSWORD "bad flash erase password";
@@ -64,6 +65,7 @@ statuses! {
     0x040F BIT_DECODING "bits could not be decoded";
     0x0410 INVALID_EPC "invalid EPC";
     0x0411 INVALID_DATA_COUNT "invalid amount of data";
+    0x0413 INVALID_TAG_OPERATION "invalid operation for the tag";
     0x0420 GEN2_OTHER "tag reported another error";
     0x0423 GEN2_OVERRUN "tag memory overrun or bad protocol control word";
     0x0424 GEN2_LOCKED "tag memory locked";
@@ -72,18 +74,20 @@ statuses! {
     0x042B GEN2_POWER "too little power at the tag";
     0x042F GEN2_NON_SPECIFIC "tag reported a non-specific error";
     0x0430 GEN2_UNKNOWN "tag reported an unknown error";
+    0x04A7 TAG_PASSWORD "tag refused the password";
     0x0500 RADIO_FREQUENCY "radio frequency invalid";
     0x0501 CHANNEL_OCCUPIED "channel occupied";
     0x0502 TRANSMITTER_ON "transmitter already on";
     0x0503 ANTENNA_NOT_CONNECTED "antenna not connected";
     0x0504 TEMPERATURE "temperature beyond its limits";
     0x0505 HIGH_RETURN_LOSS "high return loss at the antenna";
+    0x0507 INVALID_ANTENNA "no such antenna configuration";
     0x0509 SUPPLY_VOLTAGE "supply voltage out of range";
     0x0600 TOO_FEW_TAGS_BUFFERED "fewer tags buffered than asked for";
     0x0601 BUFFER_FULL "tag buffer full";
     0x0602 REPEATED_TAG "tag is in the buffer already";
     0x0603 TOO_MANY_TAGS "more tags than the buffer holds";
-    0x0604 BUFFER_DATA "tag buffer lacks the data asked for";
+    0x0604 PASSWORD_WANTED "tag's password wanted from the host";
     0x7F00 UNKNOWN "unknown error in the module";
     0x7F01 ASSERTION "assertion failed in the module";
 }

@@ -13,7 +13,7 @@ use crate::codec::{Direction, FieldsError, Opaque};
 const SPARKFUN_TAG: &str = "ff2822000010001b01ff0101c4110e16400000012700000500000f0080300000000000\
                             0000000000001545e94a561d";
 
-fn bytes(hex: &str) -> Vec<u8> {
+pub(super) fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex
         .chars()
         .filter(|c| !c.is_whitespace())
@@ -92,6 +92,9 @@ fn replies_of_real_modules_are_understood_and_built() {
         protocols: 0x10,
     };
     check_reply("ff1403000007102300010000032014100701070209000000105bd1", Reply::Version(version));
+    assert_eq!(version.to_string(), "hardware 01000003, firmware 01070209 of 20141007");
+    let micro = VersionInfo { hardware: 0x2000_0001, ..version };
+    assert!(micro.to_string().starts_with("M6e Micro, hardware 20000001"));
     check_reply("ff1404000007102300010000032014100701070209000000105251", Reply::Booted(version));
     check_reply("ff010c0000126343", Reply::Program(super::PROGRAM_APPLICATION));
     check_reply("ff00970000779e", Reply::Done { opcode: 0x97, data: Opaque(&[]) });
@@ -152,6 +155,42 @@ fn extended_control_words_do_not_become_part_of_the_epc() {
     let frame = Reply::Tag(record).emit();
     let frame = Frame::new_checked(frame.as_ref(), Direction::FromReader).unwrap();
     assert_eq!(Reply::parse(frame), Ok(Reply::Tag(record)));
+}
+
+#[test]
+fn a_tag_of_another_protocol_has_no_control_word() {
+    let record = |protocol, epc, tag_crc| TagRecord {
+        option: 0x10,
+        search_flags: 0x001B,
+        protocol: Some(protocol),
+        epc: Opaque(epc),
+        tag_crc,
+        ..TagRecord::EMPTY
+    };
+    let iso_18000_6b = [0xE0, 0x04, 0, 0, 0x12, 0x34, 0x56, 0x78];
+    check_reply(
+        "ff1322000010001b004001030050e004000012345678d100f620",
+        Reply::Tag(record(0x03, &iso_18000_6b, 0xD100)),
+    );
+    let ata = [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77];
+    check_reply(
+        "ff1122000010001b0040011d00400011223344556677fe80",
+        Reply::Tag(record(0x1D, &ata, 0)),
+    );
+}
+
+#[test]
+fn the_records_between_tags_are_told_apart() {
+    let note = |hex: &str| {
+        let bytes = bytes(hex);
+        let frame = Frame::new_checked(&bytes, Direction::FromReader).unwrap();
+        let reply = Reply::parse(frame).unwrap();
+        assert!(matches!(reply, Reply::StreamNote { .. }), "{reply:?}");
+        assert_eq!(reply.emit().as_ref(), bytes);
+        reply.is_end_of_stream()
+    };
+    assert!(note("ff0a22000010001b01ff000000000abb8b"));
+    assert!(!note("ff0a22000010011b01ff028200012a1150"));
 }
 
 #[test]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::MercuryReader;
-use crate::Epc;
+use super::{MercuryReader, TRANSMITS_MAX};
 use crate::codec::{Direction, Opaque};
 use crate::emulator::{
     DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp, TransmitKind, tag_words,
@@ -13,6 +12,12 @@ use crate::emulator::{
 use crate::protocol::mercury::codec::{
     CONFIG_READ_FILTER, Command, Frame, MetadataFlags, Reply, StreamRequest,
 };
+use crate::{Epc, Tid};
+
+mod access;
+mod faults;
+mod golden;
+mod reads;
 
 const SECOND: Duration = Duration::from_secs(1);
 const START: Command<'_> = Command::StartStream(StreamRequest {
@@ -23,6 +28,9 @@ const START: Command<'_> = Command::StartStream(StreamRequest {
     on_time_ms: 250,
     off_time_ms: None,
     metadata: MetadataFlags(0x0FFF),
+    report_flags: None,
+    tags_wanted: None,
+    embedded: None,
 });
 
 fn tag(serial: u8) -> FieldTag {
@@ -230,6 +238,52 @@ fn a_reading_reader_restarts_with_nothing_left() {
     assert_eq!(ask(&mut reader, START, 3 * SECOND), ["2f 0405"]);
 }
 
+#[test]
+fn a_stale_half_frame_does_not_swallow_the_command_behind_it() {
+    let mut reader = ready();
+    reader.handle_bytes(&[0xFF, 0x10, 0x2F, 0x00], Duration::ZERO);
+    assert_eq!(ask(&mut reader, Command::Version, SECOND), ["version"]);
+}
+
+#[test]
+fn wake_up_bytes_and_an_unknown_model_change_nothing() {
+    let settings =
+        EmulatorSettings { model: Some("none".to_owned()), ..EmulatorSettings::default() };
+    let mut reader = MercuryReader::new(&settings);
+    reader.handle_bytes(&[0xFF; 200], Duration::ZERO);
+    assert_eq!(ask(&mut reader, Command::Version, Duration::ZERO), ["version"]);
+}
+
+#[test]
+fn a_reader_that_nobody_listens_to_keeps_only_so_much() {
+    let mut reader = ready();
+    ask(&mut reader, START, Duration::ZERO);
+    reader.set_field(&[tag(7)], Duration::ZERO);
+    for tick in 0..10_000 {
+        reader.handle_deadline(SECOND / 20 * tick);
+    }
+    let lines = said(&mut reader);
+    assert_eq!(lines.len(), TRANSMITS_MAX);
+    // The oldest have made room.
+    assert!(lines.last().is_some_and(|line| line == "alive" || line.starts_with("tag 7 at 499")));
+}
+
+#[test]
+fn what_was_saved_outlives_a_restart() {
+    let mut reader = ready();
+    assert_eq!(hex_ask(&mut reader, 0x9D, &[2, 1, 1], SECOND), ["9d 0105"]);
+    assert_eq!(hex_ask(&mut reader, 0x9D, &[1, 1, 1], SECOND), ["9d []"]);
+    reader.handle_fault(DeviceFault::Reboot, SECOND);
+    assert_eq!(pass(&mut reader, SECOND, 2 * SECOND), ["booted"]);
+    assert_eq!(hex_ask(&mut reader, 0x67, &[], SECOND), ["67 [01]"]);
+    assert_eq!(hex_ask(&mut reader, 0x9D, &[4, 1, 1], SECOND), ["9d []"]);
+    assert_eq!(hex_ask(&mut reader, 0x67, &[], SECOND), ["67 [00]"]);
+}
+
+fn hex_ask(reader: &mut MercuryReader, opcode: u8, data: &[u8], now: Duration) -> Vec<String> {
+    ask(reader, Command::Other { opcode, data: Opaque(data) }, now)
+}
+
 proptest! {
     #[test]
     fn byte_soup_never_panics(soup in proptest::collection::vec(any::<u8>(), 0..600)) {
@@ -237,5 +291,33 @@ proptest! {
         reader.handle_bytes(&soup, Duration::ZERO);
         reader.handle_bytes(Command::Version.emit().as_ref(), SECOND);
         reader.handle_deadline(2 * SECOND);
+    }
+
+    /// Whatever the fields hold, each command is answered, or goes on and is answered later.
+    #[test]
+    fn no_command_breaks_it(
+        model in proptest::sample::select(&super::MODELS[..]),
+        commands in proptest::collection::vec(
+            (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..40)), 1..20,
+        ),
+    ) {
+        let settings =
+            EmulatorSettings { model: Some(model.to_owned()), ..EmulatorSettings::default() };
+        let mut reader = MercuryReader::new(&settings);
+        let tid = Some(Tid::try_from_slice(&[0xE2; 8]).unwrap());
+        reader.set_field(&[FieldTag { tid, ..tag(1) }], Duration::ZERO);
+        for command in [Command::SetRegion { region: 1 }, Command::SetProtocol { protocol: 5 }] {
+            reader.handle_bytes(command.emit().as_ref(), Duration::ZERO);
+        }
+        let mut now = Duration::ZERO;
+        for (opcode, data) in &commands {
+            now += SECOND;
+            let command = Command::Other { opcode: *opcode, data: Opaque(data) };
+            reader.handle_bytes(command.emit().as_ref(), now);
+            reader.handle_deadline(now + SECOND / 2);
+            prop_assert!(reader.next_deadline().is_none_or(|due| due > now + SECOND / 2));
+        }
+        reader.handle_deadline(now + 70 * SECOND);
+        prop_assert!(std::iter::from_fn(|| reader.poll_transmit()).count() > 0);
     }
 }

@@ -1,6 +1,8 @@
 //! Stories: a session and a reader made of software, joined by a line, in virtual time.
 //!
-//! A new story goes to the end; what it needs of the line or the reader becomes a method of
+//! A new story goes to the end of the file that it belongs to: this one for how a reader is found,
+//! read and lost again, [`setup`] for how it is set up, [`faults`] for what it complains of,
+//! [`requests`] for what the owner asks. What it needs of the line or the reader becomes a method of
 //! [`Lane`].
 
 use std::time::{Duration, Instant};
@@ -8,15 +10,19 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::MercurySession;
-use crate::codec::Opaque;
+use crate::codec::{FrameBuf, Opaque};
 use crate::emulator::{DeviceFault, Emulator, EmulatorSettings, FieldTag, PowerUp};
-use crate::protocol::mercury::codec::{Reply, Status, TagRecord, opcode};
+use crate::protocol::mercury::codec::{Reply, TagRecord, opcode};
 use crate::protocol::mercury::emulator::MercuryReader;
 use crate::session::ReaderState::{Closed, Configuring, Degraded, Probing, Reading};
 use crate::session::{
-    Gap, GapCause, ReaderSettings, ReaderState, Session, SessionEvent, Timing, Transmit,
+    Gap, GapCause, ReaderSettings, ReaderState, Report, Session, SessionEvent, Timing, Transmit,
 };
 use crate::{Epc, TagRead, clock};
+
+mod faults;
+mod requests;
+mod setup;
 
 fn tag(serial: u8) -> FieldTag {
     let epc = Epc::try_from_slice(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, serial]).unwrap();
@@ -31,33 +37,45 @@ struct Lane {
     now: Duration,
     /// Whether bytes get across.
     line_is_whole: bool,
+    /// The rate of the host's end: what is sent at another does not get across.
+    host_baud: u32,
     /// The opcode of the one answer that does not get across.
     lost_answer: Option<u8>,
+    /// What comes back for the next command of an opcode instead of the reader's own answer; `None`
+    /// for a command that is lost.
+    scripts: Vec<(u8, Option<FrameBuf>)>,
+    /// What the host has sent.
+    sent: Vec<FrameBuf>,
     /// What is put before each frame of the reader.
     junk: Vec<u8>,
     states: Vec<ReaderState>,
     tags: Vec<TagRead>,
     gaps: Vec<Gap>,
+    reports: Vec<Report>,
     lines_dead: usize,
 }
 
 impl Lane {
     fn new() -> Self {
-        Self::with(EmulatorSettings::default(), &ReaderSettings::default())
+        Self::with(&EmulatorSettings::default(), &ReaderSettings::default())
     }
 
-    fn with(reader: EmulatorSettings, settings: &ReaderSettings) -> Self {
+    fn with(reader: &EmulatorSettings, settings: &ReaderSettings) -> Self {
         Self {
             session: MercurySession::new(settings),
-            reader: MercuryReader::new(&reader),
+            reader: MercuryReader::new(reader),
             origin: clock::now(),
             now: Duration::ZERO,
             line_is_whole: true,
+            host_baud: 0,
             lost_answer: None,
+            scripts: Vec::new(),
+            sent: Vec::new(),
             junk: Vec::new(),
             states: Vec::new(),
             tags: Vec::new(),
             gaps: Vec::new(),
+            reports: Vec::new(),
             lines_dead: 0,
         }
     }
@@ -69,7 +87,24 @@ impl Lane {
         lane.pass(Duration::from_millis(100));
         assert_eq!(lane.states, [Probing, Configuring, Reading]);
         lane.states.clear();
+        lane.reports.clear();
+        lane.sent.clear();
         lane
+    }
+
+    /// The next command of this opcode is answered so.
+    fn script(&mut self, opcode: u8, answer: &Reply<'_>) {
+        self.scripts.push((opcode, Some(answer.emit())));
+    }
+
+    /// The next command of this opcode is lost.
+    fn lose(&mut self, opcode: u8) {
+        self.scripts.push((opcode, None));
+    }
+
+    /// How often a command of this opcode was sent.
+    fn count_sent(&self, opcode: u8) -> usize {
+        self.sent.iter().filter(|frame| frame.as_ref()[2] == opcode).count()
     }
 
     fn instant(&self) -> Instant {
@@ -118,16 +153,15 @@ impl Lane {
             let mut moved = false;
             while let Some(transmit) = self.session.poll_transmit() {
                 moved = true;
-                if let Transmit::Frame(frame) = transmit
-                    && self.line_is_whole
-                {
-                    self.reader.handle_bytes(frame.as_ref(), self.now);
+                match transmit {
+                    Transmit::Baud(baud) => self.host_baud = baud,
+                    Transmit::Frame(frame) => self.carry_command(frame),
                 }
             }
             while let Some(transmit) = self.reader.poll_transmit() {
                 moved = true;
                 let lost = self.lost_answer.take_if(|lost| *lost == transmit.frame.as_ref()[2]);
-                if self.line_is_whole && lost.is_none() {
+                if self.line_is_whole && lost.is_none() && transmit.baud == self.host_baud {
                     let at = self.instant();
                     self.session.handle_bytes(&self.junk, at);
                     self.session.handle_bytes(transmit.frame.as_ref(), at);
@@ -138,13 +172,26 @@ impl Lane {
                     SessionEvent::Tag(read) => self.tags.push(read),
                     SessionEvent::State(state) => self.states.push(state),
                     SessionEvent::Gap(gap) => self.gaps.push(gap),
-                    SessionEvent::Report(_) => {}
+                    SessionEvent::Report(report) => self.reports.push(report),
                     SessionEvent::LineDead => self.lines_dead += 1,
                 }
             }
             if !moved {
                 return;
             }
+        }
+    }
+
+    fn carry_command(&mut self, frame: FrameBuf) {
+        self.sent.push(frame);
+        let opcode = frame.as_ref()[2];
+        if let Some(at) = self.scripts.iter().position(|(scripted, _)| *scripted == opcode) {
+            let (_, answer) = self.scripts.remove(at);
+            if let Some(answer) = answer {
+                self.session.handle_bytes(answer.as_ref(), self.instant());
+            }
+        } else if self.line_is_whole && self.host_baud == self.reader.baud() {
+            self.reader.handle_bytes(frame.as_ref(), self.now);
         }
     }
 
@@ -183,7 +230,7 @@ fn the_read_filter_is_turned_off_so_that_each_read_is_reported() {
 #[test]
 fn only_the_configured_antennas_read() {
     let mut lane = Lane::with(
-        EmulatorSettings::default(),
+        &EmulatorSettings::default(),
         &ReaderSettings { antennas: vec![2, 16], ..Default::default() },
     );
     lane.open();
@@ -219,7 +266,7 @@ fn a_reader_that_still_reads_for_somebody_else_is_stopped_and_its_old_reports_ar
 #[test]
 fn a_module_in_its_boot_loader_is_booted() {
     let config = EmulatorSettings { power_up: PowerUp::BootLoader, ..Default::default() };
-    let mut lane = Lane::with(config, &ReaderSettings::default());
+    let mut lane = Lane::with(&config, &ReaderSettings::default());
     lane.open();
     lane.pass(SECOND);
     lane.field(&[tag(7)]);
@@ -272,7 +319,7 @@ fn a_lost_acknowledgement_of_start_is_noticed_by_the_reports_that_come() {
 #[test]
 fn a_refusal_leaves_the_reader_degraded_and_is_tried_again() {
     let no_such_region = ReaderSettings { region: Some(0), ..Default::default() };
-    let mut lane = Lane::with(EmulatorSettings::default(), &no_such_region);
+    let mut lane = Lane::with(&EmulatorSettings::default(), &no_such_region);
     lane.open();
     assert_eq!(lane.states, [Probing, Configuring, Degraded]);
     lane.pass(Duration::from_millis(2500));
@@ -322,20 +369,6 @@ fn a_tag_without_a_usable_identity_is_a_gap_and_not_a_tag() {
 }
 
 #[test]
-fn a_fault_of_the_radio_degrades_the_reader_until_it_reads_again() {
-    let mut lane = Lane::reading();
-    lane.reader_says(&Reply::Refused {
-        opcode: opcode::READ_MULTIPLE,
-        status: Status::TEMPERATURE,
-        data: Opaque(&[]),
-    });
-    assert_eq!(lane.states, [Degraded]);
-    lane.field(&[tag(7)]);
-    assert_eq!(lane.states, [Degraded, Reading]);
-    assert_eq!(lane.gap_causes(), [GapCause::Radio]);
-}
-
-#[test]
 fn a_read_that_ends_unasked_is_started_again() {
     let mut lane = Lane::reading();
     lane.reader.handle_bytes(
@@ -373,12 +406,68 @@ fn whoever_leaves_leaves_the_reader_quiet() {
 }
 
 #[test]
+fn whoever_leaves_before_the_reader_was_heard_leaves_it_quiet_too() {
+    let mut lane = Lane::reading();
+    // The host is killed, and a new one is told to leave at once.
+    lane.session = MercurySession::new(&ReaderSettings::default());
+    lane.line_is_whole = false;
+    lane.open();
+    lane.line_is_whole = true;
+    lane.session.handle_shutdown(lane.instant());
+    lane.exchange();
+    lane.pass(SECOND);
+    assert_eq!(lane.reader.next_deadline(), None);
+}
+
+#[test]
 fn time_that_runs_faster_shortens_waiting_but_not_below_what_a_busy_host_needs() {
     let timing = Timing::LIFE.faster(50.0);
     assert_eq!(timing.life_timeout, Duration::from_millis(500));
     assert_eq!(timing.answer_timeout, Timing::LIFE.answer_timeout);
     assert_eq!(Timing::LIFE.faster(2.0).life_timeout, Duration::from_millis(1250));
     assert_eq!(Timing::LIFE.faster(1.0), Timing::LIFE);
+}
+
+#[test]
+fn a_reader_left_reading_with_nothing_in_its_field_is_taken_over() {
+    let mut lane = Lane::reading();
+    lane.session = MercurySession::new(&ReaderSettings::default());
+    lane.open();
+    lane.pass(SECOND / 2);
+    assert_eq!(lane.states, [Probing, Configuring, Reading]);
+    lane.field(&[tag(7)]);
+    assert_eq!(lane.tags.len(), 1);
+}
+
+#[test]
+fn a_reader_that_will_not_stop_is_left_alone_and_taken_over_when_it_does() {
+    let mut lane = Lane::reading();
+    lane.session = MercurySession::new(&ReaderSettings::default());
+    lane.line_is_whole = false;
+    lane.open();
+    for _ in 0..100 {
+        lane.reader_says(&Reply::KeepAlive { data: Opaque(&[]) });
+        lane.pass(SECOND / 20);
+    }
+    assert_eq!(lane.states[..2], [Probing, Degraded]);
+    assert!(lane.count_sent(opcode::STREAM) < 20, "{}", lane.count_sent(opcode::STREAM));
+    lane.line_is_whole = true;
+    lane.pass(3 * SECOND);
+    assert_eq!(lane.states.last(), Some(&Reading));
+}
+
+#[test]
+fn tags_are_a_sign_of_life_and_so_is_a_keep_alive_alone() {
+    let record = TagRecord { pc: 0x3000, epc: Opaque(&[7; 12]), ..TagRecord::EMPTY };
+    for sign in [Reply::Tag(record), Reply::KeepAlive { data: Opaque(&[]) }] {
+        let mut lane = Lane::reading();
+        lane.line_is_whole = false;
+        for _ in 0..10 {
+            lane.pass(SECOND);
+            lane.reader_says(&sign);
+        }
+        assert_eq!((lane.states, lane.gaps), (vec![], vec![]));
+    }
 }
 
 proptest! {

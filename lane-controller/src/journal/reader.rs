@@ -1,0 +1,67 @@
+//! The journal, open for reading: what the uplink sends from.
+
+use std::path::{Path, PathBuf};
+
+use domain::signature::Signature;
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::JournalError;
+use super::error::store;
+
+/// A record as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its sequence.
+    pub seq: u64,
+    /// The passage's exact bytes.
+    pub payload: Vec<u8>,
+    /// Their signature.
+    pub signature: Signature,
+}
+
+/// The journal, open for reading.
+#[derive(Debug)]
+pub struct JournalReader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl JournalReader {
+    /// Opens a journal for reading.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection =
+            Connection::open_with_flags(path, flags).map_err(store(path, "open for reading"))?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Records from `first` on, at most `limit`, in order.
+    ///
+    /// # Errors
+    /// When the store fails or a record has no signature.
+    pub fn read(&self, first: u64, limit: usize) -> Result<Vec<Record>, JournalError> {
+        let failed = || store(&self.path, "read records");
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "select seq, payload, signature from record where seq >= ?1 order by seq limit ?2",
+            )
+            .map_err(failed())?;
+        let rows = statement
+            .query_map(params![first, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
+            })
+            .map_err(failed())?;
+        rows.map(|row| {
+            let (seq, payload, signature) = row.map_err(failed())?;
+            let signature = Signature::try_from_slice(&signature).map_err(|_no_signature| {
+                JournalError::Damaged { path: self.path.clone(), seq, why: "it has no signature" }
+            })?;
+            Ok(Record { seq, payload, signature })
+        })
+        .collect()
+    }
+}

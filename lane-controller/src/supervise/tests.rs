@@ -1,0 +1,213 @@
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::RwLock;
+use std::sync::mpsc::channel;
+
+use async_nats::ConnectOptions;
+use async_nats::jetstream;
+use domain::signature::SecretKey;
+use domain::tariff::TariffBook;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::entries::EntryBook;
+use crate::list::ListStore;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A station without a broker and without a module: what a lane must be able to start alone with.
+struct World {
+    folder: tempfile::TempDir,
+    nobody: SocketAddr,
+    client: Client,
+}
+
+struct Placed {
+    wakes: Sender<Wake>,
+    condition: watch::Receiver<Condition>,
+    epoch: watch::Receiver<u32>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nobody = listener.local_addr().unwrap();
+        drop(listener);
+        let client = ConnectOptions::new()
+            .retry_on_initial_connect()
+            .connect(format!("nats://{nobody}"))
+            .await
+            .unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), nobody, client }
+    }
+
+    fn path(&self, lane: &str) -> PathBuf {
+        self.folder.path().join(format!("{lane}.journal"))
+    }
+
+    fn id(lane: &str) -> LaneId {
+        format!("cienco4/ben-thuy/{lane}").parse().unwrap()
+    }
+
+    /// A journal that has its epoch.
+    fn journal(&self, lane: &str) {
+        let key = SecretKey::from_seed(&[1; 32]);
+        drop(Journal::open(&self.path(lane), Self::id(lane), key, 4, "boot".into()).unwrap());
+    }
+
+    fn config(&self, lane: &str) -> Config {
+        let folder = self.folder.path();
+        let key = SecretKey::from_seed(&[1; 32]);
+        std::fs::write(folder.join("key"), key.to_secret_text()).unwrap();
+        let (folder, nobody, public) = (folder.display(), self.nobody, key.public());
+        let text = format!(
+            "[station]\noperator = \"cienco4\"\nstation = \"ben-thuy\"\n\
+             [broker]\nurl = \"nats://{nobody}\"\nuser = \"u\"\npassword_file = \"p\"\n\
+             [centre]\npublic_key = \"{public}\"\n\
+             [data]\nfolder = \"{folder}\"\ntariffs = []\n\
+             [field_io]\naddress = \"{nobody}\"\npoll_ms = 10\n\
+             [[lane]]\nid = \"{lane}\"\nrole = \"open\"\nreader = \"none\"\nbaud = 115200\n\
+             field_io_index = 0\nkey_file = \"{folder}/key\"\n",
+            public = String::from(public),
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    fn place(&self, lane: &str) -> Placed {
+        let config = self.config(lane);
+        let folder = self.folder.path().join(format!("{lane}.list"));
+        let list = ListStore::open(&folder, config.centre.public_key, config.list).unwrap();
+        let (wakes, wake_up) = channel();
+        let (condition, follow) = watch::channel(Condition::Starting);
+        let (epoch, follow_epoch) = watch::channel(0);
+        let (posted, _) = watch::channel(Posted::default());
+        let place = LanePlace {
+            lane: config.lanes[0].clone(),
+            config: Arc::new(config),
+            id: Self::id(lane),
+            shared: Shared {
+                list,
+                entries: Arc::new(RwLock::new(EntryBook::default())),
+                tariffs: Arc::new(TariffBook::default()),
+                clock: Clock::system(),
+            },
+            client: self.client.clone(),
+            jetstream: jetstream::new(self.client.clone()),
+            handle: Handle::current(),
+            epoch,
+            posted,
+            condition,
+            heard: Arc::new(Mutex::new(LastHeard::default())),
+        };
+        let thread = std::thread::spawn(move || place.run(&wake_up));
+        Placed { wakes, condition: follow, epoch: follow_epoch, thread }
+    }
+}
+
+impl Placed {
+    async fn until(&mut self, wanted: impl Fn(&Condition) -> bool) -> Condition {
+        let reached = self.condition.wait_for(|condition| wanted(condition));
+        tokio::time::timeout(LONG, reached).await.expect("it comes to that").unwrap().clone()
+    }
+
+    async fn stop(mut self) {
+        self.wakes.send(Wake::Stop).unwrap();
+        self.until(|condition| *condition == Condition::Stopped).await;
+        self.thread.join().unwrap();
+    }
+}
+
+fn has_failed(condition: &Condition) -> bool {
+    matches!(condition, Condition::Failed { .. })
+}
+
+fn damage(path: &Path) {
+    std::fs::write(path, b"this is no journal, and never was one".repeat(200)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_lane_with_a_damaged_journal_keeps_no_other_from_running() {
+    let world = World::new().await;
+    world.journal("l01");
+    damage(&world.path("l02"));
+    let (mut good, mut bad) = (world.place("l01"), world.place("l02"));
+    good.until(|condition| *condition == Condition::Running).await;
+    let Condition::Failed { why, .. } = bad.until(has_failed).await else { unreachable!() };
+    assert!(why.contains("damaged"), "{why}");
+    assert_eq!(*good.epoch.borrow(), 4);
+    // A person moves the file away and a whole one is there: the lane comes by itself.
+    std::fs::remove_file(world.path("l02")).unwrap();
+    world.journal("l02");
+    bad.until(|condition| *condition == Condition::Running).await;
+    good.stop().await;
+    bad.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_whose_journal_somebody_holds_waits_for_it_and_says_who() {
+    let world = World::new().await;
+    let key = SecretKey::from_seed(&[1; 32]);
+    let held = Journal::open(&world.path("l01"), World::id("l01"), key, 4, "boot".into()).unwrap();
+    let mut lane = world.place("l01");
+    let Condition::Failed { why, .. } = lane.until(has_failed).await else { unreachable!() };
+    assert!(why.contains(&format!("process {}", std::process::id())), "{why}");
+    drop(held);
+    lane.until(|condition| *condition == Condition::Running).await;
+    lane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blank_journal_that_waits_for_its_epoch_can_be_told_to_stop() {
+    let world = World::new().await;
+    let lane = world.place("l01");
+    lane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_past_the_journals_end_puts_the_old_copy_away() {
+    let world = World::new().await;
+    world.journal("l01");
+    let mut lane = world.place("l01");
+    lane.until(|condition| *condition == Condition::Running).await;
+    // Of another epoch it means nothing.
+    lane.wakes.send(Wake::Posted { epoch: 3, upto: 9 }).unwrap();
+    let (reply, heartbeat) = oneshot::channel();
+    lane.wakes.send(Wake::Health(reply)).unwrap();
+    assert_eq!(heartbeat.await.unwrap().epoch, 4);
+    lane.wakes.send(Wake::Posted { epoch: 4, upto: 9 }).unwrap();
+    // The blank journal that follows waits for an epoch of its own.
+    let away = world.folder.path().join("l01.rolled-back-1.journal");
+    let until = Clock::system().real() + LONG;
+    while !(away.exists() && world.path("l01").exists()) {
+        assert!(Clock::system().real() < until, "the old copy is not put away");
+        tokio::task::yield_now().await;
+    }
+    lane.stop().await;
+}
+
+#[test]
+fn a_lane_that_does_not_run_refuses_commands_and_hears_when_to_stop() {
+    assert_eq!(refuse(Wake::ListChanged, "why"), Told::Nothing);
+    assert_eq!(refuse(Wake::Stop, "why"), Told::ToStop);
+}
+
+#[test]
+fn a_barrier_is_only_parked_down_when_the_safety_loop_has_been_clear() {
+    let clock = Clock::system();
+    let mut parked = Parked {
+        outputs: Outputs::new("127.0.0.1:1".parse().unwrap(), 0),
+        monitor: SafetyMonitor::default(),
+        wanted: Some(SafePosition::Closed),
+        again_at: clock.real(),
+    };
+    // Nothing is known of the loop: not even a try is made, which would fail and wait.
+    let before = parked.again_at;
+    parked.step(clock);
+    parked.sees(FieldWord::Silent, clock);
+    parked.step(clock);
+    assert_eq!((parked.wanted, parked.again_at), (Some(SafePosition::Closed), before));
+    parked.wanted = Some(SafePosition::Open);
+    parked.step(clock);
+    assert!(parked.again_at > before, "opening needs no loop, and was tried");
+}

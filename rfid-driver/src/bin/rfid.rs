@@ -1,3 +1,0 @@
-//! The command `rfid`.
-
-fn main() {}
