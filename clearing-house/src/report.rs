@@ -20,7 +20,8 @@ pub struct Report {
     pub ledger: LedgerRow,
 }
 
-/// A lane and epoch: every sequence number is in exactly one of the last three.
+/// A lane and epoch: every sequence number up to the last is posted, rejected, or pending, and a
+/// pending one is in exactly one of the last three.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LaneRow {
     /// The operator.
@@ -37,8 +38,15 @@ pub struct LaneRow {
     pub posted: i64,
     /// Sequences with any other disposition.
     pub rejected: i64,
-    /// Sequences that wait, or are missing.
+    /// Sequences that are not decided: those that wait for their entry, are in quarantine, or
+    /// have not come.
     pub pending: i64,
+    /// Of these, those that wait for their entry.
+    pub waiting: i64,
+    /// Of these, those that are in quarantine because the books cannot hold them.
+    pub quarantined: i64,
+    /// Of these, those that have not come.
+    pub missing: i64,
 }
 
 /// Tolls of one operator.
@@ -99,36 +107,63 @@ pub async fn report(pool: &PgPool) -> Result<Report, sqlx::Error> {
     }
     let exceptions = counts(
         sqlx::query(
-            "select exception, count(*) from passage where exception is not null group by 1",
+            "select m.exception, sum(n)::int8 from ( \
+                 select manner, count(*) as n from posting group by 1 \
+                 union all select manner, count(*) from waiting_exit group by 1) p \
+             join manner m using (manner) where m.exception is not null group by 1",
         )
         .fetch_all(&mut *tx)
         .await?,
     );
-    let lanes = sqlx::query(
-        "select l.operator, l.station, split_part(l.lane, '/', 3), e.epoch, coalesce(max(p.seq), 0), \
-                count(c.seq) filter (where c.disposition = 'posted'), \
-                count(c.seq) filter (where c.disposition <> 'posted'), \
-                coalesce(max(p.seq), 0) - count(c.seq) \
-         from lane_epoch e join lane l using (lane) left join passage p using (lane, epoch) \
-         left join charge c using (lane, epoch, seq) group by 1, 2, 3, 4 order by 1, 2, 3, 4",
-    )
-    .fetch_all(&mut *tx)
-    .await?
-    .iter()
-    .map(|row| LaneRow {
-        operator: row.get(0),
-        station: row.get(1),
-        lane: row.get(2),
-        epoch: row.get(3),
-        last_seq: row.get(4),
-        posted: row.get(5),
-        rejected: row.get(6),
-        pending: row.get(7),
-    })
-    .collect();
+    let lanes = lanes(&mut tx).await?;
     let tolls = tolls(&mut tx).await?;
     let ledger = ledger(&mut tx).await?;
     Ok(Report { passages, exceptions, lanes, tolls, ledger })
+}
+
+/// Every lane's numbers. A journal's last number is the highest that is stored, or that its lane
+/// signed and the books could not take.
+async fn lanes(tx: &mut sqlx::PgConnection) -> Result<Vec<LaneRow>, sqlx::Error> {
+    let rows = sqlx::query(
+        "with decided as ( \
+             select p.journal_no, sum(n) filter (where m.disposition = 'posted') as posted, \
+                    sum(n) filter (where m.disposition is distinct from 'posted') as rejected \
+             from (select journal_no, manner, count(*) as n from posting group by 1, 2) p \
+             left join manner m using (manner) group by 1), \
+         waiting as (select journal_no, count(*) as n from waiting_exit group by 1), \
+         refused as ( \
+             select q.journal_no, count(distinct q.seq) as n, max(q.seq) as last from quarantine q \
+             where q.reason <> 'conflict' and q.journal_no is not null \
+               and not exists (select from posting p where p.journal_no = q.journal_no and p.seq = q.seq) \
+               and not exists (select from waiting_exit w where w.journal_no = q.journal_no and w.seq = q.seq) \
+             group by 1) \
+         select l.operator, l.station, split_part(l.lane, '/', 3), e.epoch, \
+                greatest(e.last_seq, r.last), coalesce(d.posted, 0)::int8, coalesce(d.rejected, 0)::int8, \
+                coalesce(w.n, 0), coalesce(r.n, 0) \
+         from lane_epoch e join lane l using (lane) left join decided d using (journal_no) \
+         left join waiting w using (journal_no) left join refused r using (journal_no) order by 1, 2, 3, 4",
+    )
+    .fetch_all(tx)
+    .await?;
+    let lane = |row: &sqlx::postgres::PgRow| {
+        let (last_seq, posted, rejected): (i64, i64, i64) = (row.get(4), row.get(5), row.get(6));
+        let (waiting, quarantined): (i64, i64) = (row.get(7), row.get(8));
+        let pending = last_seq - posted - rejected;
+        LaneRow {
+            operator: row.get(0),
+            station: row.get(1),
+            lane: row.get(2),
+            epoch: row.get(3),
+            last_seq,
+            posted,
+            rejected,
+            pending,
+            waiting,
+            quarantined,
+            missing: pending - waiting - quarantined,
+        }
+    };
+    Ok(rows.iter().map(lane).collect())
 }
 
 async fn tolls(tx: &mut sqlx::PgConnection) -> Result<Vec<TollRow>, sqlx::Error> {
@@ -152,7 +187,7 @@ async fn ledger(tx: &mut sqlx::PgConnection) -> Result<LedgerRow, sqlx::Error> {
         "with computed as (select ledger_account, sum(amount)::int8 as sum, count(*) as n from entry_v1 group by 1) \
          select coalesce(sum(c.n), 0)::int8, coalesce(sum(c.sum), 0)::int8, count(*), \
                 count(*) filter (where l.balance <> coalesce(c.sum, 0)) \
-         from ledger_account l left join computed c using (ledger_account)",
+         from ledger_balance_v1 l left join computed c using (ledger_account)",
     )
     .fetch_one(tx)
     .await?;

@@ -203,7 +203,7 @@ impl Office {
         let proof = self.proof().await;
         let broken: Vec<_> = proof.invariants.iter().filter(|one| one.broken > 0).collect();
         assert!(proof.ok && broken.is_empty(), "{broken:#?}");
-        assert_eq!(self.number("select sum(balance)::int8 from ledger_account").await, 0);
+        assert_eq!(self.number("select sum(balance)::int8 from ledger_balance_v1").await, 0);
     }
 
     /// One number of the books.
@@ -223,9 +223,9 @@ impl Office {
         for sql in [
             "select concat_ws(' ', 'charge', lane, epoch, seq, disposition, why, operator, day, account, \
                 payer, amount, tariff, entry, late) from charge order by lane, epoch, seq",
-            "select concat_ws(' ', 'trip', exit_lane, exit_seq, entry_lane, entry_seq) from trip order by 1",
+            "select concat_ws(' ', 'trip', exit_lane, exit_seq, entry_lane, entry_seq) from trip_v1 order by 1",
             "select concat_ws(' ', 'balance', kind, issuer, operator, account, balance) \
-             from ledger_account order by 1",
+             from ledger_balance_v1 order by 1",
             "select concat_ws(' ', 'watermark', lane, epoch, posted_upto) from lane_epoch order by 1",
             "select concat_ws(' ', 'waits', lane, epoch, seq) from awaiting_entry order by 1",
         ] {

@@ -6,12 +6,21 @@
 //! delivers again, and the passage's unique key makes the second time a no-op.
 
 mod examine;
+mod decide;
 mod post;
+mod write;
 mod repo;
 
 /// What the books know of vehicles: for those who rate again.
 pub(crate) mod facts {
-    pub(crate) use super::repo::vehicles;
+    pub(crate) use super::repo::vehicles::vehicles;
+}
+
+/// How rows are stored: for those who check them.
+pub(crate) mod stored {
+    pub(crate) use super::repo::batches::{Posting, hash};
+    pub(crate) use super::repo::copy::Rows;
+    pub(crate) use super::repo::journals::HalfDigest;
 }
 
 use std::convert::Infallible;
@@ -25,7 +34,12 @@ use domain::wire::{SIGNATURE_HEADER, subject};
 use futures::{FutureExt, StreamExt};
 
 pub use examine::{Delivery, Genuine, Refusal, examine};
-pub use post::{Books, BooksError, Outcome};
+pub use post::{Books, BooksError, Outcome, Rated, own_day};
+
+/// The exact bytes of passages.
+pub mod evidence {
+    pub use super::repo::evidence::{Kept, find, read_block};
+}
 
 use crate::receipts::Receipts;
 

@@ -1,23 +1,32 @@
 //! One batch, one transaction.
 //!
-//! Order inside it: what is known already · who the vehicles are · entries · rating · settlement
-//! days that are open now · passages · charges · transfers and balances · outbox · watermarks.
+//! Order inside it: the lanes' journals, taken in one order · what is known already · who the
+//! vehicles are · entries · rating · everything that follows, written at once (`write`) · outbox ·
+//! watermarks.
+//!
+//! *Optimistic*: what lies beyond the last sequence of its lane's journal is new and is copied
+//! straight into the day's partition; nothing is looked up for it. Should its unique index object
+//! all the same, the transaction is rolled back and the batch is done again with every passage
+//! looked up: the same content is a duplicate, another a conflict.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use domain::passage::{LaneRole, Passage};
-use domain::wire::v1::{Disposition, EntryRecord};
-use domain::{BusinessDate, Clock, LaneId, OperatorId, PassageId, Timestamp};
+use domain::wire::v1::EntryRecord;
+use domain::{BusinessDate, Clock, LaneId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
+use super::decide::{self, Question, TripPolicy, decide};
 use super::examine::{Delivery, Genuine, Refusal, examine};
-use super::repo::{self, Quarantined, StoredCharge};
+use super::repo::journals::{self, HalfDigest, Journal, Place, Progress};
+use super::repo::quarantine::{self, Quarantined};
+use super::repo::{days, place_of, trips};
+use super::write::{Arrival, Decided, Numbers, Undecided, Written, write};
 use crate::config::ListPolicy;
-use crate::ledger::{self, LedgerAccountKey, LedgerError, NewTransfer, TransferKind};
+use crate::ledger::{self, LedgerError};
 use crate::lists;
-use crate::rating::{Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, rate};
+use crate::rating::Charge;
 use crate::registry::{Registry, RegistryError};
 
 /// How long an exit waits for the record of its entry, in run time.
@@ -25,6 +34,12 @@ const ENTRY_WAIT: Duration = Duration::from_secs(15 * 60);
 /// And how long at least in real time: a lane or broker that was killed needs some to come back,
 /// however fast the run is.
 const ENTRY_WAIT_REAL_MIN: Duration = Duration::from_secs(90);
+/// How old an entry may be to begin a trip, unless it is set otherwise.
+const ENTRY_AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// How many waiting exits are looked at in one transaction.
+const BATCH_AWAITED_MAX: i64 = 500;
+/// For how many days ahead there are partitions.
+const DAYS_AHEAD: usize = 7;
 
 /// Why a batch was not written; nothing of it was.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +59,12 @@ pub enum BooksError {
     /// The registry could not be read.
     #[error("read the registry")]
     Registry(#[source] RegistryError),
-    /// Another worker stored one of the batch's passages meanwhile: the batch is looked at again.
+    /// Another worker was first with something the batch needs: it is looked at again.
     #[error("another worker was first")]
     Raced,
+    /// A passage that is new by its lane's watermark is in the books.
+    #[error("a passage beyond its lane's last sequence is in the books")]
+    Known,
 }
 
 impl BooksError {
@@ -57,7 +75,7 @@ impl BooksError {
         let source = match self {
             Self::Database { source, .. } | Self::Ledger(LedgerError::Database(source)) => source,
             Self::Ledger(_) => return true,
-            Self::Registry(_) | Self::Raced => return false,
+            Self::Registry(_) | Self::Raced | Self::Known => return false,
         };
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
@@ -66,6 +84,19 @@ impl BooksError {
 
 pub(super) fn failed(doing: &'static str) -> impl FnOnce(sqlx::Error) -> BooksError {
     move |source| BooksError::Database { doing, source }
+}
+
+/// Like [`failed`], for the rows of passages: their index is what makes them unique.
+pub(super) fn passages_failed(source: sqlx::Error) -> BooksError {
+    match source.as_database_error() {
+        Some(refused)
+            if refused.is_unique_violation()
+                && refused.constraint().is_some_and(|name| name.ends_with("_once")) =>
+        {
+            BooksError::Known
+        }
+        _ => BooksError::Database { doing: "store passages", source },
+    }
 }
 
 /// What a batch came to, once it is committed.
@@ -85,34 +116,53 @@ pub struct Outcome {
     pub list_changed: bool,
 }
 
-/// The books, as the intake writes them.
+/// The books, as the intake writes them. Several workers may write through one, or each through its
+/// own: a batch is a transaction on a connection of the pool.
 #[derive(Debug)]
 pub struct Books {
     pool: PgPool,
     registry: RwLock<Arc<Registry>>,
+    numbers: RwLock<Arc<Numbers>>,
     policy: ListPolicy,
-    entry_wait: Duration,
+    trips: TripPolicy,
+    clock: Clock,
 }
 
-/// A passage that was read, with what the books know about it.
-struct Readable<'a> {
-    genuine: &'a Genuine,
-    passage: &'a Passage,
-    vehicle: Option<&'a VehicleFacts>,
+/// A passage that was examined and rated elsewhere, ready to be posted.
+#[derive(Debug, Clone)]
+pub struct Rated {
+    /// The passage.
+    pub genuine: Genuine,
+    /// What it costs.
+    pub charge: Charge,
+    /// The ledger account of the customer who pays.
+    pub customer: Option<i64>,
+    /// The settlement day it falls into by its own time.
+    pub own_day: BusinessDate,
+    /// The exact bytes, where they are to be kept as proof.
+    pub payload: Vec<u8>,
 }
 
-impl Readable<'_> {
-    /// The vehicle as entries and exits are matched by: its plate, or else its tag.
-    fn vehicle_key(&self) -> Option<String> {
-        let known = self.vehicle.map(|vehicle| vehicle.plate.as_str().to_owned());
-        let typed = || self.passage.plate.as_ref().map(|plate| plate.as_str().to_owned());
-        let tag = || self.passage.tag.as_ref().map(|tag| format!("tag:{}", tag.to_hex()));
-        known.or_else(typed).or_else(tag)
-    }
+/// What a batch is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// What lies beyond the last sequence of its journal is new.
+    LastSeq,
+    /// Every passage is looked up.
+    Nothing,
+}
+
+/// A batch after what is known was taken out of it.
+struct Sorted<'a> {
+    fresh: Vec<(&'a Genuine, Journal)>,
+    progress: BTreeMap<i32, (Journal, Progress)>,
+    touched: BTreeSet<(LaneId, u32)>,
+    duplicates: usize,
+    refused: Vec<(usize, Refusal, Option<(i32, i64)>)>,
 }
 
 impl Books {
-    /// Opens the books.
+    /// Opens the books, and makes partitions for the days to come.
     ///
     /// # Errors
     /// When the registry cannot be read.
@@ -123,11 +173,40 @@ impl Books {
     ) -> Result<Self, RegistryError> {
         let entry_wait = ENTRY_WAIT.max(ENTRY_WAIT_REAL_MIN.mul_f64(clock.speed()));
         let registry = RwLock::new(Arc::new(Registry::load(&pool).await?));
-        Ok(Self { pool, registry, policy, entry_wait })
+        let trips = TripPolicy { entry_wait, entry_age_max: ENTRY_AGE_MAX };
+        let books = Self { pool, registry, numbers: RwLock::default(), policy, trips, clock };
+        // Without them the net takes what comes, so that failing is not fatal.
+        if let Err(error) = books.tend().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "days to come wait");
+        }
+        Ok(books)
+    }
+
+    /// The same books, with entries that go stale after `entry_age_max`.
+    #[must_use]
+    pub fn with_entry_age_max(mut self, entry_age_max: Duration) -> Self {
+        self.trips.entry_age_max = entry_age_max;
+        self
     }
 
     fn registry(&self) -> Arc<Registry> {
         Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn numbers(&self) -> Arc<Numbers> {
+        Arc::clone(&self.numbers.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps numbers that are committed.
+    fn learn(&self, learnt: Numbers) {
+        if learnt.manners.is_empty() && learnt.chart.is_empty() {
+            return;
+        }
+        let mut numbers = self.numbers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut both = Numbers::clone(&numbers);
+        both.manners.extend(learnt.manners);
+        both.chart.extend(learnt.chart);
+        *numbers = Arc::new(both);
     }
 
     /// Writes a batch of deliveries, whole or not at all.
@@ -139,57 +218,175 @@ impl Books {
         deliveries: &[Delivery],
         now: Timestamp,
     ) -> Result<Outcome, BooksError> {
-        let (genuine, mut quarantined) = self.examine_all(deliveries, now).await?;
-        let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
-        let known_epochs = repo::epochs(&mut tx, &genuine).await?;
-        let stored = repo::stored_hashes(&mut tx, &genuine).await?;
-        let mut outcome = Outcome::default();
-        let mut fresh: Vec<&Genuine> = Vec::new();
-        let mut seen: HashMap<&PassageId, _> = HashMap::new();
-        let mut duplicates: BTreeMap<(LaneId, u32), i64> = BTreeMap::new();
-        for passage in &genuine {
-            let lane_epoch = (passage.id.lane.clone(), passage.id.epoch);
-            if !known_epochs.contains(&lane_epoch) {
-                quarantined.push((passage.index, Refusal::UnknownEpoch));
-                continue;
+        let (genuine, refused) = self.examine_all(deliveries, now).await?;
+        self.post_examined(deliveries, &genuine, &refused, now).await
+    }
+
+    /// Writes a batch of deliveries that were examined, whole or not at all. The indexes of
+    /// `genuine` and `refused` are of `deliveries`.
+    ///
+    /// # Errors
+    /// When the database fails or another writer was first; the same batch may be tried again.
+    pub async fn post_examined(
+        &self,
+        deliveries: &[Delivery],
+        genuine: &[Genuine],
+        refused: &[(usize, Refusal)],
+        now: Timestamp,
+    ) -> Result<Outcome, BooksError> {
+        match self.try_examined(deliveries, genuine, refused, Trust::LastSeq, now).await {
+            Err(BooksError::Known) => {
+                tracing::warn!("the books hold more than a lane's watermark says");
+                self.try_examined(deliveries, genuine, refused, Trust::Nothing, now).await
             }
-            outcome.touched.insert(lane_epoch.clone());
-            let before = stored.get(&passage.id).or_else(|| seen.get(&passage.id)).copied();
-            match before {
-                None => {
-                    seen.insert(&passage.id, passage.content_hash);
-                    fresh.push(passage);
-                }
-                Some(hash) if hash == passage.content_hash => {
-                    *duplicates.entry(lane_epoch).or_default() += 1;
-                    outcome.duplicates += 1;
-                }
-                Some(_) => quarantined.push((passage.index, Refusal::Conflict)),
-            }
+            outcome => outcome,
         }
-        outcome.refused = quarantined.len();
-        repo::count_duplicates(&mut tx, &duplicates).await?;
-        let rows: Vec<Quarantined<'_>> = quarantined
+    }
+
+    async fn try_examined(
+        &self,
+        deliveries: &[Delivery],
+        genuine: &[Genuine],
+        refused: &[(usize, Refusal)],
+        trust: Trust,
+        now: Timestamp,
+    ) -> Result<Outcome, BooksError> {
+        let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
+        let genuine: Vec<&Genuine> = genuine.iter().collect();
+        let sorted = sort(&mut tx, &genuine, trust).await?;
+        let questions: Vec<Question<'_>> = sorted
+            .fresh
             .iter()
-            .map(|&(index, refusal)| Quarantined { delivery: &deliveries[index], refusal })
+            .map(|&(genuine, journal)| Question {
+                genuine,
+                place: place_of(journal.journal_no, &genuine.id),
+                operator_no: journal.operator_no,
+                arrival: Arrival::Now(&deliveries[genuine.index].payload),
+                waits_until: None,
+            })
             .collect();
-        repo::quarantine(&mut tx, &rows, now).await?;
-        repo::insert_passages(&mut tx, &fresh, deliveries, now).await?;
-        self.charge(&mut tx, &fresh, now, &mut outcome).await?;
-        repo::advance_watermarks(&mut tx, &outcome.touched).await?;
+        let mut decisions = decide(&mut tx, &self.registry(), &questions, self.trips, now).await?;
+        let refused: Vec<Quarantined<'_>> = refused
+            .iter()
+            .map(|&(index, refusal)| (index, refusal, None))
+            .chain(sorted.refused.iter().copied())
+            .map(|(index, refusal, place)| Quarantined {
+                delivery: &deliveries[index],
+                refusal,
+                place,
+            })
+            .collect();
+        quarantine::write(&mut tx, &refused, now).await?;
+        let mut outcome = Outcome {
+            fresh: sorted.fresh.len(),
+            duplicates: sorted.duplicates,
+            refused: refused.len(),
+            touched: sorted.touched,
+            entries: std::mem::take(&mut decisions.entries),
+            list_changed: false,
+        };
+        let learnt =
+            self.write(&mut tx, decisions.decided, &decisions.undecided, now, &mut outcome).await?;
+        journals::advance(&mut tx, &sorted.progress).await?;
         tx.commit().await.map_err(failed("commit a batch"))?;
-        outcome.fresh = fresh.len();
+        self.learn(learnt);
         Ok(outcome)
     }
 
-    /// Reads the registry again: tariffs, keys and calendars that were imported meanwhile.
+    /// Writes a batch of passages that were examined and rated, whole or not at all.
+    ///
+    /// # Errors
+    /// When the database fails or another writer was first; the same batch may be tried again.
+    pub async fn post_rated(&self, batch: &[Rated], now: Timestamp) -> Result<Outcome, BooksError> {
+        match self.try_rated(batch, Trust::LastSeq, now).await {
+            Err(BooksError::Known) => self.try_rated(batch, Trust::Nothing, now).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_rated(
+        &self,
+        batch: &[Rated],
+        trust: Trust,
+        now: Timestamp,
+    ) -> Result<Outcome, BooksError> {
+        let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
+        let genuine: Vec<&Genuine> = batch.iter().map(|one| &one.genuine).collect();
+        let sorted = sort(&mut tx, &genuine, trust).await?;
+        let decided = sorted
+            .fresh
+            .iter()
+            .map(|&(genuine, journal)| {
+                let rated = &batch[genuine.index];
+                Decided {
+                    place: place_of(journal.journal_no, &genuine.id),
+                    operator_no: journal.operator_no,
+                    genuine,
+                    arrival: Arrival::Now(&rated.payload),
+                    charge: rated.charge.clone(),
+                    customer: rated.customer,
+                    own_day: rated.own_day,
+                }
+            })
+            .collect();
+        let mut outcome = Outcome {
+            fresh: sorted.fresh.len(),
+            duplicates: sorted.duplicates,
+            refused: sorted.refused.len(),
+            touched: sorted.touched,
+            ..Outcome::default()
+        };
+        let learnt = self.write(&mut tx, decided, &[], now, &mut outcome).await?;
+        journals::advance(&mut tx, &sorted.progress).await?;
+        tx.commit().await.map_err(failed("commit a batch"))?;
+        self.learn(learnt);
+        Ok(outcome)
+    }
+
+    /// Writes what was decided, if anything was, and notes what lanes must be told.
+    async fn write(
+        &self,
+        tx: &mut PgConnection,
+        decided: Vec<Decided<'_>>,
+        undecided: &[Undecided<'_>],
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) -> Result<Numbers, BooksError> {
+        if decided.is_empty() && undecided.is_empty() {
+            return Ok(Numbers::default());
+        }
+        let marks = [self.policy.no_money_below, self.policy.low_below];
+        let Written { changes, learnt } =
+            write(tx, decided, undecided, &self.numbers(), &marks, now).await?;
+        outcome.list_changed |= lists::note_balances_in_tx(tx, &changes, self.policy)
+            .await
+            .map_err(failed("note changed accounts"))?;
+        Ok(learnt)
+    }
+
+    /// Reads the registry again: tariffs, keys and calendars that were imported meanwhile. And
+    /// tends the books.
     ///
     /// # Errors
     /// When it cannot be read; the one in use then stays.
     pub async fn refresh(&self) -> Result<(), BooksError> {
         let loaded = Registry::load(&self.pool).await.map_err(BooksError::Registry)?;
         *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
-        Ok(())
+        self.tend().await
+    }
+
+    /// Makes partitions for the days to come, and folds what batches added to hot accounts into
+    /// their balances. Doing it twice, or not at all for a day, does no harm.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tend(&self) -> Result<(), BooksError> {
+        let today = BusinessDate::new(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date());
+        let last = std::iter::successors(Some(today), |day| Some(day.next())).nth(DAYS_AHEAD);
+        let mut tx = self.pool.begin().await.map_err(failed("begin tending the books"))?;
+        days::make_partitions(&mut tx, today, last.unwrap_or(today)).await?;
+        tx.commit().await.map_err(failed("make partitions for the days to come"))?;
+        ledger::fold(&self.pool).await.map_err(BooksError::Ledger)
     }
 
     /// Puts a delivery aside that the books cannot take whatever is done.
@@ -202,8 +399,14 @@ impl Books {
         now: Timestamp,
     ) -> Result<Outcome, BooksError> {
         let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
-        let rows = [Quarantined { delivery, refusal: Refusal::Unwritable }];
-        repo::quarantine(&mut tx, &rows, now).await?;
+        let genuine = examine(0, delivery, &self.registry(), now).ok();
+        let journals = journals::lock(&mut tx, &genuine.iter().collect::<Vec<_>>()).await?;
+        let place = genuine.as_ref().and_then(|one| {
+            let journal = journals::journal_of(&journals, &one.id)?;
+            Some((journal.journal_no, i64::try_from(one.id.seq.get()).ok()?))
+        });
+        let rows = [Quarantined { delivery, refusal: Refusal::Unwritable, place }];
+        quarantine::write(&mut tx, &rows, now).await?;
         tx.commit().await.map_err(failed("commit a batch"))?;
         Ok(Outcome { refused: 1, ..Outcome::default() })
     }
@@ -214,14 +417,27 @@ impl Books {
     /// When the database fails; nothing is then written.
     pub async fn post_awaited(&self, now: Timestamp) -> Result<Outcome, BooksError> {
         let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
-        let waiting = repo::awaiting_passages(&mut tx, BATCH_AWAITED_MAX).await?;
+        let waiting = trips::waiting(&mut tx, BATCH_AWAITED_MAX).await?;
         let mut outcome = Outcome::default();
         if waiting.is_empty() {
             return Ok(outcome);
         }
-        let passages: Vec<&Genuine> = waiting.iter().collect();
-        self.charge(&mut tx, &passages, now, &mut outcome).await?;
+        let questions: Vec<Question<'_>> = waiting
+            .iter()
+            .map(|one| Question {
+                genuine: &one.genuine,
+                place: one.place,
+                operator_no: one.operator_no,
+                arrival: Arrival::Before,
+                waits_until: Some(one.until),
+            })
+            .collect();
+        let decisions = decide(&mut tx, &self.registry(), &questions, self.trips, now).await?;
+        let ended: Vec<Place> = decisions.decided.iter().map(|one| one.place).collect();
+        trips::end_waits(&mut tx, &ended).await?;
+        let learnt = self.write(&mut tx, decisions.decided, &[], now, &mut outcome).await?;
         tx.commit().await.map_err(failed("commit a batch"))?;
+        self.learn(learnt);
         Ok(outcome)
     }
 
@@ -253,225 +469,78 @@ impl Books {
             fresh_registry = true;
         }
     }
-
-    /// Rates passages that are in the books and writes what follows.
-    async fn charge(
-        &self,
-        tx: &mut PgConnection,
-        passages: &[&Genuine],
-        now: Timestamp,
-        outcome: &mut Outcome,
-    ) -> Result<(), BooksError> {
-        let registry = &*self.registry();
-        let vehicles = repo::vehicles(tx, passages).await?;
-        let readable: Vec<Readable<'_>> = passages
-            .iter()
-            .filter_map(|genuine| {
-                let passage = genuine.passage.as_ref()?;
-                Some(Readable { genuine, passage, vehicle: vehicles.of(passage) })
-            })
-            .collect();
-        write_entries(registry, tx, &readable, outcome).await?;
-        let mut entries = open_entries(registry, tx, &readable).await?;
-        let waits = repo::waits(tx, passages).await?;
-        let mut charges: Vec<StoredCharge> = Vec::with_capacity(passages.len());
-        let mut awaiting: Vec<(&PassageId, Timestamp)> = Vec::new();
-        let mut transfers = Vec::new();
-        let mut days = OpenDays::default();
-        for genuine in passages.iter().filter(|genuine| genuine.passage.is_none()) {
-            charges.push(unreadable(registry, tx, &mut days, genuine, now).await?);
-        }
-        for one in &readable {
-            let entry = finding(registry, one, &mut entries, &waits, now);
-            match rate(one.passage, one.vehicle, entry, registry.tariffs()) {
-                Rating::AwaitsEntry => {
-                    if !waits.contains_key(&one.genuine.id) {
-                        let until = now.saturating_add(self.entry_wait).unwrap_or(now);
-                        awaiting.push((&one.genuine.id, until));
-                    }
-                }
-                Rating::Charged(charge) => {
-                    let operator = one.genuine.id.lane.operator();
-                    let own_day = own_day(registry, operator, one.passage.at);
-                    let day = days.open(tx, operator, own_day).await?;
-                    transfers.extend(transfer(&one.genuine.id, &charge, day, now));
-                    charges.push(StoredCharge {
-                        id: one.genuine.id.clone(),
-                        charge,
-                        day,
-                        late: day != own_day,
-                    });
-                }
-            }
-        }
-        repo::insert_charges(tx, &charges, now).await?;
-        repo::insert_trips(tx, &charges).await?;
-        repo::set_waits(tx, &awaiting, &charges).await?;
-        let changes = ledger::post_in_tx(tx, &transfers).await.map_err(BooksError::Ledger)?;
-        outcome.list_changed |= lists::note_balances_in_tx(tx, &changes, self.policy)
-            .await
-            .map_err(failed("note changed accounts"))?;
-        Ok(())
-    }
 }
 
-fn own_day(registry: &Registry, operator: &OperatorId, at: Timestamp) -> BusinessDate {
-    registry.operator(operator).map_or_else(
-        || BusinessDate::new(at.to_zoned(jiff::tz::TimeZone::UTC).date()),
-        |operator| operator.calendar.day_of(at),
-    )
-}
-
-async fn unreadable(
-    registry: &Registry,
+/// Takes the journals, and out of the batch what is known already, or cannot be taken.
+async fn sort<'a>(
     tx: &mut PgConnection,
-    days: &mut OpenDays,
-    genuine: &Genuine,
-    now: Timestamp,
-) -> Result<StoredCharge, BooksError> {
-    let operator = genuine.id.lane.operator();
-    let own_day = own_day(registry, operator, now);
-    let day = days.open(tx, operator, own_day).await?;
-    Ok(StoredCharge::format_error(genuine.id.clone(), day))
-}
-
-async fn write_entries(
-    registry: &Registry,
-    tx: &mut PgConnection,
-    readable: &[Readable<'_>],
-    outcome: &mut Outcome,
-) -> Result<(), BooksError> {
-    let mut rows = Vec::new();
-    for one in readable {
-        let went_in = one.passage.role == LaneRole::Entry && one.passage.decision.went_through();
-        let (true, Some(road), Some(vehicle)) =
-            (went_in, registry.road(&one.genuine.id.lane), one.vehicle_key())
-        else {
+    genuine: &[&'a Genuine],
+    trust: Trust,
+) -> Result<Sorted<'a>, BooksError> {
+    let journals = journals::lock(tx, genuine).await?;
+    let mut sorted = Sorted {
+        fresh: Vec::with_capacity(genuine.len()),
+        progress: BTreeMap::new(),
+        touched: BTreeSet::new(),
+        duplicates: 0,
+        refused: Vec::new(),
+    };
+    let mut takeable: Vec<(&'a Genuine, Journal, i64)> = Vec::with_capacity(genuine.len());
+    for &passage in genuine {
+        let Some(journal) = journals::journal_of(&journals, &passage.id) else {
+            sorted.refused.push((passage.index, Refusal::UnknownEpoch, None));
             continue;
         };
-        let known_plate = one.vehicle.map(|vehicle| vehicle.plate.clone());
-        let record = EntryRecord {
-            v: 1,
-            passage: one.genuine.id.clone(),
-            station: one.genuine.id.lane.station().clone(),
-            at: one.passage.at,
-            tag: one.passage.tag.clone(),
-            plate: known_plate.or_else(|| one.passage.plate.clone()),
-            group: one.vehicle.map(|vehicle| vehicle.group).or(one.passage.group),
-        };
-        rows.push((road, vehicle, &one.genuine.id, one.passage.at));
-        outcome.entries.push((road.to_owned(), record));
+        match i32::try_from(passage.id.seq.get()) {
+            Ok(seq) => takeable.push((passage, *journal, i64::from(seq))),
+            Err(_too_high) => sorted.refused.push((passage.index, Refusal::Unwritable, None)),
+        }
     }
-    repo::insert_entries(tx, &rows).await
-}
-
-async fn open_entries(
-    registry: &Registry,
-    tx: &mut PgConnection,
-    readable: &[Readable<'_>],
-) -> Result<OpenEntries, BooksError> {
-    let wanted: HashSet<(String, String)> = readable
+    let looked_up: Vec<Place> = takeable
         .iter()
-        .filter(|one| one.passage.role == LaneRole::Exit)
-        .filter_map(|one| {
-            let road = registry.road(&one.genuine.id.lane)?;
-            Some((road.to_owned(), one.vehicle_key()?))
-        })
+        .filter(|(_, journal, seq)| trust == Trust::Nothing || *seq <= journal.last_seq)
+        .map(|(passage, journal, _)| place_of(journal.journal_no, &passage.id))
         .collect();
-    Ok(OpenEntries(repo::open_entries(tx, &wanted).await?))
-}
-
-fn finding(
-    registry: &Registry,
-    one: &Readable<'_>,
-    entries: &mut OpenEntries,
-    waits: &HashMap<PassageId, Timestamp>,
-    now: Timestamp,
-) -> EntryFinding {
-    if one.passage.role != LaneRole::Exit || !one.passage.decision.went_through() {
-        return EntryFinding::NotNeeded;
-    }
-    let key = registry
-        .road(&one.genuine.id.lane)
-        .and_then(|road| Some((road.to_owned(), one.vehicle_key()?)));
-    if let Some(entry) = key.and_then(|key| entries.take(&key, one.passage.at)) {
-        return EntryFinding::Found(entry);
-    }
-    match waits.get(&one.genuine.id) {
-        Some(until) if *until <= now => EntryFinding::Missing,
-        Some(_) | None => EntryFinding::Awaited,
-    }
-}
-
-/// How many waiting exits are looked at in one transaction.
-const BATCH_AWAITED_MAX: i64 = 500;
-
-/// Entries that no exit has used yet, the newest last.
-struct OpenEntries(HashMap<(String, String), Vec<EntryFacts>>);
-
-impl OpenEntries {
-    /// The newest entry before the exit; each is used once.
-    fn take(&mut self, key: &(String, String), exit_at: Timestamp) -> Option<EntryFacts> {
-        let entries = self.0.get_mut(key)?;
-        let newest = entries.iter().rposition(|entry| entry.at <= exit_at)?;
-        Some(entries.remove(newest))
-    }
-}
-
-/// The settlement days this transaction holds open.
-#[derive(Default)]
-struct OpenDays(HashMap<(OperatorId, BusinessDate), BusinessDate>);
-
-impl OpenDays {
-    /// The passage's own day where it is open, else the first open day after it.
-    async fn open(
-        &mut self,
-        tx: &mut PgConnection,
-        operator: &OperatorId,
-        own_day: BusinessDate,
-    ) -> Result<BusinessDate, BooksError> {
-        if let Some(day) = self.0.get(&(operator.clone(), own_day)) {
-            return Ok(*day);
+    let mut known: HashMap<Place, HalfDigest> = journals::stored(tx, &looked_up).await?;
+    for (passage, journal, seq) in takeable {
+        let progress = &mut sorted
+            .progress
+            .entry(journal.journal_no)
+            .or_insert_with(|| (journal, Progress::default()))
+            .1;
+        let place = place_of(journal.journal_no, &passage.id);
+        let mut digest = HalfDigest::default();
+        digest.copy_from_slice(&passage.content_hash.as_bytes()[..16]);
+        match known.insert(place, digest) {
+            None => {
+                progress.stored.insert(seq);
+                sorted.fresh.push((passage, journal));
+            }
+            Some(before) if before == digest => {
+                progress.duplicates += 1;
+                sorted.duplicates += 1;
+            }
+            Some(before) => {
+                known.insert(place, before);
+                let at = Some((journal.journal_no, seq));
+                sorted.refused.push((passage.index, Refusal::Conflict, at));
+            }
         }
-        let mut day = own_day;
-        while !repo::hold_day_open(tx, operator, day).await? {
-            day = day.next();
-        }
-        self.0.insert((operator.clone(), own_day), day);
-        Ok(day)
     }
+    // A lane's receipt is due for each; lanes are few, passages many.
+    let mut lanes: Vec<(&LaneId, u32)> = genuine
+        .iter()
+        .filter(|one| journals::journal_of(&journals, &one.id).is_some())
+        .map(|one| (&one.id.lane, one.id.epoch))
+        .collect();
+    lanes.sort_unstable();
+    lanes.dedup();
+    sorted.touched = lanes.into_iter().map(|(lane, epoch)| (lane.clone(), epoch)).collect();
+    Ok(sorted)
 }
 
-fn transfer(
-    id: &PassageId,
-    charge: &Charge,
-    day: BusinessDate,
-    now: Timestamp,
-) -> Option<NewTransfer> {
-    let operator = id.lane.operator().clone();
-    let (kind, debit, credit) = match &charge.payer {
-        Payer::Nobody => return None,
-        Payer::Account { account, issuer } => (
-            TransferKind::Toll,
-            LedgerAccountKey::Customer(*account),
-            LedgerAccountKey::Payable { issuer: issuer.clone(), operator: operator.clone() },
-        ),
-        Payer::Cash => (
-            TransferKind::CashToll,
-            LedgerAccountKey::Till(operator.clone()),
-            LedgerAccountKey::CashToll(operator.clone()),
-        ),
-    };
-    debug_assert!(charge.disposition == Disposition::Posted, "only what is posted is paid for");
-    Some(NewTransfer {
-        kind,
-        debit,
-        credit,
-        amount: charge.amount,
-        operator: Some(operator),
-        day,
-        posted_at: now,
-        passage: Some(id.clone()),
-        reference: None,
-    })
+/// The settlement day an instant falls into, for who rates elsewhere.
+#[must_use]
+pub fn own_day(registry: &Registry, operator: &domain::OperatorId, at: Timestamp) -> BusinessDate {
+    decide::own_day(registry, operator, at)
 }

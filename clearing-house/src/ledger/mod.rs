@@ -4,10 +4,10 @@
 //! entries sum to zero by construction. Balances are credits less debits. Transfers are never
 //! changed; a correction is a reversal and a new transfer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{AccountId, Amount, BusinessDate, IssuerId, OperatorId, PassageId, Timestamp};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 mod repo;
 
@@ -26,6 +26,9 @@ pub enum LedgerError {
         /// The account.
         account: AccountId,
     },
+    /// An account would be overdrawn further than it may be.
+    #[error("an account would be overdrawn")]
+    Overdrawn,
     /// A sum of money does not fit.
     #[error("sum the transfers")]
     Money(#[source] domain::MoneyError),
@@ -34,19 +37,21 @@ pub enum LedgerError {
     Database(#[source] sqlx::Error),
 }
 
-/// What a transfer is for.
+/// What a transfer is for that no passage makes by itself: tolls are posted with their passages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TransferKind {
-    /// A toll charged to a traffic account.
-    Toll,
-    /// A toll the operator took in cash.
-    CashToll,
     /// A customer's payment into the account.
     TopUp,
+    /// Money given back to a customer.
+    Refund,
     /// The issuer's share, kept at settlement.
     Fee,
     /// The undoing of an earlier transfer.
     Reversal,
+    /// What an earlier transfer should have been.
+    Repost,
+    /// Money moved by hand, for a reason that is written down.
+    Adjustment,
 }
 
 impl TransferKind {
@@ -54,11 +59,12 @@ impl TransferKind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Toll => "toll",
-            Self::CashToll => "cash-toll",
             Self::TopUp => "top-up",
+            Self::Refund => "refund",
             Self::Fee => "fee",
             Self::Reversal => "reversal",
+            Self::Repost => "repost",
+            Self::Adjustment => "adjustment",
         }
     }
 }
@@ -83,6 +89,10 @@ pub enum LedgerAccountKey {
     Till(OperatorId),
     /// Tolls an operator has taken in cash.
     CashToll(OperatorId),
+    /// Money an issuer holds and cannot say yet whose it is.
+    Suspense(IssuerId),
+    /// Debts an issuer no longer expects to be paid.
+    WriteOff(IssuerId),
 }
 
 /// A transfer to be posted.
@@ -102,7 +112,7 @@ pub struct NewTransfer {
     pub day: BusinessDate,
     /// When.
     pub posted_at: Timestamp,
-    /// The passage it pays for.
+    /// The passage it is about.
     pub passage: Option<PassageId>,
     /// The outside reference it must be unique by.
     pub reference: Option<String>,
@@ -119,14 +129,25 @@ pub struct BalanceChange {
     pub after: i64,
 }
 
+/// The chart's accounts with their numbers.
+pub type ChartOfAccounts = HashMap<LedgerAccountKey, i64>;
+
+/// What a batch moved on a hot account on one settlement day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HotSum {
+    pub(crate) operator_no: i32,
+    pub(crate) passages: i32,
+    pub(crate) amount: i64,
+}
+
 /// Posts transfers and their balances within the caller's transaction.
 ///
 /// Returns how customers' balances changed. Accounts of the chart other than customers' are made
 /// when first used.
 ///
 /// # Errors
-/// When one was posted before, an account is missing, or the database fails. The caller's
-/// transaction must then be rolled back.
+/// When one was posted before, an account is missing or would be overdrawn, or the database fails.
+/// The caller's transaction must then be rolled back.
 pub async fn post_in_tx(
     tx: &mut PgConnection,
     transfers: &[NewTransfer],
@@ -134,24 +155,84 @@ pub async fn post_in_tx(
     if transfers.is_empty() {
         return Ok(Vec::new());
     }
-    let ids = repo::ledger_accounts(tx, transfers).await?;
+    let keys = transfers.iter().flat_map(|transfer| [&transfer.debit, &transfer.credit]).collect();
+    let ids = repo::ledger_accounts(tx, keys).await?;
     repo::insert(tx, transfers, &ids).await?;
-    repo::add_to_balances(tx, &balance_changes(transfers, &ids)?).await
+    let (customers, hot) = balance_changes(transfers, &ids)?;
+    repo::add_changes(tx, &hot).await?;
+    add_in_tx(tx, &customers, None).await
 }
 
-/// Sums the legs per account, in the order of the accounts, so that writers lock in one order.
+/// Adds to customers' balances, in the order of the accounts. Returns those that crossed one of
+/// the marks, or all.
+pub(crate) async fn add_in_tx(
+    tx: &mut PgConnection,
+    changes: &BTreeMap<i64, i64>,
+    marks: Option<&[i64]>,
+) -> Result<Vec<BalanceChange>, LedgerError> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    repo::add_to_balances(tx, changes, marks).await
+}
+
+/// Notes what a batch moved on hot accounts: nobody waits for their rows.
+pub(crate) async fn note_hot_in_tx(
+    tx: &mut PgConnection,
+    batch: i32,
+    sums: &BTreeMap<(i64, BusinessDate), HotSum>,
+) -> Result<(), LedgerError> {
+    if sums.is_empty() {
+        return Ok(());
+    }
+    repo::note_hot(tx, batch, sums).await
+}
+
+/// The numbers of these accounts; those that are not customers' are made where they are missing.
+pub(crate) async fn numbers_in_tx(
+    tx: &mut PgConnection,
+    keys: BTreeSet<&LedgerAccountKey>,
+) -> Result<ChartOfAccounts, LedgerError> {
+    if keys.is_empty() {
+        return Ok(ChartOfAccounts::new());
+    }
+    Ok(repo::ledger_accounts(tx, keys).await?.into_iter().collect())
+}
+
+/// Folds what was added to hot accounts into their balances.
+///
+/// # Errors
+/// When the database fails.
+pub async fn fold(pool: &PgPool) -> Result<(), LedgerError> {
+    repo::fold(pool).await
+}
+
+/// Sums by ledger account.
+type Sums = BTreeMap<i64, i64>;
+
+/// Sums the legs per account: customers' and the others'.
 fn balance_changes(
     transfers: &[NewTransfer],
     ids: &BTreeMap<LedgerAccountKey, i64>,
-) -> Result<BTreeMap<i64, i64>, LedgerError> {
-    let mut changes: BTreeMap<i64, i64> = BTreeMap::new();
+) -> Result<(Sums, Sums), LedgerError> {
+    let (mut customers, mut hot) = (Sums::new(), Sums::new());
     for transfer in transfers {
         let amount = transfer.amount.minor_units();
         for (key, change) in [(&transfer.debit, -amount), (&transfer.credit, amount)] {
-            let sum = changes.entry(ids[key]).or_default();
+            let sums = match key {
+                LedgerAccountKey::Customer(_) => &mut customers,
+                LedgerAccountKey::Payable { .. }
+                | LedgerAccountKey::Bank(_)
+                | LedgerAccountKey::Fee(_)
+                | LedgerAccountKey::Till(_)
+                | LedgerAccountKey::CashToll(_)
+                | LedgerAccountKey::Suspense(_)
+                | LedgerAccountKey::WriteOff(_) => &mut hot,
+            };
+            let sum = sums.entry(ids[key]).or_default();
             *sum =
                 sum.checked_add(change).ok_or(LedgerError::Money(domain::MoneyError::Overflow))?;
         }
     }
-    Ok(changes)
+    Ok((customers, hot))
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::AccountId;
-use sqlx::{PgConnection, Row};
+use domain::{AccountId, BusinessDate};
+use sqlx::{PgConnection, PgPool, Row};
 
-use super::{BalanceChange, LedgerAccountKey, LedgerError, NewTransfer};
+use super::{BalanceChange, HotSum, LedgerAccountKey, LedgerError, NewTransfer};
 use crate::sql::{day_to_sql, to_sql};
 
 /// Kind, issuer and operator of an account of the chart that is nobody's but the system's.
@@ -19,15 +19,15 @@ fn system(key: &LedgerAccountKey) -> Option<(&'static str, &str, &str)> {
         LedgerAccountKey::Fee(issuer) => Some(("fee", issuer.as_str(), "")),
         LedgerAccountKey::Till(operator) => Some(("till", "", operator.as_str())),
         LedgerAccountKey::CashToll(operator) => Some(("cash-toll", "", operator.as_str())),
+        LedgerAccountKey::Suspense(issuer) => Some(("suspense", issuer.as_str(), "")),
+        LedgerAccountKey::WriteOff(issuer) => Some(("write-off", issuer.as_str(), "")),
     }
 }
 
 pub(super) async fn ledger_accounts(
     tx: &mut PgConnection,
-    transfers: &[NewTransfer],
+    keys: BTreeSet<&LedgerAccountKey>,
 ) -> Result<BTreeMap<LedgerAccountKey, i64>, LedgerError> {
-    let keys: BTreeSet<&LedgerAccountKey> =
-        transfers.iter().flat_map(|transfer| [&transfer.debit, &transfer.credit]).collect();
     let mut ids = BTreeMap::new();
     let customers: Vec<i64> = keys
         .iter()
@@ -36,14 +36,17 @@ pub(super) async fn ledger_accounts(
             _ => None,
         })
         .collect();
-    let rows =
-        sqlx::query("select account, ledger_account from ledger_account where account = any($1)")
-            .bind(&customers)
-            .fetch_all(&mut *tx)
-            .await
-            .map_err(LedgerError::Database)?;
-    for row in rows {
-        ids.insert(LedgerAccountKey::Customer(AccountId::new(row.get(0))), row.get(1));
+    if !customers.is_empty() {
+        let rows = sqlx::query(
+            "select account, ledger_account from ledger_account where account = any($1)",
+        )
+        .bind(&customers)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(LedgerError::Database)?;
+        for row in rows {
+            ids.insert(LedgerAccountKey::Customer(AccountId::new(row.get(0))), row.get(1));
+        }
     }
     for key in keys {
         if ids.contains_key(key) {
@@ -108,9 +111,14 @@ pub(super) async fn insert(
     };
     let passage = |transfer: &NewTransfer| transfer.passage.as_ref().cloned();
     sqlx::query(
-        "insert into transfer (kind, debit, credit, amount, operator, day, posted_at, lane, epoch, seq, reference) \
-         select * from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::text[], $6::date[], \
-                              $7::timestamptz[], $8::text[], $9::int4[], $10::int8[], $11::text[])",
+        "insert into direct_transfer (kind, debit, credit, amount, operator, day, posted_at, journal_no, seq, \
+             reference) \
+         select u.kind, u.debit, u.credit, u.amount, u.operator, u.day, u.posted_at, e.journal_no, u.seq, \
+             u.reference \
+         from unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::text[], $6::date[], \
+                     $7::timestamptz[], $8::text[], $9::int4[], $10::int4[], $11::text[]) \
+             as u (kind, debit, credit, amount, operator, day, posted_at, lane, epoch, seq, reference) \
+         left join lane_epoch e using (lane, epoch)",
     )
     .bind(transfers.iter().map(|transfer| transfer.kind.name()).collect::<Vec<_>>())
     .bind(ids_of(&|transfer| &transfer.debit))
@@ -129,7 +137,7 @@ pub(super) async fn insert(
     .bind(
         transfers
             .iter()
-            .map(|transfer| passage(transfer).and_then(|id| i64::try_from(id.seq.get()).ok()))
+            .map(|transfer| passage(transfer).and_then(|id| i32::try_from(id.seq.get()).ok()))
             .collect::<Vec<_>>(),
     )
     .bind(column(&|transfer| transfer.reference.clone()))
@@ -144,37 +152,85 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Why balances could not be changed.
+fn balance_error(error: sqlx::Error) -> LedgerError {
+    let overdrawn = error
+        .as_database_error()
+        .is_some_and(|refused| refused.constraint() == Some("not_overdrawn"));
+    if overdrawn { LedgerError::Overdrawn } else { LedgerError::Database(error) }
+}
+
 pub(super) async fn add_to_balances(
     tx: &mut PgConnection,
     changes: &BTreeMap<i64, i64>,
+    marks: Option<&[i64]>,
 ) -> Result<Vec<BalanceChange>, LedgerError> {
     let (ids, sums): (Vec<i64>, Vec<i64>) = changes.iter().unzip();
-    // Locking in the order of the ids first keeps two writers from waiting for each other.
-    sqlx::query("select 1 from ledger_account where ledger_account = any($1) order by ledger_account for no key update")
+    let marks = marks.map(|marks| {
+        let mut marks = marks.to_vec();
+        marks.sort_unstable();
+        marks
+    });
+    let rows = sqlx::query("select account, before, after from add_to_balances($1, $2, $3)")
         .bind(&ids)
-        .execute(&mut *tx)
+        .bind(&sums)
+        .bind(marks)
+        .fetch_all(tx)
+        .await
+        .map_err(balance_error)?;
+    let change = |row: &sqlx::postgres::PgRow| BalanceChange {
+        account: AccountId::new(row.get(0)),
+        before: row.get(1),
+        after: row.get(2),
+    };
+    Ok(rows.iter().map(change).collect())
+}
+
+/// Adds to hot accounts what is folded into their balances later.
+pub(super) async fn add_changes(
+    tx: &mut PgConnection,
+    changes: &BTreeMap<i64, i64>,
+) -> Result<(), LedgerError> {
+    let (ids, sums): (Vec<i64>, Vec<i64>) = changes.iter().unzip();
+    sqlx::query("insert into balance_change select * from unnest($1::int8[], $2::int8[])")
+        .bind(ids)
+        .bind(sums)
+        .execute(tx)
         .await
         .map_err(LedgerError::Database)?;
-    let rows = sqlx::query(
-        "update ledger_account as l set balance = l.balance + c.change \
-         from unnest($1::int8[], $2::int8[]) as c (id, change) where l.ledger_account = c.id \
-         returning l.account, l.balance, c.change",
+    Ok(())
+}
+
+pub(super) async fn note_hot(
+    tx: &mut PgConnection,
+    batch: i32,
+    sums: &BTreeMap<(i64, BusinessDate), HotSum>,
+) -> Result<(), LedgerError> {
+    sqlx::query(
+        "with sums as (insert into batch_sum (batch, ledger_account, day, operator_no, passages, amount) \
+             select $1, * from unnest($2::int8[], $3::date[], $4::int4[], $5::int4[], $6::int8[]) \
+             returning ledger_account, amount) \
+         insert into balance_change select ledger_account, sum(amount)::int8 from sums group by 1",
     )
-    .bind(&ids)
-    .bind(&sums)
-    .fetch_all(tx)
+    .bind(batch)
+    .bind(sums.keys().map(|(account, _)| *account).collect::<Vec<_>>())
+    .bind(sums.keys().map(|(_, day)| day_to_sql(*day)).collect::<Vec<_>>())
+    .bind(sums.values().map(|sum| sum.operator_no).collect::<Vec<_>>())
+    .bind(sums.values().map(|sum| sum.passages).collect::<Vec<_>>())
+    .bind(sums.values().map(|sum| sum.amount).collect::<Vec<_>>())
+    .execute(tx)
     .await
     .map_err(LedgerError::Database)?;
-    Ok(rows
-        .iter()
-        .filter_map(|row| {
-            let (account, after, change): (Option<i64>, i64, i64) =
-                (row.get(0), row.get(1), row.get(2));
-            account.map(|account| BalanceChange {
-                account: AccountId::new(account),
-                before: after - change,
-                after,
-            })
-        })
-        .collect())
+    Ok(())
+}
+
+pub(super) async fn fold(pool: &PgPool) -> Result<(), LedgerError> {
+    // One at a time; whoever comes second has nothing to do.
+    sqlx::query(
+        "select fold_balances() where pg_try_advisory_xact_lock(hashtext('fold_balances'))",
+    )
+    .execute(pool)
+    .await
+    .map_err(balance_error)?;
+    Ok(())
 }

@@ -83,38 +83,47 @@ pub async fn verify(
 
 /// Checks that the database can do alone: each statement gives how many were looked at, how many
 /// break, and the first of those.
-const STORED: [(&str, &str, &str); 6] = [
+const STORED: [(&str, &str, &str); 8] = [
     (
         "I6",
         "a lane's watermark covers exactly what is stored without a gap",
-        "with prefix as (select lane, epoch, count(*) filter (where seq = n) as upto from \
-            (select lane, epoch, seq, row_number() over (partition by lane, epoch order by seq) as n from passage) s \
-            group by 1, 2), \
-         checked as (select e.lane || ':' || e.epoch as who, e.posted_upto <> coalesce(p.upto, 0) as broken \
-            from lane_epoch e left join prefix p using (lane, epoch)) \
+        "with stored as (select journal_no, seq from posting union all select journal_no, seq from waiting_exit), \
+         prefix as (select journal_no, count(*) filter (where seq = n) as upto, max(seq) as last from \
+            (select journal_no, seq, row_number() over (partition by journal_no order by seq) as n from stored) s \
+            group by 1), \
+         checked as (select e.lane || ':' || e.epoch as who, \
+                e.posted_upto <> coalesce(p.upto, 0) or e.last_seq <> coalesce(p.last, 0) as broken \
+            from lane_epoch e left join prefix p using (journal_no)) \
          select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
     ),
     (
         "I6",
         "a passage is charged, rejected with a reason, or waits for its entry",
-        "with checked as (select p.lane || ':' || p.epoch || ':' || p.seq as who, \
-                (c.seq is null) = (a.seq is null) as broken \
-            from passage p left join charge c using (lane, epoch, seq) \
-            left join awaiting_entry a using (lane, epoch, seq)) \
-         select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
+        "with stored as (select journal_no, seq, manner from posting \
+                union all select journal_no, seq, null from waiting_exit), \
+         checked as (select s.journal_no, s.seq, count(*) <> 1 or (bool_or(s.manner is not null) \
+                and bool_or(m.disposition is null or m.why is null)) as broken \
+            from stored s left join manner m using (manner) group by 1, 2) \
+         select count(*), count(*) filter (where broken), \
+            (select e.lane || ':' || e.epoch || ':' || c.seq from checked c join lane_epoch e using (journal_no) \
+             where c.broken order by 1 limit 1) from checked",
     ),
     (
         "I7",
         "a charge that costs something is paid for by exactly one transfer of that amount",
-        "with checked as (select c.lane || ':' || c.epoch || ':' || c.seq as who, \
-                count(t.transfer) <> (c.amount > 0)::int or bool_or(t.amount <> c.amount) is true \
-                or bool_or((t.kind = 'cash-toll') <> (c.payer = 'cash')) is true \
-                or bool_or(t.day <> c.day) is true \
-                or bool_or(c.payer = 'account' and l.account is distinct from c.account) is true as broken \
-            from charge c left join transfer t on t.lane = c.lane and t.epoch = c.epoch and t.seq = c.seq \
-                and t.kind <> 'reversal' \
-            left join ledger_account l on l.ledger_account = t.debit \
-            group by c.lane, c.epoch, c.seq) \
+        "with checked as (select e.lane || ':' || e.epoch || ':' || p.seq as who, (case \
+                when l.operator is null or w.operator_no is distinct from p.operator_no then true \
+                when p.amount = 0 then m.payer <> 'nobody' or p.debit <> 0 \
+                when m.disposition <> 'posted' then true \
+                when m.payer = 'account' then d.kind <> 'customer' or c.kind <> 'payable' \
+                    or d.issuer <> c.issuer or c.operator <> l.operator \
+                when m.payer = 'cash' then d.kind <> 'till' or c.kind <> 'cash-toll' \
+                    or d.operator <> l.operator or c.operator <> l.operator \
+                else true end) is not false as broken \
+            from posting p left join lane_epoch e using (journal_no) left join lane l using (lane) \
+            left join operator w on w.operator = l.operator left join manner m using (manner) \
+            left join ledger_account d on d.ledger_account = p.debit \
+            left join ledger_account c on c.ledger_account = p.credit) \
          select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
     ),
     (
@@ -128,15 +137,42 @@ const STORED: [(&str, &str, &str); 6] = [
         "a balance is the sum of its account's entries",
         "with computed as (select ledger_account, sum(amount)::int8 as sum from entry_v1 group by 1), \
          checked as (select l.ledger_account::text as who, l.balance <> coalesce(c.sum, 0) as broken \
-            from ledger_account l left join computed c using (ledger_account)) \
+            from ledger_balance_v1 l left join computed c using (ledger_account)) \
+         select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
+    ),
+    (
+        "I9",
+        "what a batch moved on an operator's or issuer's account is what its rows say",
+        "with moved as (select batch, account, day, count(*) as n, sum(amount) as amount from ( \
+                select p.batch, p.credit as account, p.day, p.amount from posting p where p.amount > 0 \
+                union all select p.batch, p.debit, p.day, -p.amount from posting p \
+                join ledger_account l on l.ledger_account = p.debit where l.account is null) s group by 1, 2, 3), \
+         checked as (select 'batch ' || coalesce(m.batch, b.batch) as who, \
+                (m.n = b.passages and m.amount = b.amount) is not true as broken \
+            from moved m full join batch_sum b on b.batch = m.batch and b.ledger_account = m.account \
+                and b.day = m.day) \
+         select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
+    ),
+    (
+        "I10",
+        "a transfer is undone or made again at most once, by one that carries it",
+        "with checked as (select 'transfer ' || t.transfer as who, \
+                (o.transfer is null or (t.kind = 'reversal' and (t.debit <> o.credit or t.credit <> o.debit \
+                    or t.amount <> o.amount))) or count(*) over (partition by t.kind, t.original) > 1 as broken \
+            from direct_transfer t left join transfer o on o.transfer = t.original \
+            where t.original is not null or t.kind in ('reversal', 'repost')) \
          select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
     ),
     (
         "I10",
         "passages, charges and transfers can only be added",
-        "with wanted (who) as (values ('passage'), ('charge'), ('transfer')), \
-         checked as (select who, not exists (select from pg_trigger t where t.tgrelid = w.who::regclass \
-                and t.tgname = w.who || '_is_append_only' and t.tgenabled = 'O') as broken from wanted w) \
+        "with wanted (tab, trig) as ( \
+                select w.who::regclass, w.who || '_is_append_only' from (values ('posting'), ('posting_batch'), \
+                    ('batch_sum'), ('passage_more'), ('evidence'), ('trip'), ('manner'), ('direct_transfer')) w (who) \
+                union all select inhrelid::regclass, 'posting_is_append_only' from pg_inherits \
+                where inhparent = 'posting'::regclass), \
+         checked as (select w.tab::text as who, not exists (select from pg_trigger t where t.tgrelid = w.tab \
+                and t.tgname = w.trig and t.tgenabled = 'O') as broken from wanted w) \
          select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
     ),
 ];

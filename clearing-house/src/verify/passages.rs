@@ -1,160 +1,284 @@
-//! Every stored passage again: bytes, signature, chain, fare.
+//! Every stored passage again, batch by batch: rows and their hash, bytes, signature, chain, fare.
+//!
+//! Rows and bytes are read side by side in the order of batches, so that never more than a batch or
+//! two is in memory. What a lane's journal needs to be followed from batch to batch is a digest a
+//! lane, and one more for each gap.
+
+mod chain;
+mod rows;
+
+use std::collections::HashMap;
 
 use domain::passage::Passage;
-use domain::signature::{Context, Digest256, Signature};
+use domain::signature::{Context, Digest256};
 use domain::wire::v1::{PassageRecord, parse};
-use domain::{LaneId, PassageId};
-use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use domain::{LaneId, PassageId, Timestamp};
+use sqlx::{PgConnection, Row as _};
 
+use self::chain::LaneChains;
+use self::rows::{Row, Rows};
 use super::{Invariant, Tally, VerifyError};
-use crate::intake::Genuine;
-use crate::intake::facts;
-use crate::rating::{EntryFacts, EntryFinding, Rating, rate};
+use crate::intake::evidence::{Kept, read_block};
+use crate::intake::{Genuine, facts, stored};
+use crate::rating::{EntryFacts, EntryFinding, Payer, Rating, rate};
 use crate::registry::Registry;
 use crate::sql::from_sql;
 
-/// Passages read at a time.
-const PAGE: i64 = 2_000;
+/// Blocks read at a time.
+const BLOCKS_AT_A_TIME: usize = 16;
 
-/// A stored passage with its charge.
-struct Stored {
-    genuine: Genuine,
-    received_at: domain::Timestamp,
-    payload: Vec<u8>,
-    charge: Option<(String, Option<String>, i64, Option<String>)>,
+/// A batch as it says of itself.
+struct Batch {
+    batch: i32,
+    chain: i32,
+    place: i64,
+    posted_at: Timestamp,
+    passages: i32,
+    amount: i64,
+    hash: Vec<u8>,
+}
+
+/// What is counted.
+struct Tallies {
+    batches: Tally,
+    kept: Tally,
+    hashes: Tally,
+    signatures: Tally,
+    chain: Tally,
+    fares: Tally,
 }
 
 pub(super) async fn check(
     tx: &mut PgConnection,
     registry: &Registry,
 ) -> Result<Vec<Invariant>, VerifyError> {
-    let mut hashes = Tally::new("I8", "a passage's digest is that of its bytes");
-    let mut signatures =
-        Tally::new("I21", "a passage is signed by a key that was its lane's when it came");
-    let mut chain = Tally::new("I21", "a passage names the digest of the one before it");
-    let mut fares = Tally::new("I14", "rating again gives the same charge");
-    let mut after: (String, i32, i64) = (String::new(), 0, 0);
-    let mut previous: Option<(PassageId, Digest256)> = None;
-    loop {
-        let page = page(tx, &after).await?;
-        let Some(last) = page.last() else { break };
-        after = (
-            last.genuine.id.lane.to_string(),
-            i32::try_from(last.genuine.id.epoch).unwrap_or(i32::MAX),
-            i64::try_from(last.genuine.id.seq.get()).unwrap_or(i64::MAX),
-        );
-        for one in &page {
-            let who = || one.genuine.id.to_string();
-            let id = &one.genuine.id;
-            hashes.count(Digest256::of(&one.payload) == one.genuine.content_hash, who);
-            let signed = registry.signed_by_lane(
-                &id.lane,
-                one.received_at,
-                Context::Passage,
-                &one.payload,
-                &one.genuine.signature,
-            );
-            signatures.count(signed, who);
-            if let Some(passage) = &one.genuine.passage
-                && let Some(expected) = chain_before(previous.as_ref(), id)
-            {
-                chain.count(passage.previous == expected, who);
+    let mut tallies = Tallies {
+        batches: Tally::new(
+            "I10",
+            "a batch holds the rows it was written with, and follows the one before it",
+        ),
+        kept: Tally::new("I8", "the exact bytes of a passage are kept"),
+        hashes: Tally::new("I8", "a passage's digest is that of its bytes"),
+        signatures: Tally::new(
+            "I21",
+            "a passage is signed by a key that was its lane's when it came",
+        ),
+        chain: Tally::new("I21", "a passage names the digest of the one before it"),
+        fares: Tally::new("I14", "rating again gives the same charge"),
+    };
+    let journals = journals(tx).await?;
+    let mut chains = LaneChains::default();
+    let mut heads: HashMap<i32, (i64, Vec<u8>)> = HashMap::new();
+    let mut rows = Rows::open(tx).await?;
+    let mut after = 0;
+    while let Some(batch) = next_batch(tx, after).await? {
+        after = batch.batch;
+        let of_batch = rows.of_batch(tx, batch.batch, &mut tallies.batches).await?;
+        check_batch(&batch, &of_batch, &mut heads, &mut tallies.batches);
+        let by_place: HashMap<(i32, i32), Row> =
+            of_batch.into_iter().map(|row| (row.place, row)).collect();
+        let mut seen = 0;
+        let mut from = (i32::MIN, i32::MIN, i32::MIN);
+        loop {
+            let blocks = blocks(tx, batch.batch, from).await?;
+            let Some((last, _)) = blocks.last() else { break };
+            from = *last;
+            for (_, block) in &blocks {
+                let Some(kept) = read_block(block) else {
+                    tallies.kept.count(false, || format!("a block of batch {}", batch.batch));
+                    continue;
+                };
+                seen += kept
+                    .iter()
+                    .filter(|one| by_place.contains_key(&(one.journal_no, one.seq)))
+                    .count();
+                let page = witnesses(tx, &journals, &by_place, kept).await?;
+                check_page(&page, registry, &batch, &mut chains, &mut tallies);
+                check_fares(tx, registry, &page, &mut tallies.fares).await?;
             }
-            previous = Some((id.clone(), one.genuine.content_hash));
         }
-        check_fares(tx, registry, &page, &mut fares).await?;
+        let elsewhere = by_place.values().filter(|row| row.received_batch.is_some()).count();
+        let lost = by_place.len().saturating_sub(seen + elsewhere);
+        tallies.kept.count(lost == 0, || format!("{lost} passages of batch {}", batch.batch));
     }
-    Ok([hashes, signatures, chain, fares].into_iter().map(|tally| tally.invariant).collect())
+    rows.count_the_rest(tx, &mut tallies.batches).await?;
+    let Tallies { batches, kept, hashes, signatures, chain, fares } = tallies;
+    Ok([batches, kept, hashes, signatures, chain, fares].map(|tally| tally.invariant).into())
 }
 
-/// What a passage must name as the one before: nothing for the first, unknown after a gap.
-fn chain_before(previous: Option<&(PassageId, Digest256)>, id: &PassageId) -> Option<Digest256> {
-    if id.seq.get() == 1 {
-        return Some(Digest256::default());
-    }
-    previous
-        .filter(|(before, _)| {
-            before.lane == id.lane
-                && before.epoch == id.epoch
-                && before.seq.get() + 1 == id.seq.get()
-        })
-        .map(|(_, hash)| *hash)
+/// Lane and epoch of each journal.
+type JournalNames = HashMap<i32, (LaneId, u32)>;
+
+async fn journals(tx: &mut PgConnection) -> Result<JournalNames, sqlx::Error> {
+    let rows = sqlx::query("select journal_no, lane, epoch from lane_epoch").fetch_all(tx).await?;
+    let journal = |row: &sqlx::postgres::PgRow| {
+        let lane = row.get::<&str, _>(1).parse().ok()?;
+        Some((row.get(0), (lane, u32::try_from(row.get::<i32, _>(2)).ok()?)))
+    };
+    Ok(rows.iter().filter_map(journal).collect())
 }
 
-async fn page(
-    tx: &mut PgConnection,
-    after: &(String, i32, i64),
-) -> Result<Vec<Stored>, sqlx::Error> {
-    let rows = sqlx::query(
-        "select p.lane, p.epoch, p.seq, p.content_hash, p.signature, p.payload, p.received_at, \
-                c.disposition, c.why, c.amount, c.entry \
-         from passage p left join charge c using (lane, epoch, seq) \
-         where (p.lane, p.epoch, p.seq) > ($1, $2, $3) order by p.lane, p.epoch, p.seq limit $4",
+async fn next_batch(tx: &mut PgConnection, after: i32) -> Result<Option<Batch>, sqlx::Error> {
+    let row = sqlx::query(
+        "select batch, chain, place, posted_at, passages, amount, hash from posting_batch \
+         where batch > $1 order by batch limit 1",
     )
-    .bind(&after.0)
+    .bind(after)
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| Batch {
+        batch: row.get(0),
+        chain: row.get(1),
+        place: row.get(2),
+        posted_at: from_sql(row.get(3)),
+        passages: row.get(4),
+        amount: row.get(5),
+        hash: row.get(6),
+    }))
+}
+
+fn check_batch(
+    batch: &Batch,
+    rows: &[Row],
+    heads: &mut HashMap<i32, (i64, Vec<u8>)>,
+    tally: &mut Tally,
+) {
+    let mut bytes = stored::Rows::default();
+    rows.iter().for_each(|row| row.posting().append(&mut bytes));
+    let (place, head) = heads.entry(batch.chain).or_default();
+    let amount: i128 = rows.iter().map(|row| i128::from(row.amount)).sum();
+    let holds = *place + 1 == batch.place
+        && usize::try_from(batch.passages) == Ok(rows.len())
+        && amount == i128::from(batch.amount)
+        && stored::hash(head, bytes.as_bytes()).as_bytes().as_slice() == batch.hash;
+    tally.count(holds, || format!("batch {}", batch.batch));
+    (*place, *head) = (batch.place, batch.hash.clone());
+}
+
+/// Where a block is: operator, journal and sequence of its first passage.
+type BlockPlace = (i32, i32, i32);
+
+async fn blocks(
+    tx: &mut PgConnection,
+    batch: i32,
+    after: BlockPlace,
+) -> Result<Vec<(BlockPlace, Vec<u8>)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select operator_no, first_journal, first_seq, block from evidence \
+         where batch = $1 and (operator_no, first_journal, first_seq) > ($2, $3, $4) \
+         order by operator_no, first_journal, first_seq limit $5",
+    )
+    .bind(batch)
+    .bind(after.0)
     .bind(after.1)
     .bind(after.2)
-    .bind(PAGE)
+    .bind(i64::try_from(BLOCKS_AT_A_TIME).unwrap_or(i64::MAX))
     .fetch_all(tx)
     .await?;
-    Ok(rows.iter().filter_map(stored_from).collect())
+    Ok(rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3))).collect())
 }
 
-fn stored_from(row: &PgRow) -> Option<Stored> {
-    let lane: LaneId = row.get::<&str, _>(0).parse().ok()?;
-    let id = PassageId {
-        lane,
-        epoch: u32::try_from(row.get::<i32, _>(1)).ok()?,
-        seq: u64::try_from(row.get::<i64, _>(2)).ok()?.try_into().ok()?,
+/// A passage's bytes, with what is stored of it.
+struct Witness {
+    genuine: Genuine,
+    payload: Vec<u8>,
+    row: Option<Row>,
+}
+
+/// Joins bytes to rows. An exit that has waited is in a later batch than its bytes.
+async fn witnesses(
+    tx: &mut PgConnection,
+    journals: &JournalNames,
+    by_place: &HashMap<(i32, i32), Row>,
+    kept: Vec<Kept>,
+) -> Result<Vec<Witness>, sqlx::Error> {
+    let missing: Vec<(i32, i32)> = kept
+        .iter()
+        .map(|one| (one.journal_no, one.seq))
+        .filter(|place| !by_place.contains_key(place))
+        .collect();
+    let later = rows::by_places(tx, &missing).await?;
+    let witness = |kept: Kept| {
+        let place = (kept.journal_no, kept.seq);
+        let (lane, epoch) = journals.get(&kept.journal_no)?;
+        let seq = u64::try_from(kept.seq).ok()?.try_into().ok()?;
+        let passage = parse::<PassageRecord>("passage", &kept.payload).ok().map(Passage::from);
+        Some(Witness {
+            genuine: Genuine {
+                id: PassageId { lane: lane.clone(), epoch: *epoch, seq },
+                content_hash: Digest256::of(&kept.payload),
+                signature: kept.signature,
+                passage,
+                index: 0,
+            },
+            payload: kept.payload,
+            row: by_place.get(&place).or_else(|| later.get(&place)).cloned(),
+        })
     };
-    let hash: [u8; 32] = row.get::<&[u8], _>(3).try_into().ok()?;
-    let payload: Vec<u8> = row.get(5);
-    Some(Stored {
-        genuine: Genuine {
-            id,
-            content_hash: Digest256::new(hash),
-            signature: Signature::try_from_slice(row.get(4)).ok()?,
-            passage: parse::<PassageRecord>("passage", &payload).ok().map(Passage::from),
-            index: 0,
-        },
-        received_at: from_sql(row.get(6)),
-        payload,
-        charge: row
-            .get::<Option<String>, _>(7)
-            .map(|disposition| (disposition, row.get(8), row.get(9), row.get(10))),
-    })
+    Ok(kept.into_iter().filter_map(witness).collect())
+}
+
+fn check_page(
+    page: &[Witness],
+    registry: &Registry,
+    batch: &Batch,
+    chains: &mut LaneChains,
+    tallies: &mut Tallies,
+) {
+    for one in page {
+        let id = &one.genuine.id;
+        let who = || id.to_string();
+        let digest = one.row.as_ref().map(|row| row.digest);
+        let same = digest.is_some_and(|digest| one.genuine.content_hash.as_bytes()[..16] == digest);
+        tallies.hashes.count(same, who);
+        let signed = registry.signed_by_lane(
+            &id.lane,
+            batch.posted_at,
+            Context::Passage,
+            &one.payload,
+            &one.genuine.signature,
+        );
+        tallies.signatures.count(signed, who);
+        let previous = one.genuine.passage.as_ref().map(|passage| passage.previous);
+        for (who, holds) in chains.follow(id, one.genuine.content_hash, previous) {
+            tallies.chain.count(holds, || who.to_string());
+        }
+    }
 }
 
 async fn check_fares(
     tx: &mut PgConnection,
     registry: &Registry,
-    page: &[Stored],
+    page: &[Witness],
     fares: &mut Tally,
 ) -> Result<(), VerifyError> {
     let genuine: Vec<&Genuine> = page.iter().map(|one| &one.genuine).collect();
     let vehicles = facts::vehicles(tx, &genuine).await?;
     for one in page {
-        let (Some(passage), Some((disposition, why, amount, entry))) =
-            (&one.genuine.passage, &one.charge)
-        else {
-            continue;
-        };
-        let finding = match entry.as_ref().map(|entry| entry.parse::<PassageId>()) {
-            Some(Ok(entry)) => EntryFinding::Found(EntryFacts {
+        let (Some(passage), Some(row)) = (&one.genuine.passage, &one.row) else { continue };
+        let Some((disposition, why)) = &row.found else { continue };
+        let finding = match &row.entry {
+            Some((entry, at)) => EntryFinding::Found(EntryFacts {
                 station: entry.lane.station().clone(),
-                passage: entry,
-                at: passage.at,
+                passage: entry.clone(),
+                at: *at,
             }),
-            Some(Err(_)) | None => EntryFinding::Missing,
+            None => EntryFinding::Missing,
         };
-        let again = rate(passage, vehicles.of(passage), finding, registry.tariffs());
-        let holds = match again {
+        let holds = match rate(passage, vehicles.of(passage), finding, registry.tariffs()) {
             Rating::AwaitsEntry => false,
             Rating::Charged(charge) => {
+                let (payer, account) = match charge.payer {
+                    Payer::Account { account, .. } => ("account", Some(account.as_i64())),
+                    Payer::Cash => ("cash", None),
+                    Payer::Nobody => ("nobody", None),
+                };
                 charge.disposition.name() == disposition
-                    && Some(charge.why.name()) == why.as_deref()
-                    && charge.amount.minor_units() == *amount
+                    && charge.why.name() == why
+                    && charge.amount.minor_units() == row.amount
+                    && payer == row.payer
+                    && account == row.account
+                    && charge.tariff == row.tariff
             }
         };
         fares.count(holds, || one.genuine.id.to_string());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clearing_house::broker::{ensure_streams, jetstream};
-use clearing_house::intake::Delivery;
+use clearing_house::intake::{Delivery, evidence};
 use clearing_house::lists::Publisher;
 use domain::passage::{Decision, Payment};
 use domain::signature::{Context, Digest256};
@@ -27,7 +27,9 @@ struct Damage {
     breaks: &'static [&'static str],
 }
 
-const CLEARING_HOUSE: [Damage; 14] = [
+const BATCHES: &str = "a batch holds the rows it was written with, and follows the one before it";
+
+const CLEARING_HOUSE: [Damage; 19] = [
     Damage {
         what: "a receipt would promise less than is stored",
         sql: "update lane_epoch set posted_upto = posted_upto - 1 where lane = 'cienco4/ben-thuy/l01'",
@@ -35,14 +37,19 @@ const CLEARING_HOUSE: [Damage; 14] = [
     },
     Damage {
         what: "a charged passage still waits for its entry",
-        sql: "insert into awaiting_entry select lane, epoch, seq, now() from charge limit 1",
+        sql: "insert into waiting_exit select journal_no, seq, operator_no, batch, manner, now(), at, digest, tag, plate, '', '' \
+              from posting limit 1",
         breaks: &["a passage is charged, rejected with a reason, or waits for its entry"],
     },
     Damage {
         what: "a charge says that it was paid in cash, the ledger that an account paid",
-        sql: "update charge set payer = 'cash', account = null where (lane, seq) = ('cienco4/ben-thuy/l01', 1)",
+        sql: "update posting set manner = (select c.manner from manner a join manner c on c.payer = 'cash' \
+                    where a.manner = posting.manner limit 1) \
+              where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 1)",
         breaks: &[
             "a charge that costs something is paid for by exactly one transfer of that amount",
+            BATCHES,
+            "rating again gives the same charge",
         ],
     },
     Damage {
@@ -52,7 +59,7 @@ const CLEARING_HOUSE: [Damage; 14] = [
                        kind, operator, day, posted_at from transfer \
                 union all select transfer, credit, amount, kind, operator, day, posted_at from transfer; \
               update ledger_account set balance = balance + 1 \
-              where ledger_account = (select debit from transfer where transfer = 1)",
+              where ledger_account = (select debit from direct_transfer where transfer = 1)",
         breaks: &["entries sum to zero"],
     },
     Damage {
@@ -62,25 +69,65 @@ const CLEARING_HOUSE: [Damage; 14] = [
     },
     Damage {
         what: "charges can be changed",
-        sql: "alter table charge disable trigger charge_is_append_only",
+        sql: "alter table posting_2026_03_02 disable trigger posting_is_append_only",
         breaks: &["passages, charges and transfers can only be added"],
     },
     Damage {
-        what: "a digest is another one",
-        sql: "update passage set content_hash = sha256('another') where (lane, seq) = ('cienco4/ben-thuy/l01', 3)",
-        breaks: &["a passage's digest is that of its bytes"],
+        what: "a batch is said to have moved a dong more",
+        sql: "update batch_sum set amount = amount + 1 where (batch, ledger_account) = \
+                (select batch, ledger_account from batch_sum limit 1)",
+        breaks: &["what a batch moved on an operator's or issuer's account is what its rows say"],
     },
     Damage {
+        what: "a toll was undone with less than it took",
+        sql: "insert into direct_transfer (kind, debit, credit, amount, operator, day, posted_at, original) \
+              select 'reversal', credit, debit, amount - 1, operator, day, now(), transfer from transfer \
+              where kind = 'toll' order by transfer limit 1; \
+              insert into balance_change select l.ledger_account, l.amount from direct_transfer t \
+              cross join lateral (values (t.credit, t.amount), (t.debit, -t.amount)) l (ledger_account, amount) \
+              where t.kind = 'reversal'",
+        breaks: &["a transfer is undone or made again at most once, by one that carries it"],
+    },
+    Damage {
+        what: "a passage was taken out of the books",
+        sql: "delete from posting where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 3); \
+              update lane_epoch set posted_upto = 2, last_seq = 2 where lane = 'cienco4/ben-thuy/l01'; \
+              update batch_sum b set passages = s.n, amount = s.amount from \
+                (select batch, credit, count(*) as n, sum(amount) as amount from posting where amount > 0 group by 1, 2) s \
+              where s.batch = b.batch and s.credit = b.ledger_account and b.amount > 0; \
+              delete from balance_change; \
+              update ledger_account l set balance = coalesce( \
+                (select sum(amount) from entry_v1 e where e.ledger_account = l.ledger_account), 0)",
+        breaks: &[BATCHES, "a passage's digest is that of its bytes"],
+    },
+    Damage {
+        what: "a vehicle was seen at another time",
+        sql: "update posting set at = at + interval '1 hour' where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 2)",
+        breaks: &[BATCHES],
+    },
+    Damage {
+        what: "the bytes of passages were thrown away",
+        sql: "delete from evidence where operator_no = (select operator_no from operator where operator = 'vec')",
+        breaks: &["the exact bytes of a passage are kept"],
+    },
+    Damage {
+        what: "a digest is another one",
+        sql: "update posting set digest = md5('another')::uuid where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 3)",
+        breaks: &[BATCHES, "a passage's digest is that of its bytes"],
+    },
+    Damage {
+        // The first signature begins after 12 bytes.
         what: "a signature has a wrong bit",
-        sql: "update passage set signature = set_bit(signature, 9, 1 - get_bit(signature, 9)) \
-              where (lane, seq) = ('cienco4/ben-thuy/l01', 2)",
+        sql: "update evidence set block = set_bit(block, 161, 1 - get_bit(block, 161)) where first_journal = \
+                (select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01')",
         breaks: &["a passage is signed by a key that was its lane's when it came"],
     },
     Damage {
         what: "a passage was left out, and the next signed anew by a thief of the lane's key",
-        sql: "update passage set payload = $3, content_hash = $1, signature = $2 \
-              where (lane, seq) = ('cienco4/ben-thuy/l01', 3)",
-        breaks: &["a passage names the digest of the one before it"],
+        sql: "update evidence set block = $2 where first_journal = \
+                (select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01'); \
+              update posting set digest = encode(substr($1, 1, 16), 'hex')::uuid where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 3)",
+        breaks: &[BATCHES, "a passage names the digest of the one before it"],
     },
     Damage {
         what: "a fare was changed after the fact",
@@ -112,7 +159,7 @@ const CLEARING_HOUSE: [Damage; 14] = [
 const RECONCILIATION: [Damage; 8] = [
     Damage {
         what: "a charge was made after the close",
-        sql: "update charge set rated_at = rated_at + interval '1 day' where seq = 1",
+        sql: "update posting_batch set posted_at = posted_at + interval '1 day'",
         breaks: &["I11"],
     },
     Damage {
@@ -128,7 +175,7 @@ const RECONCILIATION: [Damage; 8] = [
     },
     Damage {
         what: "a fee was taken back out of the ledger",
-        sql: "delete from transfer where kind = 'fee' and operator = 'cienco4'",
+        sql: "delete from direct_transfer where kind = 'fee' and operator = 'cienco4'",
         breaks: &["I12-fees"],
     },
     Damage {
@@ -205,14 +252,27 @@ async fn office_after_a_day() -> Office {
 
 /// Values that SQL cannot make, for the damages that need them.
 async fn forged(office: &Office, damage: &Damage) -> Vec<Vec<u8>> {
-    if damage.sql.contains("set payload") {
+    if damage.sql.contains("set block = $2") {
         let mut gate = Lane::new("cienco4/ben-thuy/l01");
         gate.skip();
         gate.skip();
         // The third, written as if nothing had been before it.
         let alone = gate.pass(&vehicle(7), "2026-03-02T01:02:00Z").payload;
-        let signature = gate.key.sign(Context::Passage, &alone).as_bytes().to_vec();
-        vec![Digest256::of(&alone).as_bytes().to_vec(), signature, alone]
+        let signature = gate.key.sign(Context::Passage, &alone);
+        let blocks = "select block from evidence where first_journal = \
+                        (select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01')";
+        let block: Vec<u8> = sqlx::query_scalar(blocks).fetch_one(&office.pool).await.unwrap();
+        let mut rewritten = Vec::new();
+        for kept in evidence::read_block(&block).unwrap() {
+            let (signature, payload) =
+                if kept.seq == 3 { (signature, &alone) } else { (kept.signature, &kept.payload) };
+            for number in [kept.journal_no, kept.seq, i32::try_from(payload.len()).unwrap()] {
+                rewritten.extend(number.to_be_bytes());
+            }
+            rewritten.extend(signature.as_bytes());
+            rewritten.extend(payload);
+        }
+        vec![Digest256::of(&alone).as_bytes().to_vec(), rewritten]
     } else if damage.sql.contains("into list_delta") {
         let last = office.number("select max(version) from list_delta").await;
         let version = u64::try_from(last).unwrap() + 2;
