@@ -190,6 +190,37 @@ pub struct TariffFile {
     pub fares: Vec<FareRow>,
 }
 
+impl TariffFile {
+    /// A file of published fares and nothing else.
+    #[must_use]
+    pub fn new(
+        version: String,
+        operator: OperatorId,
+        currency: Currency,
+        valid_from: Begin,
+        source: String,
+        fares: Vec<FareRow>,
+    ) -> Self {
+        Self {
+            version,
+            operator,
+            currency,
+            zone: None,
+            valid_from,
+            valid_until: None,
+            source,
+            groups: None,
+            check: CheckRow::default(),
+            rules: TripRules::default(),
+            cap: Caps::default(),
+            rates: Vec::new(),
+            roads: Vec::new(),
+            discounts: Vec::new(),
+            fares,
+        }
+    }
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

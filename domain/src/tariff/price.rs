@@ -14,6 +14,7 @@ use jiff::SignedDuration;
 use super::road::{ChargedBy, Road, length_m};
 use super::rules::{InsteadOfTrip, MissedGantry, TripCase, of_group};
 use super::{Segment, Tariff, TariffError};
+use crate::passage::{ClockQuality, LaneRole};
 use crate::{Amount, MoneyError, StationId, Timestamp, VehicleGroup};
 
 /// What a vehicle did that may cost something.
@@ -40,6 +41,31 @@ pub enum Passing<'a> {
         /// Where it left.
         exit: &'a StationId,
     },
+}
+
+impl<'a> Passing<'a> {
+    /// What a vehicle does that passes a lane, as far as its entry (where and when) is known;
+    /// nothing where it only enters a road. An untrusted clock says nothing of how long it took.
+    #[must_use]
+    pub fn of_lane(
+        role: LaneRole,
+        station: &'a StationId,
+        entry: Option<(&'a StationId, Timestamp)>,
+        at: Timestamp,
+        clock: ClockQuality,
+    ) -> Option<Self> {
+        match (role, entry) {
+            (LaneRole::Entry, _) => None,
+            (LaneRole::Open, _) => Some(Self::Open { station }),
+            (LaneRole::Exit, None) => Some(Self::WithoutEntry { exit: station }),
+            (LaneRole::Exit, Some((entry, entered))) => Some(Self::Trip {
+                entry,
+                exit: station,
+                took: (clock == ClockQuality::Synchronised).then(|| at.duration_since(entered)),
+                via: &[],
+            }),
+        }
+    }
 }
 
 /// A crossing to be priced.
