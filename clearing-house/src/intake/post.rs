@@ -17,7 +17,10 @@ use super::repo::{self, Quarantined, StoredCharge};
 use crate::config::ListPolicy;
 use crate::ledger::{self, LedgerAccountKey, LedgerError, NewTransfer, TransferKind};
 use crate::lists;
-use crate::rating::{Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, rate};
+use crate::rating::facts::DaysSpent;
+use crate::rating::{
+    self, Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, rate,
+};
 use crate::registry::{Registry, RegistryError};
 
 /// How long an exit waits for the record of its entry, in run time.
@@ -263,7 +266,10 @@ impl Books {
         outcome: &mut Outcome,
     ) -> Result<(), BooksError> {
         let registry = &*self.registry();
-        let vehicles = repo::vehicles(tx, passages).await?;
+        let mut vehicles = repo::vehicles(tx, passages).await?;
+        rating::facts::entitle(tx, registry.tariffs(), vehicles.all_mut())
+            .await
+            .map_err(failed("look up entitlements"))?;
         let readable: Vec<Readable<'_>> = passages
             .iter()
             .filter_map(|genuine| {
@@ -274,6 +280,10 @@ impl Books {
         write_entries(registry, tx, &readable, outcome).await?;
         let mut entries = open_entries(registry, tx, &readable).await?;
         let waits = repo::waits(tx, passages).await?;
+        let of_vehicles = readable.iter().filter_map(|one| Some((one.passage, one.vehicle?)));
+        let mut spent = DaysSpent::hold(tx, registry.tariffs(), of_vehicles)
+            .await
+            .map_err(failed("hold the days of vehicles"))?;
         let mut charges: Vec<StoredCharge> = Vec::with_capacity(passages.len());
         let mut awaiting: Vec<(&PassageId, Timestamp)> = Vec::new();
         let mut transfers = Vec::new();
@@ -283,7 +293,8 @@ impl Books {
         }
         for one in &readable {
             let entry = finding(registry, one, &mut entries, &waits, now);
-            match rate(one.passage, one.vehicle, entry, registry.tariffs()) {
+            let rating = rate(one.passage, one.vehicle, entry, registry.tariffs());
+            match spent.settle(registry.tariffs(), one.passage, one.vehicle, rating) {
                 Rating::AwaitsEntry => {
                     if !waits.contains_key(&one.genuine.id) {
                         let until = now.saturating_add(self.entry_wait).unwrap_or(now);
@@ -306,6 +317,9 @@ impl Books {
         }
         repo::insert_charges(tx, &charges, now).await?;
         repo::insert_trips(tx, &charges).await?;
+        spent.store(tx).await.map_err(failed("store the days of vehicles"))?;
+        let bases = charges.iter().map(|one| (&one.id, &one.charge.basis));
+        rating::facts::store(tx, bases).await.map_err(failed("store what charges consist of"))?;
         repo::set_waits(tx, &awaiting, &charges).await?;
         let changes = ledger::post_in_tx(tx, &transfers).await.map_err(BooksError::Ledger)?;
         outcome.list_changed |= lists::note_balances_in_tx(tx, &changes, self.policy)

@@ -28,14 +28,7 @@ pub(super) struct StoredCharge {
 impl StoredCharge {
     /// The charge of a passage that its lane signed and nobody here can read.
     pub(super) fn format_error(id: PassageId, day: BusinessDate) -> Self {
-        let charge = Charge {
-            disposition: Disposition::FormatError,
-            why: Why::Unreadable,
-            payer: Payer::Nobody,
-            amount: Amount::ZERO,
-            tariff: None,
-            entry: None,
-        };
+        let charge = Charge::nothing(Disposition::FormatError, Why::Unreadable, None);
         Self { id, charge, day, late: false }
     }
 }
@@ -267,6 +260,11 @@ impl Vehicles {
         };
         plate.and_then(|plate| self.by_plate.get(plate))
     }
+
+    /// Every vehicle, for more facts to be added.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut VehicleFacts> {
+        self.by_plate.values_mut()
+    }
 }
 
 pub(crate) async fn vehicles(
@@ -335,6 +333,7 @@ fn vehicle_from(row: &PgRow) -> Option<VehicleFacts> {
         group: VehicleGroup::try_new(u8::try_from(row.get::<i16, _>(3)).ok()?).ok()?,
         exempt: row.get(4),
         passes: Vec::new(),
+        entitlements: Vec::new(),
     })
 }
 

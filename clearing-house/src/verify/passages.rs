@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row};
 use super::{Invariant, Tally, VerifyError};
 use crate::intake::Genuine;
 use crate::intake::facts;
-use crate::rating::{EntryFacts, EntryFinding, Rating, rate};
+use crate::rating::{self, EntryFacts, EntryFinding, Rating, rate};
 use crate::registry::Registry;
 use crate::sql::from_sql;
 
@@ -133,7 +133,13 @@ async fn check_fares(
     fares: &mut Tally,
 ) -> Result<(), VerifyError> {
     let genuine: Vec<&Genuine> = page.iter().map(|one| &one.genuine).collect();
-    let vehicles = facts::vehicles(tx, &genuine).await?;
+    let mut vehicles = facts::vehicles(tx, &genuine).await?;
+    rating::facts::entitle(tx, registry.tariffs(), vehicles.all_mut()).await?;
+    let ids: Vec<&PassageId> = genuine.iter().map(|one| &one.id).collect();
+    let bases = rating::facts::stored(tx, &ids).await?;
+    let entries: Vec<PassageId> =
+        page.iter().filter_map(|one| one.charge.as_ref()?.3.as_ref()?.parse().ok()).collect();
+    let entered = rating::facts::instants(tx, &entries.iter().collect::<Vec<_>>()).await?;
     for one in page {
         let (Some(passage), Some((disposition, why, amount, entry))) =
             (&one.genuine.passage, &one.charge)
@@ -143,8 +149,8 @@ async fn check_fares(
         let finding = match entry.as_ref().map(|entry| entry.parse::<PassageId>()) {
             Some(Ok(entry)) => EntryFinding::Found(EntryFacts {
                 station: entry.lane.station().clone(),
+                at: entered.get(&entry).copied().unwrap_or(passage.at),
                 passage: entry,
-                at: passage.at,
             }),
             Some(Err(_)) | None => EntryFinding::Missing,
         };
@@ -152,7 +158,10 @@ async fn check_fares(
         let holds = match again {
             Rating::AwaitsEntry => false,
             Rating::Charged(charge) => {
-                charge.disposition.name() == disposition
+                let stored = bases.get(&one.genuine.id);
+                let charge = charge.after(stored);
+                stored.map_or(charge.basis.is_plain(), |stored| charge.basis == *stored)
+                    && charge.disposition.name() == disposition
                     && Some(charge.why.name()) == why.as_deref()
                     && charge.amount.minor_units() == *amount
             }
