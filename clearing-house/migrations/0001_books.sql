@@ -102,29 +102,6 @@ create table pass (
     constraint pass_once unique (plate, operator, station, valid_from)
 );
 
--- Tariffs ------------------------------------------------------------------------------------
-
-create table tariff (
-    operator   text not null references operator,
-    version    text not null,
-    currency   char(3) not null,
-    valid_from timestamptz not null,
-    source     text not null,
-    primary key (operator, version),
-    constraint one_tariff_at_a_time unique (operator, valid_from)
-);
-
-create table fare (
-    operator      text not null,
-    version       text not null,
-    entry         text,
-    station       text not null,
-    vehicle_group smallint not null,
-    amount        bigint not null check (amount >= 0),
-    foreign key (operator, version) references tariff
-);
-create unique index one_fare on fare (operator, version, coalesce(entry, ''), station, vehicle_group);
-
 -- Settlement days: a posting falls into a day that is open now. --------------------------------
 
 create table settlement_day (

@@ -16,6 +16,7 @@ pub mod lists;
 pub mod receipts;
 pub mod epochs;
 pub mod registry;
+pub mod tariff;
 pub mod account;
 pub mod report;
 pub mod verify;

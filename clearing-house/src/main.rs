@@ -14,7 +14,7 @@ use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::verify::Proof;
-use clearing_house::{account, broker, epochs, report, sql, verify};
+use clearing_house::{account, broker, epochs, report, sql, tariff, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
 use domain::{AccountId, Amount, Clock, LaneId};
@@ -183,7 +183,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             for file in files {
                 let tariff = Tariff::try_from(config::load::<TariffFile>(&file)?)
                     .map_err(|error| format!("tariff file {}: {error}", file.display()))?;
-                registry::import_tariff(&pool, &tariff).await?;
+                tariff::import(&pool, &tariff).await?;
             }
         }
         Command::Account(command) => accounts(command, &config, &pool, clock).await?,

@@ -5,11 +5,9 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 
 use domain::signature::{Context, PublicKey, Signature};
-use domain::tariff::{Segment, Tariff, TariffBook, TariffError};
+use domain::tariff::TariffBook;
 use domain::time::{SettlementCalendar, TimeError};
-use domain::{
-    Amount, Currency, IssuerId, LaneId, MoneyError, OperatorId, StationId, Timestamp, VehicleGroup,
-};
+use domain::{Currency, IssuerId, LaneId, OperatorId, StationId, Timestamp};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use sqlx::{PgConnection, PgPool, Row};
@@ -40,14 +38,9 @@ pub enum RegistryError {
     /// An import file is not as it should be.
     #[error(transparent)]
     File(#[from] ConfigError),
-    /// The books hold the version, or another from the same instant, with other fares.
-    #[error(
-        "tariff {version} or one from the same instant is in the books with other fares: publish a version with a name and beginning of its own"
-    )]
-    TariffTaken {
-        /// The version that was offered.
-        version: String,
-    },
+    /// The tariffs could not be read.
+    #[error(transparent)]
+    Tariffs(#[from] crate::tariff::StoreError),
     /// A network file contradicts itself.
     #[error("network file: {0}")]
     Network(String),
@@ -124,7 +117,7 @@ impl Registry {
                 valid_until: row.get::<Option<_>, _>(3).map(from_sql),
             });
         }
-        registry.tariffs = load_tariffs(pool).await?;
+        registry.tariffs = crate::tariff::load(pool).await?;
         Ok(registry)
     }
 
@@ -168,50 +161,6 @@ impl Registry {
                 && key.public_key.verify(context, payload, signature).is_ok()
         })
     }
-}
-
-async fn load_tariffs(pool: &PgPool) -> Result<TariffBook, RegistryError> {
-    let mut tariffs: HashMap<(String, String), Tariff> = HashMap::new();
-    for row in sqlx::query("select operator, version, currency, valid_from, source from tariff")
-        .fetch_all(pool)
-        .await
-        .map_err(failed("read tariffs"))?
-    {
-        let (operator, version): (String, String) = (row.get(0), row.get(1));
-        let tariff = Tariff::new(
-            version.clone(),
-            OperatorId::try_new(&operator).map_err(stored("operator"))?,
-            row.get::<&str, _>(2).parse::<Currency>().map_err(stored("currency"))?,
-            from_sql(row.get(3)),
-            row.get(4),
-        );
-        tariffs.insert((operator, version), tariff);
-    }
-    for row in
-        sqlx::query("select operator, version, entry, station, vehicle_group, amount from fare")
-            .fetch_all(pool)
-            .await
-            .map_err(failed("read fares"))?
-    {
-        let Some(tariff) = tariffs.get_mut(&(row.get(0), row.get(1))) else { continue };
-        let station = StationId::try_new(row.get(3)).map_err(stored("station"))?;
-        let segment = match row.get::<Option<&str>, _>(2) {
-            Some(entry) => Segment::Trip {
-                entry: StationId::try_new(entry).map_err(stored("station"))?,
-                exit: station,
-            },
-            None => Segment::Pass { station },
-        };
-        let group = u8::try_from(row.get::<i16, _>(4)).map_err(stored("vehicle group"))?;
-        let group = VehicleGroup::try_new(group).map_err(stored("vehicle group"))?;
-        let amount = Amount::try_new(row.get(5)).map_err(stored::<MoneyError>("fare"))?;
-        tariff.add(segment, group, amount).map_err(stored::<TariffError>("fare"))?;
-    }
-    let mut book = TariffBook::default();
-    for (_, tariff) in tariffs {
-        book.insert(tariff);
-    }
-    Ok(book)
 }
 
 /// A network file: who runs what where.
@@ -360,50 +309,6 @@ async fn write_lane(tx: &mut PgConnection, lane: &LaneRow) -> Result<(), Registr
         .await
         .map_err(failed("write a lane: its station must be in the network"))?;
     Ok(())
-}
-
-/// Imports a tariff; a version is never changed once it is there.
-///
-/// # Errors
-/// When the database fails, or holds the version with other fares.
-pub async fn import_tariff(pool: &PgPool, tariff: &Tariff) -> Result<(), RegistryError> {
-    let mut tx = pool.begin().await.map_err(failed("begin the import"))?;
-    let inserted =
-        sqlx::query("insert into tariff values ($1, $2, $3, $4, $5) on conflict do nothing")
-            .bind(tariff.operator.as_str())
-            .bind(&tariff.version)
-            .bind(tariff.currency.to_string())
-            .bind(to_sql(tariff.valid_from))
-            .bind(&tariff.source)
-            .execute(&mut *tx)
-            .await
-            .map_err(failed("write a tariff"))?;
-    if inserted.rows_affected() == 0 {
-        let known = load_tariffs(pool).await?;
-        let same = known.versions().any(|version| version == tariff);
-        return if same {
-            Ok(())
-        } else {
-            Err(RegistryError::TariffTaken { version: tariff.version.clone() })
-        };
-    }
-    for (segment, group, amount) in tariff.fares() {
-        let (entry, station) = match segment {
-            Segment::Pass { station } => (None, station),
-            Segment::Trip { entry, exit } => (Some(entry.as_str()), exit),
-        };
-        sqlx::query("insert into fare values ($1, $2, $3, $4, $5, $6)")
-            .bind(tariff.operator.as_str())
-            .bind(&tariff.version)
-            .bind(entry)
-            .bind(station.as_str())
-            .bind(i16::from(group.number()))
-            .bind(amount.minor_units())
-            .execute(&mut *tx)
-            .await
-            .map_err(failed("write a fare"))?;
-    }
-    tx.commit().await.map_err(failed("commit the tariff"))
 }
 
 /// Registers a lane's key from an instant on; keys before it end there.

@@ -73,7 +73,8 @@ impl From<Currency> for String {
 }
 
 /// How a product of money and a rate becomes whole minor units again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rounding {
     /// To the nearest unit, a half away from zero: what an invoice does.
     HalfUp,

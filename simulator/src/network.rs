@@ -12,13 +12,12 @@ mod file;
 use std::collections::BTreeMap;
 
 use domain::passage::LaneRole;
-use domain::tariff::{Segment, Tariff, TariffBook, TariffError};
+use domain::tariff::{
+    FareRow, Segment, Tariff, TariffBook, TariffError, TariffFile, TariffFileError,
+};
 use domain::{Amount, IdError, IssuerId, LaneId, OperatorId, StationId, Timestamp, VehicleGroup};
 
-pub use file::{
-    FareRow, IssuerRow, LaneRow, NetworkFile, OperatorRow, Role, StationKind, StationRow,
-    TariffFile,
-};
+pub use file::{IssuerRow, LaneRow, NetworkFile, OperatorRow, Role, StationKind, StationRow};
 
 use file::{GateFares, RoadsFile};
 
@@ -47,17 +46,9 @@ pub enum NetworkError {
     /// A name in a file is no id.
     #[error(transparent)]
     Id(#[from] IdError),
-    /// A fare stands twice, or a group is none.
+    /// A tariff file is none.
     #[error(transparent)]
-    Tariff(#[from] TariffError),
-    /// A fare row names neither a station nor a trip, or too many groups.
-    #[error("tariff {version}: fare {row} names neither one station nor one trip")]
-    Fare {
-        /// The tariff.
-        version: String,
-        /// Which row, from 1.
-        row: usize,
-    },
+    Tariff(#[from] TariffFileError),
     /// A lane stands at a station that there is not.
     #[error("lane {0} is at no station of the network")]
     LaneWithoutStation(LaneId),
@@ -183,7 +174,11 @@ impl Network {
                     file.lane.push(LaneRow { id, role: Role::Open });
                 }
             }
-            fare.push(FareRow::of_station(station.clone(), fares.amounts.clone()));
+            fare.push(FareRow {
+                station: Some(station.clone()),
+                amounts: fares.amounts.clone(),
+                ..FareRow::default()
+            });
             file.station.push(StationRow {
                 name: format!("Gate {gate}"),
                 id: station,
@@ -192,14 +187,14 @@ impl Network {
                 road: None,
             });
         }
-        let tariff = TariffFile {
-            version: "gates-2016".to_owned(),
+        let tariff = TariffFile::new(
+            "gates-2016".to_owned(),
             operator,
-            currency: domain::Currency::VND,
-            valid_from: fares.valid_from,
-            source: fares.source,
+            domain::Currency::VND,
+            fares.valid_from,
+            fares.source,
             fare,
-        };
+        );
         Self::try_new(file, vec![tariff])
     }
 
@@ -208,7 +203,7 @@ impl Network {
         let approaches = approaches(&stations);
         let mut tariffs = TariffBook::default();
         for tariff in &tariff_files {
-            tariffs.insert(Tariff::try_from(tariff)?);
+            tariffs.insert(Tariff::try_from(tariff.clone())?);
         }
         Ok(Self {
             file,

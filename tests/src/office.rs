@@ -140,7 +140,7 @@ async fn found_office(url: &str) {
         let file: TariffFile =
             load(&repository(&format!("deploy/viet-nam/tariff-{name}.toml"))).expect("a tariff");
         let tariff = Tariff::try_from(file).expect("fares");
-        registry::import_tariff(&pool, &tariff).await.expect("a tariff in the books");
+        clearing_house::tariff::import(&pool, &tariff).await.expect("a tariff in the books");
     }
     let founded: Timestamp = FOUNDED.parse().expect("an instant");
     for lane in &network.lanes {

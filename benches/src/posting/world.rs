@@ -41,7 +41,7 @@ pub(super) async fn make(
          valid_from = '2020-01-01T00:00:00Z'\nsource = 'bench'\n\
          fare = [{{ station = 'ben-thuy', amounts = [{FARE}] }}]"
     ))?;
-    registry::import_tariff(pool, &Tariff::try_from(file)?).await?;
+    clearing_house::tariff::import(pool, &Tariff::try_from(file)?).await?;
     for lane in lanes.lanes() {
         registry::enrol_lane(pool, &lane.id, lane.key.public(), Timestamp::UNIX_EPOCH).await?;
         registry::epoch_of_journal(pool, &lane.id, &[1; 32], clock.now()).await?;

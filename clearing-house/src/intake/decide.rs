@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use domain::passage::{LaneRole, Passage};
 use domain::wire::v1::{Disposition, EntryRecord};
-use domain::{Amount, BusinessDate, OperatorId, PassageId, Timestamp};
+use domain::{BusinessDate, OperatorId, PassageId, Timestamp};
 use sqlx::PgConnection;
 
 use super::examine::Genuine;
-use super::post::BooksError;
+use super::post::{BooksError, failed};
 use super::repo::journals::{Journal, Place};
 use super::repo::trips::{self, NewEntry, OpenEntry};
 use super::repo::vehicles::{Vehicles, vehicles};
 use super::write::{Arrival, Decided, Undecided};
-use crate::rating::{Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, Why, rate};
+use crate::rating::facts::DaysSpent;
+use crate::rating::{
+    self, Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, Why, rate,
+};
 use crate::registry::Registry;
 
 /// How entries and exits find each other.
@@ -81,7 +84,10 @@ pub(super) async fn decide<'a>(
     now: Timestamp,
 ) -> Result<Decisions<'a>, BooksError> {
     let genuine: Vec<&Genuine> = questions.iter().map(|question| question.genuine).collect();
-    let vehicles = vehicles(tx, &genuine).await?;
+    let mut vehicles = vehicles(tx, &genuine).await?;
+    rating::facts::entitle(tx, registry.tariffs(), vehicles.all_mut())
+        .await
+        .map_err(failed("look up entitlements"))?;
     let mut decisions = Decisions::default();
     let mut readable = Vec::with_capacity(questions.len());
     for &question in questions {
@@ -95,10 +101,16 @@ pub(super) async fn decide<'a>(
     }
     decisions.entries = write_entries(tx, registry, &readable).await?;
     let mut entries = open_entries(tx, registry, &readable, policy).await?;
+    let of_vehicles = readable.iter().filter_map(|one| Some((one.passage, one.vehicle.as_ref()?)));
+    let mut spent = DaysSpent::hold(tx, registry.tariffs(), of_vehicles)
+        .await
+        .map_err(failed("hold the days of vehicles"))?;
     for one in readable {
         let entry = finding(registry, &one, &mut entries, now);
         let question = one.question;
-        match rate(one.passage, one.vehicle.as_ref(), entry, registry.tariffs()) {
+        let vehicle = one.vehicle.as_ref();
+        let rating = rate(one.passage, vehicle, entry, registry.tariffs());
+        match spent.settle(registry.tariffs(), one.passage, vehicle, rating) {
             Rating::Charged(charge) => {
                 decisions.decided.push(charged(registry, &vehicles, &one, charge));
             }
@@ -117,6 +129,9 @@ pub(super) async fn decide<'a>(
             }
         }
     }
+    spent.store(tx).await.map_err(failed("store the days of vehicles"))?;
+    let bases = decisions.decided.iter().map(|one| (&one.genuine.id, &one.charge.basis));
+    rating::facts::store(tx, bases).await.map_err(failed("store what charges consist of"))?;
     Ok(decisions)
 }
 
@@ -157,14 +172,7 @@ fn unreadable<'a>(registry: &Registry, question: Question<'a>, now: Timestamp) -
         operator_no: question.operator_no,
         genuine: question.genuine,
         arrival: question.arrival,
-        charge: Charge {
-            disposition: Disposition::FormatError,
-            why: Why::Unreadable,
-            payer: Payer::Nobody,
-            amount: Amount::ZERO,
-            tariff: None,
-            entry: None,
-        },
+        charge: Charge::nothing(Disposition::FormatError, Why::Unreadable, None),
         customer: None,
         own_day: own_day(registry, question.genuine.id.lane.operator(), now),
     }

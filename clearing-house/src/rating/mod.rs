@@ -1,12 +1,20 @@
 //! Rating: what a passage costs and who pays. Pure, and the same every time it is asked.
 //!
-//! *Facts*: what the books know about the vehicle, its pass and its entry at the time. The lane's
-//! own fare is only what the driver was shown; this is what is charged.
+//! *Facts*: what the books know about the vehicle, its passes, its entitlements and its entry at
+//! the time. *Basis*: what a charge consists of: fare, discount, caps, and what was strange. The
+//! lane's own fare is only what the driver was shown; this is what is charged. What a crossing
+//! costs says [`Tariff::price`](domain::tariff::Tariff::price), which the lane asks too; here is
+//! added who pays, and who need not. Each rule stands in `docs/rating.md` with its test.
+
+pub(crate) mod facts;
+pub(crate) mod proof;
 
 use domain::passage::{Decision, LaneRole, Passage, Payment, Reason};
-use domain::tariff::{Segment, TariffBook};
+use domain::tariff::{Crossing, Parts, Passing, PriceRule, TariffBook, TripCase};
 use domain::wire::v1::Disposition;
-use domain::{AccountId, Amount, IssuerId, PassageId, Plate, StationId, Timestamp, VehicleGroup};
+use domain::{
+    AccountId, Amount, IssuerId, OperatorId, PassageId, Plate, StationId, Timestamp, VehicleGroup,
+};
 
 /// What the books know of a vehicle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +31,21 @@ pub struct VehicleFacts {
     pub exempt: bool,
     /// Its passes.
     pub passes: Vec<PassFacts>,
+    /// Discounts it is entitled to.
+    pub entitlements: Vec<Entitlement>,
+}
+
+/// A vehicle's right to a discount that not everybody gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entitlement {
+    /// Whose discount.
+    pub operator: OperatorId,
+    /// Its name in the operator's tariff.
+    pub discount: String,
+    /// From when.
+    pub valid_from: Timestamp,
+    /// The first instant at which it is no longer good.
+    pub valid_until: Timestamp,
 }
 
 /// A month or quarter pass.
@@ -65,14 +88,24 @@ pub enum EntryFinding {
 pub enum Why {
     /// The published fare.
     Fare,
+    /// Rate times kilometres.
+    Distance,
+    /// The published amounts of the sections of its way.
+    Sections,
     /// An entry: the trip is paid for where it ends.
     Entry,
     /// Exempt by law, or on duty.
     Exempt,
     /// Covered by a pass.
     Pass,
-    /// No entry is known: the dearest trip to this exit.
+    /// No entry is known: what the operator charges then.
     MissingEntry,
+    /// It left where it came in: what the operator charges then.
+    UTurn,
+    /// It stayed too long: what the operator charges then.
+    OverTime,
+    /// It was too fast for that entry to be its own: what the operator charges then.
+    ImpossibleSpeed,
     /// Sent back.
     TurnedAway,
     /// Left before anything was decided.
@@ -91,15 +124,35 @@ impl Why {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Fare => "fare",
+            Self::Distance => "distance",
+            Self::Sections => "sections",
             Self::Entry => "entry",
             Self::Exempt => "exempt",
             Self::Pass => "pass",
             Self::MissingEntry => "missing-entry",
+            Self::UTurn => "u-turn",
+            Self::OverTime => "over-time",
+            Self::ImpossibleSpeed => "impossible-speed",
             Self::TurnedAway => "turned-away",
             Self::LeftUndecided => "left-undecided",
             Self::UnknownVehicle => "unknown-vehicle",
             Self::NoFare => "no-fare",
             Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl From<PriceRule> for Why {
+    fn from(rule: PriceRule) -> Self {
+        match rule {
+            // A missed gantry changes nothing by itself: its way is charged by another rule.
+            PriceRule::Published | PriceRule::Instead(TripCase::MissedGantry) => Self::Fare,
+            PriceRule::Distance => Self::Distance,
+            PriceRule::Sections => Self::Sections,
+            PriceRule::Instead(TripCase::MissingEntry) => Self::MissingEntry,
+            PriceRule::Instead(TripCase::UTurn) => Self::UTurn,
+            PriceRule::Instead(TripCase::OverTime) => Self::OverTime,
+            PriceRule::Instead(TripCase::ImpossibleSpeed) => Self::ImpossibleSpeed,
         }
     }
 }
@@ -135,6 +188,88 @@ pub struct Charge {
     pub tariff: Option<String>,
     /// The entry the trip began with.
     pub entry: Option<EntryFacts>,
+    /// What the amount consists of.
+    pub basis: Basis,
+}
+
+/// What a charge consists of, to the last unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Basis {
+    /// Fare, and what is taken off it.
+    pub parts: Parts,
+    /// The discount that was given.
+    pub discount: Option<String>,
+    /// What is strange about the trip.
+    pub cases: Vec<TripCase>,
+    /// Gantries on its way that did not see the vehicle.
+    pub missed: Vec<StationId>,
+    /// The cap of the vehicle's day, where there is one.
+    pub day: Option<DayBasis>,
+}
+
+/// The cap of a vehicle's day, and how much of it was used before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayBasis {
+    /// The most a day costs.
+    pub cap: Amount,
+    /// What the vehicle was charged on that day before this.
+    pub before: Amount,
+    /// The row of the books where that is counted; none before it is.
+    pub spent: Option<i64>,
+}
+
+impl Basis {
+    /// Whether amount and reason already say everything: a fare of which nothing is taken off.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.parts.amount() == self.parts.gross
+            && self.discount.is_none()
+            && self.cases.is_empty()
+            && self.missed.is_empty()
+            && self.day.is_none()
+    }
+}
+
+impl Charge {
+    /// A passage for which nobody pays.
+    #[must_use]
+    pub fn nothing(disposition: Disposition, why: Why, entry: Option<EntryFacts>) -> Self {
+        Self {
+            disposition,
+            why,
+            payer: Payer::Nobody,
+            amount: Amount::ZERO,
+            tariff: None,
+            entry,
+            basis: Basis::default(),
+        }
+    }
+
+    /// This charge, rated again, after what the books say that the vehicle's day had cost.
+    #[must_use]
+    pub(crate) fn after(self, stored: Option<&Basis>) -> Self {
+        let Some(day) = stored.and_then(|basis| basis.day) else { return self };
+        let mut charge = self.under_day_cap(day.before);
+        if let Some(own) = &mut charge.basis.day {
+            own.spent = day.spent;
+        }
+        charge
+    }
+
+    /// This charge for a vehicle that was charged `before` on the same day. Without a cap of the
+    /// day it stays as it is.
+    #[must_use]
+    pub fn under_day_cap(mut self, before: Amount) -> Self {
+        if let Some(DayBasis { cap, spent, .. }) = self.basis.day {
+            self.basis.day = Some(DayBasis { cap, before, spent });
+            self.basis.parts = self.basis.parts.under_day_cap(cap, before);
+            self.amount = self.basis.parts.amount();
+            if self.amount.is_zero() {
+                self.payer = Payer::Nobody;
+            }
+        }
+        self
+    }
 }
 
 /// The answer of rating.
@@ -146,7 +281,7 @@ pub enum Rating {
     AwaitsEntry,
 }
 
-/// Rates one passage.
+/// Rates one passage, as the first of its vehicle's day: see [`Charge::under_day_cap`].
 #[must_use]
 pub fn rate(
     passage: &Passage,
@@ -154,16 +289,7 @@ pub fn rate(
     entry: EntryFinding,
     tariffs: &TariffBook,
 ) -> Rating {
-    let free = |disposition, why, entry| {
-        Rating::Charged(Charge {
-            disposition,
-            why,
-            payer: Payer::Nobody,
-            amount: Amount::ZERO,
-            tariff: None,
-            entry,
-        })
-    };
+    let free = |disposition, why, entry| Rating::Charged(Charge::nothing(disposition, why, entry));
     match passage.decision {
         Decision::TurnedAway => return free(Disposition::NotPosted, Why::TurnedAway, None),
         Decision::LeftUndecided => return free(Disposition::NotPosted, Why::LeftUndecided, None),
@@ -192,18 +318,21 @@ pub fn rate(
             return free(Disposition::Invalid, Why::UnknownVehicle, entry);
         }
     };
-    let Some((why, amount, tariff)) = fare(passage, vehicle, entry.as_ref(), tariffs) else {
-        return free(Disposition::NotOnFile, Why::NoFare, entry);
-    };
-    let payer = if amount.is_zero() { Payer::Nobody } else { payer };
-    Rating::Charged(Charge {
-        disposition: Disposition::Posted,
-        why,
-        payer,
-        amount,
-        tariff: Some(tariff),
-        entry,
-    })
+    match price(passage, vehicle, &payer, entry.as_ref(), tariffs) {
+        None => free(Disposition::NotOnFile, Why::NoFare, entry),
+        Some(Priced { why, basis, tariff }) => {
+            let amount = basis.parts.amount();
+            Rating::Charged(Charge {
+                disposition: Disposition::Posted,
+                why,
+                payer: if amount.is_zero() { Payer::Nobody } else { payer },
+                amount,
+                tariff: Some(tariff),
+                entry,
+                basis,
+            })
+        }
+    }
 }
 
 fn is_exempt(passage: &Passage, vehicle: Option<&VehicleFacts>) -> bool {
@@ -224,28 +353,53 @@ fn has_pass(passage: &Passage, vehicle: Option<&VehicleFacts>) -> bool {
     })
 }
 
+/// What a passage is priced at.
+struct Priced {
+    why: Why,
+    basis: Basis,
+    tariff: String,
+}
+
 /// The registered group goes before what anyone saw; a stranger's is what the attendant saw.
-fn fare(
+fn price(
     passage: &Passage,
     vehicle: Option<&VehicleFacts>,
+    payer: &Payer,
     entry: Option<&EntryFacts>,
     tariffs: &TariffBook,
-) -> Option<(Why, Amount, String)> {
+) -> Option<Priced> {
     let group = vehicle.map(|vehicle| vehicle.group).or(passage.group)?;
+    let operator = passage.id.lane.operator();
+    let tariff = tariffs.in_force(operator, passage.at).ok()?;
+    let entered = entry.map(|entry| (&entry.station, entry.at));
     let station = passage.id.lane.station();
-    let tariff = tariffs.in_force(passage.id.lane.operator(), passage.at).ok()?;
-    let (why, amount) = match (passage.role, entry) {
-        (LaneRole::Open | LaneRole::Entry, _) => {
-            let segment = Segment::Pass { station: station.clone() };
-            (Why::Fare, tariff.fare(&segment, group).ok()?)
-        }
-        (LaneRole::Exit, Some(entry)) => {
-            let segment = Segment::Trip { entry: entry.station.clone(), exit: station.clone() };
-            (Why::Fare, tariff.fare(&segment, group).ok()?)
-        }
-        (LaneRole::Exit, None) => (Why::MissingEntry, tariff.dearest_trip_to(station, group)?),
+    let passing = Passing::of_lane(passage.role, station, entered, passage.at, passage.clock)?;
+    let is_good = |right: &&Entitlement| {
+        right.operator == *operator
+            && right.valid_from <= passage.at
+            && passage.at < right.valid_until
     };
-    Some((why, amount, tariff.version.clone()))
+    let entitlements: Vec<&str> = vehicle
+        .into_iter()
+        .flat_map(|vehicle| &vehicle.entitlements)
+        .filter(is_good)
+        .map(|right| right.discount.as_str())
+        .collect();
+    let crossing = Crossing { passing, group, at: passage.at, entitlements: &entitlements };
+    let price = tariff.price(&crossing).ok()?;
+    // Who pays in cash pays what the lane asks for: it cannot know what the day has cost.
+    let day = match payer {
+        Payer::Account { .. } => tariff.day_cap(group),
+        Payer::Cash | Payer::Nobody => None,
+    };
+    let basis = Basis {
+        parts: day.map_or(price.parts, |cap| price.parts.under_day_cap(cap, Amount::ZERO)),
+        discount: price.discount,
+        cases: price.cases,
+        missed: price.missed,
+        day: day.map(|cap| DayBasis { cap, before: Amount::ZERO, spent: None }),
+    };
+    Some(Priced { why: price.rule.into(), basis, tariff: tariff.version.clone() })
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub async fn verify(
         .execute(&mut *tx)
         .await?;
     let mut invariants = Vec::new();
-    for (id, what, sql) in STORED {
+    for (id, what, sql) in STORED.into_iter().chain(crate::rating::proof::STORED) {
         invariants.push(stored(&mut tx, id, what, sql).await?);
     }
     invariants.extend(passages::check(&mut tx, &registry).await?);

@@ -20,7 +20,7 @@ use self::rows::{Row, Rows};
 use super::{Invariant, Tally, VerifyError};
 use crate::intake::evidence::{Kept, read_block};
 use crate::intake::{Genuine, facts, stored};
-use crate::rating::{EntryFacts, EntryFinding, Payer, Rating, rate};
+use crate::rating::{self, EntryFacts, EntryFinding, Payer, Rating, rate};
 use crate::registry::Registry;
 use crate::sql::from_sql;
 
@@ -253,7 +253,10 @@ async fn check_fares(
     fares: &mut Tally,
 ) -> Result<(), VerifyError> {
     let genuine: Vec<&Genuine> = page.iter().map(|one| &one.genuine).collect();
-    let vehicles = facts::vehicles(tx, &genuine).await?;
+    let mut vehicles = facts::vehicles(tx, &genuine).await?;
+    rating::facts::entitle(tx, registry.tariffs(), vehicles.all_mut()).await?;
+    let ids: Vec<&PassageId> = genuine.iter().map(|one| &one.id).collect();
+    let bases = rating::facts::stored(tx, &ids).await?;
     for one in page {
         let (Some(passage), Some(row)) = (&one.genuine.passage, &one.row) else { continue };
         let Some((disposition, why)) = &row.found else { continue };
@@ -268,12 +271,15 @@ async fn check_fares(
         let holds = match rate(passage, vehicles.of(passage), finding, registry.tariffs()) {
             Rating::AwaitsEntry => false,
             Rating::Charged(charge) => {
+                let stored = bases.get(&one.genuine.id);
+                let charge = charge.after(stored);
                 let (payer, account) = match charge.payer {
                     Payer::Account { account, .. } => ("account", Some(account.as_i64())),
                     Payer::Cash => ("cash", None),
                     Payer::Nobody => ("nobody", None),
                 };
-                charge.disposition.name() == disposition
+                stored.map_or(charge.basis.is_plain(), |stored| charge.basis == *stored)
+                    && charge.disposition.name() == disposition
                     && charge.why.name() == why
                     && charge.amount.minor_units() == row.amount
                     && payer == row.payer

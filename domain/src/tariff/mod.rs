@@ -2,15 +2,31 @@
 //!
 //! *Tariff*: one operator's published fares from an instant on. *Segment*: what is paid for: a
 //! pass of an open station, or a trip between an entry and an exit station. The published amount
-//! is the truth; a rate per kilometre may only check it.
+//! is the truth; a rate per kilometre may only check it, unless the operator publishes nothing
+//! else. Everything an operator may choose is data: fares, roads, rates, discounts, caps, and the
+//! rules for trips that are not simply a trip.
+//!
+//! In the order to read them: [`Tariff`] and the book of versions here; what may be chosen
+//! (`rules`, `road`); what a crossing costs ([`Tariff::price`]); the file.
 
 mod file;
+mod price;
+mod road;
+mod rules;
 
 use std::collections::BTreeMap;
 
-use crate::{Amount, Currency, OperatorId, StationId, Timestamp, VehicleGroup};
+use jiff::tz::TimeZone;
 
-pub use file::{FareRow, TariffFile, TariffFileError};
+use crate::{Amount, Currency, MoneyError, OperatorId, StationId, Timestamp, VehicleGroup};
+
+pub use file::{Begin, CheckRow, FareRow, TariffFile, TariffFileError};
+pub use price::{Crossing, Parts, Passing, Price, PriceRule};
+pub use road::{ChargedBy, Rate, Road, Section};
+pub use rules::{
+    Caps, Discount, For, Hours, ImpossibleSpeed, InsteadOfTrip, MissedGantry, MissingExit,
+    OverTime, Share, ShareError, TripCase, TripRules, Weekday,
+};
 
 /// Why a fare could not be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +49,16 @@ pub enum TariffError {
         /// The vehicle's group.
         group: VehicleGroup,
     },
+    /// The tariff has no trip to the exit, or says nothing of a vehicle that came out there.
+    #[error("tariff {version} has no trip to {exit} for group {group}")]
+    NoTrip {
+        /// The tariff in force.
+        version: String,
+        /// Where the vehicle came out.
+        exit: StationId,
+        /// Its group.
+        group: VehicleGroup,
+    },
     /// Two fares for one segment and group.
     #[error("tariff {version} has two fares for {segment} and group {group}")]
     Twice {
@@ -42,6 +68,15 @@ pub enum TariffError {
         segment: Segment,
         /// The vehicle's group.
         group: VehicleGroup,
+    },
+    /// An amount is more than can be written down.
+    #[error("tariff {version}")]
+    Money {
+        /// The tariff.
+        version: String,
+        /// What is wrong with the amount.
+        #[source]
+        source: MoneyError,
     },
 }
 
@@ -71,6 +106,15 @@ impl std::fmt::Display for Segment {
     }
 }
 
+/// How long a pass of an open station is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PassPeriod {
+    /// A month.
+    Month,
+    /// Three months.
+    Quarter,
+}
+
 /// One version of an operator's fares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tariff {
@@ -82,13 +126,32 @@ pub struct Tariff {
     pub currency: Currency,
     /// From when on; it ends where the operator's next version begins.
     pub valid_from: Timestamp,
+    /// The first instant at which it is no longer valid, where it has an end of its own.
+    pub valid_until: Option<Timestamp>,
     /// Where the fares were published.
     pub source: String,
+    /// The zone of the road: its days, and times of day.
+    pub zone: TimeZone,
+    /// How many groups it has, where it says so.
+    pub groups: Option<u8>,
+    /// Roads, for lengths, rates and what is charged by the kilometre.
+    pub roads: Vec<Road>,
+    /// Rates per kilometre.
+    pub rates: Vec<Rate>,
+    /// Discounts.
+    pub discounts: Vec<Discount>,
+    /// Caps.
+    pub caps: Caps,
+    /// Trips that are not simply a trip.
+    pub rules: TripRules,
+    /// What the operator says holds between its amounts; for checks only.
+    pub check: CheckRow,
     fares: BTreeMap<(Segment, VehicleGroup), Amount>,
+    passes: BTreeMap<(StationId, PassPeriod, VehicleGroup), Amount>,
 }
 
 impl Tariff {
-    /// Begins a version without fares.
+    /// Begins a version without fares, in UTC, without an end, rules or discounts.
     #[must_use]
     pub fn new(
         version: String,
@@ -97,7 +160,24 @@ impl Tariff {
         valid_from: Timestamp,
         source: String,
     ) -> Self {
-        Self { version, operator, currency, valid_from, source, fares: BTreeMap::new() }
+        Self {
+            version,
+            operator,
+            currency,
+            valid_from,
+            valid_until: None,
+            source,
+            zone: TimeZone::UTC,
+            groups: None,
+            roads: Vec::new(),
+            rates: Vec::new(),
+            discounts: Vec::new(),
+            caps: Caps::default(),
+            rules: TripRules::default(),
+            check: CheckRow::default(),
+            fares: BTreeMap::new(),
+            passes: BTreeMap::new(),
+        }
     }
 
     /// Adds a fare.
@@ -117,7 +197,7 @@ impl Tariff {
         Ok(())
     }
 
-    /// The fare of a segment for a group.
+    /// The published fare of a segment for a group. What a crossing costs says [`Tariff::price`].
     ///
     /// # Errors
     /// When the tariff has none.
@@ -129,21 +209,26 @@ impl Tariff {
         })
     }
 
-    /// The dearest trip that ends at `exit`: what a vehicle without a known entry owes.
-    #[must_use]
-    pub fn dearest_trip_to(&self, exit: &StationId, group: VehicleGroup) -> Option<Amount> {
-        self.fares
-            .iter()
-            .filter(|((segment, of), _)| {
-                *of == group && matches!(segment, Segment::Trip { exit: to, .. } if to == exit)
-            })
-            .map(|(_, amount)| *amount)
-            .max()
-    }
-
-    /// All fares, in order of segment and group.
+    /// All published fares, in order of segment and group.
     pub fn fares(&self) -> impl Iterator<Item = (&Segment, VehicleGroup, Amount)> {
         self.fares.iter().map(|((segment, group), amount)| (segment, *group, *amount))
+    }
+
+    /// What a month's or quarter's pass of a station costs.
+    #[must_use]
+    pub fn pass_price(
+        &self,
+        station: &StationId,
+        period: PassPeriod,
+        group: VehicleGroup,
+    ) -> Option<Amount> {
+        self.passes.get(&(station.clone(), period, group)).copied()
+    }
+
+    /// Whether the version is in force at an instant, unless a later one has begun.
+    #[must_use]
+    pub fn is_valid(&self, at: Timestamp) -> bool {
+        self.valid_from <= at && self.valid_until.is_none_or(|until| at < until)
     }
 }
 
@@ -162,12 +247,13 @@ impl TariffBook {
     /// The version of an operator that is in force at an instant.
     ///
     /// # Errors
-    /// When none has begun.
+    /// When none has begun, or the last that has begun has ended.
     pub fn in_force(&self, operator: &OperatorId, at: Timestamp) -> Result<&Tariff, TariffError> {
         self.versions
             .range((operator.clone(), Timestamp::MIN)..=(operator.clone(), at))
             .next_back()
             .map(|(_, tariff)| tariff)
+            .filter(|tariff| tariff.is_valid(at))
             .ok_or_else(|| TariffError::NotInForce { operator: operator.clone(), at })
     }
 

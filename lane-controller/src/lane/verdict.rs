@@ -2,7 +2,7 @@
 
 use domain::account_list::{ListEntry, ListStatus};
 use domain::passage::{ClockQuality, EntryRef, ExceptionKind, LaneRole, Payment};
-use domain::tariff::{Segment, TariffBook};
+use domain::tariff::{Crossing, Passing, TariffBook};
 use domain::{Amount, LaneId, Plate, TagId, Timestamp, VehicleGroup};
 
 use super::policy::{Choice, VerdictPolicy};
@@ -211,14 +211,16 @@ fn fare(
     let Ok(tariff) = known.tariffs.in_force(lane.operator(), known.at) else {
         return (None, None);
     };
-    let station = lane.station().clone();
-    let segment = match (role, entry) {
-        (LaneRole::Entry, _) | (LaneRole::Exit, None) => None,
-        (LaneRole::Open, _) => Some(Segment::Pass { station }),
-        (LaneRole::Exit, Some(entry)) => {
-            Some(Segment::Trip { entry: entry.station.clone(), exit: station })
+    let station = lane.station();
+    let entered = entry.map(|entry| (&entry.station, entry.at));
+    let fare = match Passing::of_lane(role, station, entered, known.at, known.clock) {
+        // At an exit the centre may know the entry, even where the lane does not.
+        None | Some(Passing::WithoutEntry { .. }) => None,
+        Some(passing @ (Passing::Open { .. } | Passing::Trip { .. })) => {
+            // Who is entitled to a discount, and what a day has cost, only the centre knows.
+            let crossing = Crossing { passing, group, at: known.at, entitlements: &[] };
+            tariff.price(&crossing).ok().map(|price| price.amount())
         }
     };
-    let fare = segment.and_then(|segment| tariff.fare(&segment, group).ok());
     (Some(tariff.version.clone()), fare)
 }

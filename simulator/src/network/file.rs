@@ -1,8 +1,8 @@
 //! The files of a network, row by row, as the centre and the lanes read them.
 
 use domain::passage::LaneRole;
-use domain::tariff::{Segment, Tariff};
-use domain::{Amount, Currency, IssuerId, LaneId, OperatorId, StationId, Timestamp, VehicleGroup};
+use domain::tariff::Begin;
+use domain::{Amount, Currency, IssuerId, LaneId, OperatorId, StationId};
 use serde::{Deserialize, Serialize};
 
 use super::NetworkError;
@@ -106,76 +106,6 @@ impl From<Role> for LaneRole {
     }
 }
 
-/// A tariff file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TariffFile {
-    /// The version's name.
-    pub version: String,
-    /// Whose fares.
-    pub operator: OperatorId,
-    /// In which currency.
-    pub currency: Currency,
-    /// From when on.
-    pub valid_from: Timestamp,
-    /// Where the fares were published.
-    pub source: String,
-    /// The fares.
-    pub fare: Vec<FareRow>,
-}
-
-/// The fares of one segment, from group 1 on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FareRow {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    station: Option<StationId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    entry: Option<StationId>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    exit: Option<StationId>,
-    amounts: Vec<Amount>,
-}
-
-impl FareRow {
-    pub(super) fn of_station(station: StationId, amounts: Vec<Amount>) -> Self {
-        Self { station: Some(station), entry: None, exit: None, amounts }
-    }
-
-    fn segment(&self) -> Option<Segment> {
-        match (&self.station, &self.entry, &self.exit) {
-            (Some(station), None, None) => Some(Segment::Pass { station: station.clone() }),
-            (None, Some(entry), Some(exit)) => {
-                Some(Segment::Trip { entry: entry.clone(), exit: exit.clone() })
-            }
-            _ => None,
-        }
-    }
-}
-
-impl TryFrom<&TariffFile> for Tariff {
-    type Error = NetworkError;
-
-    fn try_from(file: &TariffFile) -> Result<Self, NetworkError> {
-        let mut tariff = Self::new(
-            file.version.clone(),
-            file.operator.clone(),
-            file.currency,
-            file.valid_from,
-            file.source.clone(),
-        );
-        for (index, row) in file.fare.iter().enumerate() {
-            let refused = || NetworkError::Fare { version: file.version.clone(), row: index + 1 };
-            let segment = row.segment().ok_or_else(refused)?;
-            for (group, amount) in (1..).zip(&row.amounts) {
-                let group = VehicleGroup::try_new(group).map_err(|_no_group| refused())?;
-                tariff.add(segment.clone(), group, *amount)?;
-            }
-        }
-        Ok(tariff)
-    }
-}
-
 /// `roads.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -197,7 +127,7 @@ pub(super) struct SectionRow {
 #[serde(deny_unknown_fields)]
 pub(super) struct GateFares {
     pub(super) amounts: Vec<Amount>,
-    pub(super) valid_from: Timestamp,
+    pub(super) valid_from: Begin,
     pub(super) source: String,
 }
 

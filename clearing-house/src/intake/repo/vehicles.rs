@@ -39,6 +39,11 @@ impl Vehicles {
         };
         plate.and_then(|plate| self.by_plate.get(plate))
     }
+
+    /// Every vehicle, for more facts to be added.
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut VehicleFacts> {
+        self.by_plate.values_mut()
+    }
 }
 
 pub(crate) async fn vehicles(
@@ -110,5 +115,6 @@ fn vehicle_from(row: &PgRow) -> Option<VehicleFacts> {
         group: VehicleGroup::try_new(u8::try_from(row.get::<i16, _>(3)).ok()?).ok()?,
         exempt: row.get(4),
         passes: Vec::new(),
+        entitlements: Vec::new(),
     })
 }
