@@ -143,6 +143,20 @@ pub struct ListPolicy {
     pub low_below: i64,
 }
 
+/// How passages are taken from the broker.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intake {
+    /// How many workers share the partitions in this process; others may run beside it.
+    pub workers: u16,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self { workers: 2 }
+    }
+}
+
 /// The configuration of `clearing-house`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,4 +171,7 @@ pub struct Config {
     pub centre: Centre,
     /// The list's thresholds.
     pub list: ListPolicy,
+    /// The intake.
+    #[serde(default)]
+    pub intake: Intake,
 }

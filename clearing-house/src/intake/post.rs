@@ -12,7 +12,8 @@ use domain::wire::v1::{Disposition, EntryRecord};
 use domain::{BusinessDate, Clock, LaneId, OperatorId, PassageId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
-use super::examine::{Delivery, Genuine, Refusal, examine};
+use super::examine::{Delivery, Examined, Examiner, Genuine, Refusal};
+use super::position::{self, Advance};
 use super::repo::{self, Quarantined, StoredCharge};
 use crate::config::ListPolicy;
 use crate::ledger::{self, LedgerAccountKey, LedgerError, NewTransfer, TransferKind};
@@ -44,6 +45,10 @@ pub enum BooksError {
     /// The registry could not be read.
     #[error("read the registry")]
     Registry(#[source] RegistryError),
+    /// The batch's place in the stream is not where the books are: another worker has taken the
+    /// partition, or the batch is in the books already.
+    #[error("the books are at another place of the stream")]
+    Misplaced,
     /// Another worker stored one of the batch's passages meanwhile: the batch is looked at again.
     #[error("another worker was first")]
     Raced,
@@ -57,7 +62,7 @@ impl BooksError {
         let source = match self {
             Self::Database { source, .. } | Self::Ledger(LedgerError::Database(source)) => source,
             Self::Ledger(_) => return true,
-            Self::Registry(_) | Self::Raced => return false,
+            Self::Registry(_) | Self::Misplaced | Self::Raced => return false,
         };
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
@@ -90,6 +95,7 @@ pub struct Outcome {
 pub struct Books {
     pool: PgPool,
     registry: RwLock<Arc<Registry>>,
+    examiner: Examiner,
     policy: ListPolicy,
     entry_wait: Duration,
 }
@@ -123,7 +129,7 @@ impl Books {
     ) -> Result<Self, RegistryError> {
         let entry_wait = ENTRY_WAIT.max(ENTRY_WAIT_REAL_MIN.mul_f64(clock.speed()));
         let registry = RwLock::new(Arc::new(Registry::load(&pool).await?));
-        Ok(Self { pool, registry, policy, entry_wait })
+        Ok(Self { pool, registry, examiner: Examiner::default(), policy, entry_wait })
     }
 
     fn registry(&self) -> Arc<Registry> {
@@ -139,15 +145,33 @@ impl Books {
         deliveries: &[Delivery],
         now: Timestamp,
     ) -> Result<Outcome, BooksError> {
-        let (genuine, mut quarantined) = self.examine_all(deliveries, now).await?;
+        let examined = self.examine(deliveries, now).await?;
+        self.post_examined(deliveries, &examined, &[], now).await
+    }
+
+    /// Writes a batch that was examined before, whole or not at all, and with it how far the books
+    /// then are in the stream.
+    ///
+    /// # Errors
+    /// When the database fails, another writer was first, or the books are at another place.
+    pub async fn post_examined(
+        &self,
+        deliveries: &[Delivery],
+        examined: &Examined,
+        advances: &[Advance],
+        now: Timestamp,
+    ) -> Result<Outcome, BooksError> {
+        let Examined { genuine, refused } = examined;
+        let mut quarantined = refused.clone();
         let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
-        let known_epochs = repo::epochs(&mut tx, &genuine).await?;
-        let stored = repo::stored_hashes(&mut tx, &genuine).await?;
+        position::advance(&mut tx, advances).await?;
+        let known_epochs = repo::epochs(&mut tx, genuine).await?;
+        let stored = repo::stored_hashes(&mut tx, genuine).await?;
         let mut outcome = Outcome::default();
         let mut fresh: Vec<&Genuine> = Vec::new();
         let mut seen: HashMap<&PassageId, _> = HashMap::new();
         let mut duplicates: BTreeMap<(LaneId, u32), i64> = BTreeMap::new();
-        for passage in &genuine {
+        for passage in genuine {
             let lane_epoch = (passage.id.lane.clone(), passage.id.epoch);
             if !known_epochs.contains(&lane_epoch) {
                 quarantined.push((passage.index, Refusal::UnknownEpoch));
@@ -225,33 +249,33 @@ impl Books {
         Ok(outcome)
     }
 
-    async fn examine_all(
+    /// Examines a batch, if need be by a registry read anew: a lane may have been enrolled a
+    /// moment ago.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn examine(
         &self,
         deliveries: &[Delivery],
         now: Timestamp,
-    ) -> Result<(Vec<Genuine>, Vec<(usize, Refusal)>), BooksError> {
-        let mut registry = self.registry();
-        let mut fresh_registry = false;
-        loop {
-            let mut genuine = Vec::with_capacity(deliveries.len());
-            let mut refused = Vec::new();
-            for (index, delivery) in deliveries.iter().enumerate() {
-                match examine(index, delivery, &registry, now) {
-                    Ok(passage) => genuine.push(passage),
-                    Err(refusal) => refused.push((index, refusal)),
-                }
-            }
-            let newer_might_help = refused
-                .iter()
-                .any(|(_, refusal)| matches!(refusal, Refusal::UnknownLane | Refusal::Forged));
-            if !newer_might_help || fresh_registry {
-                return Ok((genuine, refused));
-            }
-            let loaded = Registry::load(&self.pool).await.map_err(BooksError::Registry)?;
-            registry = Arc::new(loaded);
-            *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&registry);
-            fresh_registry = true;
+    ) -> Result<Examined, BooksError> {
+        let examined = self.examine_as_known(deliveries, now);
+        if !examined.may_be_too_early() {
+            return Ok(examined);
         }
+        self.refresh().await?;
+        Ok(self.examine_as_known(deliveries, now))
+    }
+
+    /// Examines a batch by the registry as it is in memory.
+    #[must_use]
+    pub fn examine_as_known(&self, deliveries: &[Delivery], now: Timestamp) -> Examined {
+        self.examiner.examine(deliveries, &self.registry(), now)
+    }
+
+    /// The database.
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// Rates passages that are in the books and writes what follows.
@@ -273,7 +297,13 @@ impl Books {
             .collect();
         write_entries(registry, tx, &readable, outcome).await?;
         let mut entries = open_entries(registry, tx, &readable).await?;
-        let waits = repo::waits(tx, passages).await?;
+        let mut waits = repo::waits(tx, passages).await?;
+        if !waits.is_empty()
+            && position::anything_behind(&mut *tx).await.map_err(failed("look behind"))?
+        {
+            // Part of the stream is still to be read: the entry may be in it.
+            waits.values_mut().for_each(|until| *until = Timestamp::MAX);
+        }
         let mut charges: Vec<StoredCharge> = Vec::with_capacity(passages.len());
         let mut awaiting: Vec<(&PassageId, Timestamp)> = Vec::new();
         let mut transfers = Vec::new();

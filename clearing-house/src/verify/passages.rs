@@ -11,7 +11,7 @@ use super::{Invariant, Tally, VerifyError};
 use crate::intake::Genuine;
 use crate::intake::facts;
 use crate::rating::{EntryFacts, EntryFinding, Rating, rate};
-use crate::registry::Registry;
+use crate::registry::{Registry, SignedWhen};
 use crate::sql::from_sql;
 
 /// Passages read at a time.
@@ -50,7 +50,10 @@ pub(super) async fn check(
             hashes.count(Digest256::of(&one.payload) == one.genuine.content_hash, who);
             let signed = registry.signed_by_lane(
                 &id.lane,
-                one.received_at,
+                SignedWhen {
+                    written_at: one.genuine.passage.as_ref().map(|passage| passage.at),
+                    came_at: one.received_at,
+                },
                 Context::Passage,
                 &one.payload,
                 &one.genuine.signature,
