@@ -145,15 +145,18 @@ pub struct ListPolicy {
 
 /// How passages are taken from the broker.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Intake {
     /// How many workers share the partitions in this process; others may run beside it.
     pub workers: u16,
+    /// With more messages than this before it, new traffic goes first and the rest is left behind.
+    pub lag_max: u64,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { workers: 2 }
+        // Some seconds of work.
+        Self { workers: 2, lag_max: 200_000 }
     }
 }
 

@@ -265,8 +265,8 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
                 }
             }
             tracing::info!("taking passages");
-            let workers = config.intake.workers;
-            let Err(error) = intake::run(&jetstream, &books, &receipts, clock, workers).await;
+            let ran = intake::run(&jetstream, &books, &receipts, clock, config.intake).await;
+            let Err(error) = ran;
             tracing::warn!(error = &error as &dyn std::error::Error, "intake, again");
         }
     };

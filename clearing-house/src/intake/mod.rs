@@ -42,6 +42,7 @@ pub use post::{Books, BooksError, Outcome};
 
 pub(crate) use position::anything_behind;
 
+use crate::config;
 use crate::receipts::Receipts;
 use worker::Tools;
 
@@ -65,7 +66,7 @@ pub enum IntakeError {
     Worker(#[source] Option<tokio::task::JoinError>),
 }
 
-/// Takes passages with so many workers, for as long as the broker's stream lives.
+/// Takes passages for as long as the broker's stream lives.
 ///
 /// # Errors
 /// When the stream is lost; the caller makes the streams again and calls again.
@@ -74,15 +75,16 @@ pub async fn run(
     books: &Arc<Books>,
     receipts: &Arc<Receipts>,
     clock: Clock,
-    workers: u16,
+    config: config::Intake,
 ) -> Result<Infallible, IntakeError> {
     position::prepare(books.pool(), PARTITIONS).await.map_err(IntakeError::Places)?;
-    let workers = workers.clamp(1, PARTITIONS);
+    let workers = config.workers.clamp(1, PARTITIONS);
     let tools = Tools {
         jetstream: jetstream.clone(),
         books: Arc::clone(books),
         receipts: Arc::clone(receipts),
         clock,
+        lag_max: config.lag_max,
     };
     let working = (0..workers)
         .map(|worker| Box::pin(worker::work(tools.clone(), worker * (PARTITIONS / workers))));

@@ -35,12 +35,6 @@ const LINGER: Duration = Duration::from_millis(5);
 const BALANCE_EVERY: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again what has failed, in real time.
 const PAUSE: Duration = Duration::from_millis(200);
-/// A head with more messages before it than this goes to the end of the stream, and leaves them
-/// behind it: some seconds of work for all partitions together.
-const LAG_MAX: u64 = 200_000;
-/// And this is what one partition's part of it is.
-const LAG_PARTITION_MAX: u64 = 50_000;
-
 /// What a worker works with.
 #[derive(Debug, Clone)]
 pub(super) struct Tools {
@@ -48,6 +42,9 @@ pub(super) struct Tools {
     pub(super) books: Arc<Books>,
     pub(super) receipts: Arc<Receipts>,
     pub(super) clock: Clock,
+    /// A head with more messages before it than this goes to the end of the stream, and leaves
+    /// them behind it.
+    pub(super) lag_max: u64,
 }
 
 /// Deliveries, and what they add to the places of their partitions.
@@ -275,8 +272,9 @@ impl Reader {
             }
         }
         // A head that cannot keep up goes to the end; its batches on the way come to nothing.
+        let of_one_partition = self.tools.lag_max / 4;
         let lagging =
-            |cursor: &Cursor| cursor.place() == Place::Head && cursor.pending() > LAG_PARTITION_MAX;
+            |cursor: &Cursor| cursor.place() == Place::Head && cursor.pending() > of_one_partition;
         if self.cursors.iter().any(lagging) {
             self.rewind.refused.store(self.generation, Ordering::Release);
         }
@@ -326,9 +324,14 @@ impl Reader {
         {
             return Ok(vec![open(whereabouts.clone()).await?]);
         }
-        let located = position::locate(self.tools.books.pool(), (partition, tenure), &now, LAG_MAX)
-            .await
-            .map_err(MakeError::Database)?;
+        let located = position::locate(
+            self.tools.books.pool(),
+            (partition, tenure),
+            &now,
+            self.tools.lag_max,
+        )
+        .await
+        .map_err(MakeError::Database)?;
         let Some(located) = located else { return Ok(Vec::new()) };
         let at = |place, after, upto| Whereabouts {
             partition,
