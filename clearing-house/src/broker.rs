@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
+};
 use async_nats::{Client, ConnectOptions, Event};
 use domain::wire::subject::{self, StreamName};
 
@@ -109,7 +111,11 @@ fn config(stream: StreamName) -> Config {
         ..money.clone()
     };
     if stream == subject::PASSAGES {
-        money
+        let partitions = SubjectTransform {
+            source: subject::PARTITION_SOURCE.to_owned(),
+            destination: subject::partition_target(),
+        };
+        Config { subject_transform: Some(partitions), ..money }
     } else if stream == subject::RECEIPTS {
         last_only
     } else if stream == subject::LIST_SNAPSHOTS {

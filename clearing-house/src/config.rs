@@ -143,6 +143,23 @@ pub struct ListPolicy {
     pub low_below: i64,
 }
 
+/// How passages are taken from the broker.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Intake {
+    /// How many workers share the partitions in this process; others may run beside it.
+    pub workers: u16,
+    /// With more messages than this before it, new traffic goes first and the rest is left behind.
+    pub lag_max: u64,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        // Some seconds of work.
+        Self { workers: 2, lag_max: 200_000 }
+    }
+}
+
 /// The configuration of `clearing-house`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,4 +174,7 @@ pub struct Config {
     pub centre: Centre,
     /// The list's thresholds.
     pub list: ListPolicy,
+    /// The intake.
+    #[serde(default)]
+    pub intake: Intake,
 }

@@ -11,7 +11,7 @@ use domain::wire::{SIGNATURE_HEADER, subject};
 use futures::StreamExt;
 use sqlx::PgPool;
 
-use crate::registry::{self, Registry};
+use crate::registry::{self, Registry, SignedWhen};
 
 /// Answers lanes for as long as the connection lives.
 ///
@@ -57,7 +57,10 @@ async fn answer(
         .ok_or("it carries no signature")?;
     let registry = Registry::load(pool).await.map_err(|error| error.to_string())?;
     let now = clock.now();
-    if !registry.signed_by_lane(&request.lane, now, Context::Epoch, &question.payload, &signature) {
+    // A question is of now: a key that has ended opens no epoch.
+    let when = SignedWhen { written_at: None, came_at: now };
+    if !registry.signed_by_lane(&request.lane, when, Context::Epoch, &question.payload, &signature)
+    {
         return Err(format!("it is not signed by lane {}", request.lane));
     }
     let epoch = registry::epoch_of_journal(pool, &request.lane, request.journal.as_bytes(), now)

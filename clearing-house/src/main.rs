@@ -243,9 +243,14 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     let client = broker::connect(&config.broker.clone().or_environment(), "clearing-house").await?;
     let jetstream = broker::jetstream(client.clone());
     let woken = Arc::new(Notify::new());
-    let receipts =
-        Receipts::new(pool.clone(), client.clone(), key.clone(), clock, Arc::clone(&woken));
-    let books = Books::open(pool.clone(), config.list, clock).await?;
+    let receipts = Arc::new(Receipts::new(
+        pool.clone(),
+        client.clone(),
+        key.clone(),
+        clock,
+        Arc::clone(&woken),
+    ));
+    let books = Arc::new(Books::open(pool.clone(), config.list, clock).await?);
     let publisher =
         Publisher::new(pool.clone(), jetstream.clone(), key.clone(), config.list, clock);
     let intake = async {
@@ -260,7 +265,8 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
                 }
             }
             tracing::info!("taking passages");
-            let Err(error) = intake::run(&jetstream, &books, &receipts, clock).await;
+            let ran = intake::run(&jetstream, &books, &receipts, clock, config.intake).await;
+            let Err(error) = ran;
             tracing::warn!(error = &error as &dyn std::error::Error, "intake, again");
         }
     };

@@ -1,33 +1,53 @@
 //! Receipts: the centre's signed word to a lane that its passages are safe.
 //!
 //! A receipt is cumulative and says what the books say now, so losing one, or sending it twice,
-//! does no harm. Entries for exits travel the same way after the commit.
+//! does no harm. That is also why several batches share one: a lane is told at most once in
+//! [`TOLD_EVERY`]. Besides, a receipt asks for what the centre lacks (`gaps`). Entries for exits
+//! travel the same way after the commit.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod gaps;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_nats::{Client, HeaderMap};
 use domain::signature::{Context as Purpose, SecretKey};
-use domain::wire::v1::{Receipt, emit};
+use domain::wire::v1::{Heartbeat, Receipt, emit, parse};
 use domain::wire::{SIGNATURE_HEADER, subject};
 use domain::{Clock, LaneId};
+use futures::StreamExt as _;
+use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use tokio::sync::Notify;
 
-use crate::intake::Outcome;
+pub use gaps::{Gaps, Patience, Range, Seen};
+
+use crate::intake::{Outcome, anything_behind};
 
 /// The most missing stretches a receipt names; the next one names the next.
-const MISSING_MAX: i64 = 32;
+const MISSING_MAX: usize = 32;
+/// How often receipts of what batches have touched are sent, in real time.
+const TOLD_EVERY: Duration = Duration::from_millis(50);
+/// How often every lane's receipt is said again, and what lacks is looked for, in real time.
+const SURVEY_EVERY: Duration = Duration::from_secs(5);
 
 /// Publishes receipts and entries.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Receipts {
     pool: PgPool,
     client: Client,
     key: SecretKey,
     clock: Clock,
     lists: Arc<Notify>,
+    /// Whom to tell at the next opportunity.
+    touched: Mutex<BTreeSet<(LaneId, u32)>>,
+    gaps: Mutex<Gaps>,
 }
+
+/// A journal and its watermark.
+type Watermarks = BTreeMap<(LaneId, u32), u64>;
 
 impl Receipts {
     /// Publishes through `client`; `lists` is woken when accounts have changed.
@@ -39,11 +59,18 @@ impl Receipts {
         clock: Clock,
         lists: Arc<Notify>,
     ) -> Self {
-        Self { pool, client, key, clock, lists }
+        let (touched, gaps) = (Mutex::default(), Mutex::default());
+        Self { pool, client, key, clock, lists, touched, gaps }
     }
 
-    /// Publishes what a committed batch owes the lanes. Failures are told and left: the next
-    /// receipt says it all again.
+    /// The same, with another patience before something is asked for again.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { gaps: Mutex::new(Gaps::new(patience)), ..self }
+    }
+
+    /// Publishes what a committed batch owes the lanes; receipts follow with the next
+    /// [`Self::tell`]. Failures are told and left: the next receipt says it all again.
     pub async fn publish(&self, outcome: &Outcome) {
         if outcome.list_changed {
             self.lists.notify_one();
@@ -52,72 +79,186 @@ impl Receipts {
             let id = format!("entry/{}", entry.passage);
             self.send(subject::entry(road), emit(entry), Purpose::Entry, Some(id)).await;
         }
-        self.receipts(&outcome.touched).await;
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        touched.extend(outcome.touched.iter().cloned());
     }
 
-    /// Publishes the receipt of every epoch that any lane ever had: for a broker that lost them.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn publish_all(&self) -> Result<(), sqlx::Error> {
-        let rows = sqlx::query("select lane, max(epoch) from lane_epoch group by lane")
-            .fetch_all(&self.pool)
-            .await?;
-        let latest = rows
-            .iter()
-            .filter_map(|row| {
-                let lane: LaneId = row.get::<&str, _>(0).parse().ok()?;
-                Some((lane, u32::try_from(row.get::<i32, _>(1)).ok()?))
-            })
-            .collect();
-        self.receipts(&latest).await;
-        Ok(())
-    }
-
-    async fn receipts(&self, touched: &BTreeSet<(LaneId, u32)>) {
-        for (lane, epoch) in touched {
-            match self.receipt(lane, *epoch).await {
-                Ok(Some(receipt)) => {
-                    self.send(subject::receipt(lane), emit(&receipt), Purpose::Receipt, None).await;
-                }
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(lane.id = %lane, %error, "a receipt could not be made");
-                }
+    /// Tells lanes for as long as it is let, and listens to their heartbeats.
+    pub async fn run(&self) -> Infallible {
+        let mut tell = tokio::time::interval(TOLD_EVERY);
+        let mut survey = tokio::time::interval(SURVEY_EVERY);
+        let heard = async {
+            loop {
+                self.listen().await;
+                tokio::time::sleep(SURVEY_EVERY).await;
+            }
+        };
+        tokio::pin!(heard);
+        loop {
+            let told = tokio::select! {
+                () = &mut heard => Ok(()),
+                _ = tell.tick() => self.tell().await,
+                _ = survey.tick() => self.survey().await,
+            };
+            if let Err(error) = told {
+                tracing::warn!(%error, "receipts wait");
             }
         }
     }
 
-    async fn receipt(&self, lane: &LaneId, epoch: u32) -> Result<Option<Receipt>, sqlx::Error> {
-        let epoch_sql = i32::try_from(epoch).unwrap_or(i32::MAX);
-        let watermark: Option<i64> =
-            sqlx::query_scalar("select posted_upto from lane_epoch where lane = $1 and epoch = $2")
-                .bind(lane.to_string())
-                .bind(epoch_sql)
-                .fetch_optional(&self.pool)
-                .await?;
-        let Some(posted_upto) = watermark else { return Ok(None) };
-        let gaps = sqlx::query(
-            "select before + 1, seq - 1 from ( \
-                 select seq, lag(seq, 1, $3) over (order by seq) as before from passage \
-                 where lane = $1 and epoch = $2 and seq > $3) s \
-             where seq > before + 1 order by 1 limit $4",
+    /// Sends the receipts of whatever batches have touched.
+    ///
+    /// # Errors
+    /// When the database cannot be read; they are then sent later.
+    pub async fn tell(&self) -> Result<(), sqlx::Error> {
+        let touched =
+            std::mem::take(&mut *self.touched.lock().unwrap_or_else(PoisonError::into_inner));
+        if touched.is_empty() {
+            return Ok(());
+        }
+        match self.watermarks(&touched).await {
+            Ok(watermarks) => {
+                self.send_receipts(&watermarks).await;
+                Ok(())
+            }
+            Err(error) => {
+                self.touched.lock().unwrap_or_else(PoisonError::into_inner).extend(touched);
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks for what lacks, and sends every lane the receipt of its newest journal: for one that
+    /// did not hear it, and for a broker that lost them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn survey(&self) -> Result<(), sqlx::Error> {
+        let backlog = anything_behind(&self.pool).await?;
+        let (watermarks, seen) = self.look_for_gaps().await?;
+        let now = self.clock.real();
+        let silent = {
+            let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+            for (lane, seen) in seen {
+                gaps.handle_books(&lane, seen, now);
+            }
+            if backlog {
+                gaps.handle_backlog(now);
+            }
+            gaps.handle_deadline(now)
+        };
+        for lane in silent {
+            tracing::warn!(lane.id = %lane, "no heartbeat: the lane or its line is down");
+        }
+        self.send_receipts(&watermarks).await;
+        Ok(())
+    }
+
+    async fn listen(&self) {
+        let mut heartbeats = match self.client.subscribe(subject::ALL_HEARTBEATS).await {
+            Ok(heartbeats) => heartbeats,
+            Err(error) => {
+                tracing::warn!(%error, "no heartbeats are heard");
+                return;
+            }
+        };
+        while let Some(message) = heartbeats.next().await {
+            let Ok(heartbeat) = parse::<Heartbeat>("heartbeat", &message.payload) else { continue };
+            if subject::heartbeat(&heartbeat.lane) != message.subject.as_str() {
+                continue;
+            }
+            let written = (heartbeat.epoch, heartbeat.last_seq);
+            let now = self.clock.real();
+            let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+            if gaps.handle_heartbeat(&heartbeat.lane, written, now) {
+                tracing::info!(lane.id = %heartbeat.lane, "the lane is heard again");
+            }
+        }
+    }
+
+    async fn watermarks(
+        &self,
+        journals: &BTreeSet<(LaneId, u32)>,
+    ) -> Result<Watermarks, sqlx::Error> {
+        let (lanes, epochs): (Vec<String>, Vec<i32>) = journals
+            .iter()
+            .map(|(lane, epoch)| (lane.to_string(), i32::try_from(*epoch).unwrap_or(i32::MAX)))
+            .unzip();
+        let rows = sqlx::query(
+            "select e.lane, e.epoch, e.posted_upto from lane_epoch e \
+             join unnest($1::text[], $2::int4[]) as w (lane, epoch) using (lane, epoch)",
         )
-        .bind(lane.to_string())
-        .bind(epoch_sql)
-        .bind(posted_upto)
-        .bind(MISSING_MAX)
+        .bind(lanes)
+        .bind(epochs)
         .fetch_all(&self.pool)
         .await?;
-        let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
-        Ok(Some(Receipt {
-            v: 1,
-            lane: lane.clone(),
-            epoch,
-            posted_upto: unsigned(posted_upto),
-            missing: gaps.iter().map(|row| (unsigned(row.get(0)), unsigned(row.get(1)))).collect(),
-            issued_at: self.clock.now(),
-        }))
+        Ok(rows.iter().filter_map(|row| Some((journal(row)?, unsigned(row.get(2))))).collect())
+    }
+
+    /// The newest journal of every lane: its watermark, its last number and its holes.
+    async fn look_for_gaps(&self) -> Result<(Watermarks, BTreeMap<LaneId, Seen>), sqlx::Error> {
+        let rows = sqlx::query(
+            "select distinct on (lane) lane, epoch, posted_upto, last_seq, journal_no \
+             from lane_epoch order by lane, epoch desc",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut watermarks = Watermarks::new();
+        let mut seen = BTreeMap::new();
+        let mut with_gaps: Vec<i32> = Vec::new();
+        for row in &rows {
+            let Some((lane, epoch)) = journal(row) else { continue };
+            let (posted_upto, highest) = (row.get::<i64, _>(2), row.get::<i64, _>(3));
+            let highest = highest.max(posted_upto);
+            if highest > posted_upto {
+                with_gaps.push(row.get(4));
+            }
+            watermarks.insert((lane.clone(), epoch), unsigned(posted_upto));
+            seen.insert(lane, Seen { epoch, highest: unsigned(highest), holes: Vec::new() });
+        }
+        let rows = sqlx::query(
+            "select lane, epoch, before + 1, seq - 1 from ( \
+                 select e.lane, e.epoch, p.seq, \
+                        lag(p.seq, 1, e.posted_upto) over (partition by e.journal_no order by p.seq) as before \
+                 from lane_epoch e cross join lateral ( \
+                     select seq::bigint as seq from posting p \
+                     where p.journal_no = e.journal_no and p.seq > e.posted_upto \
+                     union all \
+                     select seq::bigint from waiting_exit p \
+                     where p.journal_no = e.journal_no and p.seq > e.posted_upto) p \
+                 where e.journal_no = any($1)) s \
+             where seq > before + 1 order by lane, before",
+        )
+        .bind(with_gaps)
+        .fetch_all(&self.pool)
+        .await?;
+        for row in &rows {
+            if let Some(seen) = journal(row).and_then(|(lane, _)| seen.get_mut(&lane)) {
+                seen.holes.push((unsigned(row.get(2)), unsigned(row.get(3))));
+            }
+        }
+        Ok((watermarks, seen))
+    }
+
+    async fn send_receipts(&self, watermarks: &Watermarks) {
+        for ((lane, epoch), posted_upto) in watermarks {
+            let mut missing = {
+                let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+                gaps.missing(lane, *epoch, self.clock.real())
+            };
+            // What the gaps were computed from may be older than the watermark.
+            missing.retain(|(_, last)| last > posted_upto);
+            missing.truncate(MISSING_MAX);
+            let receipt = Receipt {
+                v: 1,
+                lane: lane.clone(),
+                epoch: *epoch,
+                posted_upto: *posted_upto,
+                missing,
+                issued_at: self.clock.now(),
+            };
+            self.send(subject::receipt(lane), emit(&receipt), Purpose::Receipt, None).await;
+        }
     }
 
     async fn send(&self, to: String, payload: Vec<u8>, purpose: Purpose, id: Option<String>) {
@@ -131,4 +272,14 @@ impl Receipts {
             tracing::warn!(%error, "a message for the lanes was not sent");
         }
     }
+}
+
+/// A lane and its epoch, at a row's first places.
+fn journal(row: &PgRow) -> Option<(LaneId, u32)> {
+    let lane = row.get::<&str, _>(0).parse().ok()?;
+    Some((lane, u32::try_from(row.get::<i32, _>(1)).ok()?))
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
 }

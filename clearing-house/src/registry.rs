@@ -63,10 +63,31 @@ pub struct Operator {
 
 /// A lane's key, and when it was good.
 #[derive(Debug, Clone)]
-struct LaneKey {
-    public_key: PublicKey,
+pub(crate) struct LaneKey {
+    pub(crate) public_key: PublicKey,
     valid_from: Timestamp,
     valid_until: Option<Timestamp>,
+}
+
+/// When something was signed and when it came: a key is judged by both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedWhen {
+    /// When the signer says it was written; absent where it does not say.
+    pub written_at: Option<Timestamp>,
+    /// When the centre had it.
+    pub came_at: Timestamp,
+}
+
+impl LaneKey {
+    /// Whether the key was the lane's: it was enrolled when the message came, and had not ended
+    /// then, or not yet when the message was written. So a journal that was not sent to its end
+    /// when its lane was enrolled anew is still its lane's.
+    pub(crate) fn is_good(&self, when: SignedWhen) -> bool {
+        let before_end =
+            |at: Timestamp| self.valid_until.is_none_or(|valid_until| at < valid_until);
+        self.valid_from <= when.came_at
+            && (before_end(when.came_at) || when.written_at.is_some_and(before_end))
+    }
 }
 
 /// Everything about lanes, operators and tariffs, in memory.
@@ -104,7 +125,7 @@ impl Registry {
             let station = StationId::try_new(row.get(1)).map_err(stored("station"))?;
             registry.roads.insert((operator, station), row.get(2));
         }
-        for row in sqlx::query("select lane, public_key, valid_from, valid_until from lane_key")
+        for row in sqlx::query("select lane, public_key, valid_from, valid_until from lane_key order by lane, valid_from")
             .fetch_all(pool)
             .await
             .map_err(failed("read lane keys"))?
@@ -145,20 +166,23 @@ impl Registry {
         self.keys.contains_key(lane)
     }
 
-    /// Whether `signature` is by a key that was the lane's at `at`.
+    /// The keys that were ever enrolled for a lane.
+    pub(crate) fn keys(&self, lane: &LaneId) -> &[LaneKey] {
+        self.keys.get(lane).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether `signature` is by a key that was the lane's then.
     #[must_use]
     pub fn signed_by_lane(
         &self,
         lane: &LaneId,
-        at: Timestamp,
+        when: SignedWhen,
         context: Context,
         payload: &[u8],
         signature: &Signature,
     ) -> bool {
-        self.keys.get(lane).into_iter().flatten().any(|key| {
-            key.valid_from <= at
-                && key.valid_until.is_none_or(|until| at < until)
-                && key.public_key.verify(context, payload, signature).is_ok()
+        self.keys(lane).iter().any(|key| {
+            key.is_good(when) && key.public_key.verify(context, payload, signature).is_ok()
         })
     }
 }

@@ -3,6 +3,8 @@
 //! What is signed is a *context* and a payload, so that a signed receipt can never be taken for a
 //! signed list. Keys never have `Debug` output that shows them.
 
+mod prepared;
+
 use std::fmt;
 
 use base64::Engine;
@@ -10,6 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use prepared::{Claim, PreparedKey, verify_each};
 
 /// Why a key or signature was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

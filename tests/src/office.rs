@@ -125,11 +125,14 @@ impl Server {
     }
 }
 
-async fn pool(url: &str) -> PgPool {
+/// Connects to a database of these books.
+pub async fn pool(url: &str) -> PgPool {
     connect(&Address { url: url.to_owned() }).await.expect("the database answers")
 }
 
-async fn found_office(url: &str) {
+/// Makes the books of an office in an empty database: network, tariffs, lanes, keys, epochs and the
+/// accounts 1001 to 1052.
+pub async fn found_office(url: &str) {
     let pool = pool(url).await;
     sqlx::migrate!("../clearing-house/migrations").run(&pool).await.expect("books");
     reconciliation::schema::migrate(&pool).await.expect("settlement beside the books");
@@ -219,19 +222,7 @@ impl Office {
     /// Everything the books come to, as lines that can be compared: charges, trips, balances and
     /// watermarks; not when they were made, nor in which order.
     pub async fn picture(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        for sql in [
-            "select concat_ws(' ', 'charge', lane, epoch, seq, disposition, why, operator, day, account, \
-                payer, amount, tariff, entry, late) from charge order by lane, epoch, seq",
-            "select concat_ws(' ', 'trip', exit_lane, exit_seq, entry_lane, entry_seq) from trip_v1 order by 1",
-            "select concat_ws(' ', 'balance', kind, issuer, operator, account, balance) \
-             from ledger_balance_v1 order by 1",
-            "select concat_ws(' ', 'watermark', lane, epoch, posted_upto) from lane_epoch order by 1",
-            "select concat_ws(' ', 'waits', lane, epoch, seq) from awaiting_entry order by 1",
-        ] {
-            lines.extend(self.texts(sql).await);
-        }
-        lines
+        picture(&self.pool).await
     }
 
     /// The balance of an account.
@@ -242,4 +233,22 @@ impl Office {
             .await
             .expect("the account is in the books")
     }
+}
+
+/// Everything the books come to, as [`Office::picture`] has it.
+pub async fn picture(pool: &PgPool) -> Vec<String> {
+    let mut lines = Vec::new();
+    for sql in [
+        "select concat_ws(' ', 'charge', lane, epoch, seq, disposition, why, operator, day, account, \
+                payer, amount, tariff, entry, late) from charge order by lane, epoch, seq",
+        "select concat_ws(' ', 'trip', exit_lane, exit_seq, entry_lane, entry_seq) from trip_v1 order by 1",
+        "select concat_ws(' ', 'balance', kind, issuer, operator, account, balance) \
+             from ledger_balance_v1 order by 1",
+        "select concat_ws(' ', 'watermark', lane, epoch, posted_upto) from lane_epoch order by 1",
+        "select concat_ws(' ', 'waits', lane, epoch, seq) from awaiting_entry order by 1",
+    ] {
+        let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(pool).await.expect(sql);
+        lines.extend(rows);
+    }
+    lines
 }

@@ -18,7 +18,8 @@ use domain::{BusinessDate, Clock, LaneId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
 use super::decide::{self, Question, TripPolicy, decide};
-use super::examine::{Delivery, Genuine, Refusal, examine};
+use super::examine::{Delivery, Examined, Examiner, Genuine, Refusal, examine};
+use super::position::{self, Advance};
 use super::repo::journals::{self, HalfDigest, Journal, Place, Progress};
 use super::repo::quarantine::{self, Quarantined};
 use super::repo::{days, place_of, trips};
@@ -59,6 +60,10 @@ pub enum BooksError {
     /// The registry could not be read.
     #[error("read the registry")]
     Registry(#[source] RegistryError),
+    /// The batch's place in the stream is not where the books are: another worker has taken the
+    /// partition, or the batch is in the books already.
+    #[error("the books are at another place of the stream")]
+    Misplaced,
     /// Another worker was first with something the batch needs: it is looked at again.
     #[error("another worker was first")]
     Raced,
@@ -75,7 +80,7 @@ impl BooksError {
         let source = match self {
             Self::Database { source, .. } | Self::Ledger(LedgerError::Database(source)) => source,
             Self::Ledger(_) => return true,
-            Self::Registry(_) | Self::Raced | Self::Known => return false,
+            Self::Registry(_) | Self::Misplaced | Self::Raced | Self::Known => return false,
         };
         let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
         code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
@@ -123,6 +128,7 @@ pub struct Books {
     pool: PgPool,
     registry: RwLock<Arc<Registry>>,
     numbers: RwLock<Arc<Numbers>>,
+    examiner: Examiner,
     policy: ListPolicy,
     trips: TripPolicy,
     clock: Clock,
@@ -174,7 +180,15 @@ impl Books {
         let entry_wait = ENTRY_WAIT.max(ENTRY_WAIT_REAL_MIN.mul_f64(clock.speed()));
         let registry = RwLock::new(Arc::new(Registry::load(&pool).await?));
         let trips = TripPolicy { entry_wait, entry_age_max: ENTRY_AGE_MAX };
-        let books = Self { pool, registry, numbers: RwLock::default(), policy, trips, clock };
+        let books = Self {
+            pool,
+            registry,
+            numbers: RwLock::default(),
+            examiner: Examiner::default(),
+            policy,
+            trips,
+            clock,
+        };
         // Without them the net takes what comes, so that failing is not fatal.
         if let Err(error) = books.tend().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "days to come wait");
@@ -218,26 +232,26 @@ impl Books {
         deliveries: &[Delivery],
         now: Timestamp,
     ) -> Result<Outcome, BooksError> {
-        let (genuine, refused) = self.examine_all(deliveries, now).await?;
-        self.post_examined(deliveries, &genuine, &refused, now).await
+        let examined = self.examine(deliveries, now).await?;
+        self.post_examined(deliveries, &examined, &[], now).await
     }
 
-    /// Writes a batch of deliveries that were examined, whole or not at all. The indexes of
-    /// `genuine` and `refused` are of `deliveries`.
+    /// Writes a batch that was examined before, whole or not at all, and with it how far the books
+    /// then are in the stream. The indexes of `examined` are of `deliveries`.
     ///
     /// # Errors
-    /// When the database fails or another writer was first; the same batch may be tried again.
+    /// When the database fails, another writer was first, or the books are at another place.
     pub async fn post_examined(
         &self,
         deliveries: &[Delivery],
-        genuine: &[Genuine],
-        refused: &[(usize, Refusal)],
+        examined: &Examined,
+        advances: &[Advance],
         now: Timestamp,
     ) -> Result<Outcome, BooksError> {
-        match self.try_examined(deliveries, genuine, refused, Trust::LastSeq, now).await {
+        match self.try_examined(deliveries, examined, advances, Trust::LastSeq, now).await {
             Err(BooksError::Known) => {
                 tracing::warn!("the books hold more than a lane's watermark says");
-                self.try_examined(deliveries, genuine, refused, Trust::Nothing, now).await
+                self.try_examined(deliveries, examined, advances, Trust::Nothing, now).await
             }
             outcome => outcome,
         }
@@ -246,12 +260,14 @@ impl Books {
     async fn try_examined(
         &self,
         deliveries: &[Delivery],
-        genuine: &[Genuine],
-        refused: &[(usize, Refusal)],
+        examined: &Examined,
+        advances: &[Advance],
         trust: Trust,
         now: Timestamp,
     ) -> Result<Outcome, BooksError> {
+        let Examined { genuine, refused } = examined;
         let mut tx = self.pool.begin().await.map_err(failed("begin a batch"))?;
+        position::advance(&mut tx, advances).await?;
         let genuine: Vec<&Genuine> = genuine.iter().collect();
         let sorted = sort(&mut tx, &genuine, trust).await?;
         let questions: Vec<Question<'_>> = sorted
@@ -422,6 +438,9 @@ impl Books {
         if waiting.is_empty() {
             return Ok(outcome);
         }
+        // While part of the stream is still to be read, the entry may be in it.
+        let anything_behind =
+            position::anything_behind(&mut *tx).await.map_err(failed("look behind"))?;
         let questions: Vec<Question<'_>> = waiting
             .iter()
             .map(|one| Question {
@@ -429,7 +448,7 @@ impl Books {
                 place: one.place,
                 operator_no: one.operator_no,
                 arrival: Arrival::Before,
-                waits_until: Some(one.until),
+                waits_until: Some(if anything_behind { Timestamp::MAX } else { one.until }),
             })
             .collect();
         let decisions = decide(&mut tx, &self.registry(), &questions, self.trips, now).await?;
@@ -441,33 +460,33 @@ impl Books {
         Ok(outcome)
     }
 
-    async fn examine_all(
+    /// Examines a batch, if need be by a registry read anew: a lane may have been enrolled a
+    /// moment ago.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub async fn examine(
         &self,
         deliveries: &[Delivery],
         now: Timestamp,
-    ) -> Result<(Vec<Genuine>, Vec<(usize, Refusal)>), BooksError> {
-        let mut registry = self.registry();
-        let mut fresh_registry = false;
-        loop {
-            let mut genuine = Vec::with_capacity(deliveries.len());
-            let mut refused = Vec::new();
-            for (index, delivery) in deliveries.iter().enumerate() {
-                match examine(index, delivery, &registry, now) {
-                    Ok(passage) => genuine.push(passage),
-                    Err(refusal) => refused.push((index, refusal)),
-                }
-            }
-            let newer_might_help = refused
-                .iter()
-                .any(|(_, refusal)| matches!(refusal, Refusal::UnknownLane | Refusal::Forged));
-            if !newer_might_help || fresh_registry {
-                return Ok((genuine, refused));
-            }
-            let loaded = Registry::load(&self.pool).await.map_err(BooksError::Registry)?;
-            registry = Arc::new(loaded);
-            *self.registry.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&registry);
-            fresh_registry = true;
+    ) -> Result<Examined, BooksError> {
+        let examined = self.examine_as_known(deliveries, now);
+        if !examined.may_be_too_early() {
+            return Ok(examined);
         }
+        self.refresh().await?;
+        Ok(self.examine_as_known(deliveries, now))
+    }
+
+    /// Examines a batch by the registry as it is in memory.
+    #[must_use]
+    pub fn examine_as_known(&self, deliveries: &[Delivery], now: Timestamp) -> Examined {
+        self.examiner.examine(deliveries, &self.registry(), now)
+    }
+
+    /// The database.
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
     }
 }
 

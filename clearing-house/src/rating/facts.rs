@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::passage::Passage;
 use domain::tariff::{For, Parts, Tariff, TariffBook, TripCase};
-use domain::{Amount, BusinessDate, OperatorId, PassageId, Plate, StationId, Timestamp};
+use domain::{Amount, BusinessDate, OperatorId, PassageId, Plate, StationId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
@@ -251,4 +251,3 @@ fn basis_from(row: &PgRow) -> Option<(PassageId, Basis)> {
     };
     Some((id_from(row)?, basis))
 }
-

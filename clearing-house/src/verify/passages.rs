@@ -21,7 +21,7 @@ use super::{Invariant, Tally, VerifyError};
 use crate::intake::evidence::{Kept, read_block};
 use crate::intake::{Genuine, facts, stored};
 use crate::rating::{self, EntryFacts, EntryFinding, Payer, Rating, rate};
-use crate::registry::Registry;
+use crate::registry::{Registry, SignedWhen};
 use crate::sql::from_sql;
 
 /// Blocks read at a time.
@@ -233,7 +233,10 @@ fn check_page(
         tallies.hashes.count(same, who);
         let signed = registry.signed_by_lane(
             &id.lane,
-            batch.posted_at,
+            SignedWhen {
+                written_at: one.genuine.passage.as_ref().map(|passage| passage.at),
+                came_at: batch.posted_at,
+            },
             Context::Passage,
             &one.payload,
             &one.genuine.signature,

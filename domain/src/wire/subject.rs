@@ -13,6 +13,32 @@ pub struct StreamName {
 
 /// Passages on their way to the clearing house.
 pub const PASSAGES: StreamName = StreamName { name: "PASSAGE", subjects: "etc.v1.passage.>" };
+/// How many partitions the stream of passages has. Each lane is in one of them, so that several
+/// workers share the load and the order of a lane holds.
+pub const PARTITIONS: u16 = 16;
+/// What the stream of passages takes in under another subject, and which: the partition is chosen
+/// by operator, station and lane. What does not look like a lane's keeps its subject.
+pub const PARTITION_SOURCE: &str = "etc.v1.passage.*.*.*";
+/// Where it puts that.
+#[must_use]
+pub fn partition_target() -> String {
+    format!(
+        "etc.v1.partition.{{{{partition({PARTITIONS},1,2,3)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}"
+    )
+}
+/// All passages of one partition.
+#[must_use]
+pub fn partition(partition: u16) -> String {
+    format!("etc.v1.partition.{partition}.>")
+}
+/// The subject a passage was published on, from the one the stream keeps it under.
+#[must_use]
+pub fn published_on(kept_under: &str) -> String {
+    kept_under
+        .strip_prefix("etc.v1.partition.")
+        .and_then(|rest| rest.split_once('.'))
+        .map_or_else(|| kept_under.to_owned(), |(_, lane)| format!("etc.v1.passage.{lane}"))
+}
 /// The last receipt of every lane.
 pub const RECEIPTS: StreamName = StreamName { name: "RECEIPT", subjects: "etc.v1.receipt.>" };
 /// Deltas of the account list.
@@ -108,6 +134,9 @@ mod tests {
         let lane: LaneId = "cienco4/ben-thuy/l01".parse().unwrap();
         assert_eq!(passage(&lane), "etc.v1.passage.cienco4.ben-thuy.l01");
         assert_eq!(lane_of(&passage(&lane)), Some(lane));
+        let kept_under = "etc.v1.partition.7.cienco4.ben-thuy.l01";
+        assert_eq!(published_on(kept_under), "etc.v1.passage.cienco4.ben-thuy.l01");
+        assert_eq!(published_on("etc.v1.passage.odd"), "etc.v1.passage.odd");
         assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy"), None);
         assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy.l01.x"), None);
     }

@@ -6,6 +6,8 @@
 
 mod books;
 mod receipts;
+mod intake;
+mod faults;
 mod top_up;
 mod verify_can_fail;
 mod demo;

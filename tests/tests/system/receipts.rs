@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clearing_house::receipts::Receipts;
+use clearing_house::receipts::{Patience, Receipts};
 use domain::Clock;
-use domain::signature::{Context, Signature};
-use domain::wire::v1::{Receipt, parse};
-use domain::wire::{SIGNATURE_HEADER, subject};
+use domain::wire::subject;
 use futures::StreamExt as _;
 use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::run_folder::RunFolder;
+use tests::journal::receipt_of;
 use tests::lane::{Lane, vehicle};
 use tests::office::{Office, centre_key, noon};
 use tests::programs::nats_server;
@@ -32,7 +31,8 @@ async fn a_gap_stops_the_watermark_and_the_receipt_names_it() {
         centre_key(),
         Clock::system(),
         Arc::new(Notify::new()),
-    );
+    )
+    .with_patience(Patience { hole: Duration::ZERO, ..Patience::default() });
     let passages: Vec<_> = {
         let mut lane = lane;
         (1..=9).map(|number| lane.pass(&vehicle(number), "2026-03-02T01:00:00Z")).collect()
@@ -47,12 +47,10 @@ async fn a_gap_stops_the_watermark_and_the_receipt_names_it() {
         let batch: Vec<_> = sequences.iter().map(|seq: &usize| passages[seq - 1].clone()).collect();
         let outcome = books.post(&batch, noon()).await.unwrap();
         publisher.publish(&outcome).await;
+        publisher.survey().await.unwrap();
         let message = tokio::time::timeout(Duration::from_secs(10), receipts.next());
         let message = message.await.expect("a receipt in time").unwrap();
-        let signature = message.headers.as_ref().unwrap().get(SIGNATURE_HEADER).unwrap().as_str();
-        let signature = Signature::try_from(signature.to_owned()).unwrap();
-        centre_key().public().verify(Context::Receipt, &message.payload, &signature).unwrap();
-        let receipt: Receipt = parse("receipt", &message.payload).unwrap();
+        let receipt = receipt_of(&message);
         assert_eq!((receipt.posted_upto, receipt.missing.as_slice()), (upto, missing));
         office.assert_proven().await;
     }
