@@ -64,7 +64,13 @@ impl Posted {
         report.latency(subject, "a batch", &self.batches);
         report.figure(subject, "passages", self.a_second, "passages/s", self.passages);
         report.figure(subject, "log", each(self.log_bytes), "B/passage", self.passages);
-        report.figure(subject, "tables and indexes", each(self.table_bytes), "B/passage", self.passages);
+        report.figure(
+            subject,
+            "tables and indexes",
+            each(self.table_bytes),
+            "B/passage",
+            self.passages,
+        );
         report.figure(subject, "server", each(self.server_us), "µs of CPU/passage", self.passages);
         report.figure(subject, "client", each(self.client_us), "µs of CPU/passage", self.passages);
     }
@@ -104,10 +110,13 @@ struct Worker {
 impl Worker {
     fn new(number: usize, load: Load, first_account: i64, from: u64) -> Result<Self, Failed> {
         let lanes = (1..=LANES_EACH)
-            .map(|lane| Ok((format!("cienco4/ben-thuy/l{}", number * LANES_EACH + lane).parse()?, from)))
+            .map(|lane| {
+                Ok((format!("cienco4/ben-thuy/l{}", number * LANES_EACH + lane).parse()?, from))
+            })
             .collect::<Result<_, Failed>>()?;
         let payload: Vec<u8> = (0..load.payload_len).map(|at| b"passage "[at % 8]).collect();
-        let batch = (0..load.batch_len).map(|index| rated(index, &payload)).collect::<Result<_, _>>()?;
+        let batch =
+            (0..load.batch_len).map(|index| rated(index, &payload)).collect::<Result<_, _>>()?;
         let chance = ChaCha8Rng::seed_from_u64(u64::try_from(number)?);
         Ok(Self { lanes, batch, chance, accounts: load.accounts, first_account })
     }
@@ -179,7 +188,10 @@ fn rated(index: usize, payload: &[u8]) -> Result<Rated, Failed> {
         charge: Charge {
             disposition: Disposition::Posted,
             why: Why::Fare,
-            payer: Payer::Account { account: AccountId::new(1), issuer: IssuerId::try_new("vetc")? },
+            payer: Payer::Account {
+                account: AccountId::new(1),
+                issuer: IssuerId::try_new("vetc")?,
+            },
             amount: fare,
             tariff: Some("bench".to_owned()),
             entry: None,
@@ -198,10 +210,11 @@ pub(super) async fn post(
     server: i32,
     clock: Clock,
 ) -> Result<Posted, Failed> {
-    let first_account: i64 =
-        sqlx::query_scalar("select min(ledger_account) from ledger_account where account is not null")
-            .fetch_one(pool)
-            .await?;
+    let first_account: i64 = sqlx::query_scalar(
+        "select min(ledger_account) from ledger_account where account is not null",
+    )
+    .fetch_one(pool)
+    .await?;
     let stored_before = super::world::table_bytes(pool).await?;
     let log_before = super::world::log_position(pool).await?;
     let cpu_before = (children_cpu(server)?, own_cpu()?);

@@ -135,7 +135,13 @@ async fn post_alone(
     let kept = run(size.rows / 10, PAYLOAD_LEN).await?;
     kept.tell(report, &format!("{OURS}, posting alone with the signed bytes kept"));
     let bare = copy::posting_rows(&pool, clock, 1_000_000).await?;
-    report.figure("bare COPY of posted rows", "passages", bare.passages_a_second, "passages/s", bare.passages);
+    report.figure(
+        "bare COPY of posted rows",
+        "passages",
+        bare.passages_a_second,
+        "passages/s",
+        bare.passages,
+    );
     report.ratio("posting alone/bare COPY", ours.a_second / bare.passages_a_second);
     if let Some(tps) = tps {
         report.ratio("posting alone/pgbench TPC-B", ours.a_second / tps);
