@@ -1,7 +1,9 @@
-//! `cargo bench -p benches --bench posting -- [--short]`: passages into the books.
+//! `cargo bench -p benches --bench posting -- [--short] [--rows N] [--stored N]`: passages into the
+//! books.
 
-use benches::{Failed, arguments::Extent, posting};
+use benches::Failed;
+use benches::posting::{Size, compare};
 
 fn main() -> Result<(), Failed> {
-    posting::compare(Extent::from_command_line()?)?.finish()
+    compare(Size::from_command_line()?)?.finish()
 }

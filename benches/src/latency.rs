@@ -28,6 +28,14 @@ impl Latency {
         self.0.saturating_record(nanoseconds);
     }
 
+    /// Adds another's spans.
+    ///
+    /// # Errors
+    /// Never: all have the same bounds.
+    pub fn merge(&mut self, other: &Self) -> Result<(), Failed> {
+        Ok(self.0.add(&other.0)?)
+    }
+
     /// The span in microseconds that this share of all spans does not exceed.
     #[must_use]
     pub fn micros_at(&self, quantile: f64) -> f64 {

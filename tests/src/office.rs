@@ -136,6 +136,11 @@ pub async fn found_office(url: &str) {
     let pool = pool(url).await;
     sqlx::migrate!("../clearing-house/migrations").run(&pool).await.expect("books");
     reconciliation::schema::migrate(&pool).await.expect("settlement beside the books");
+    // The days the tests post on; a service makes those of its own clock.
+    sqlx::query("select make_posting_days('2026-03-01', '2026-03-04')")
+        .execute(&pool)
+        .await
+        .expect("partitions");
     let network: NetworkFile =
         load(&repository("deploy/viet-nam/network.toml")).expect("a network");
     registry::import_network(&pool, &network).await.expect("a network in the books");

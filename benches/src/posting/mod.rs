@@ -1,12 +1,16 @@
-//! Passages into the books of the clearing house, by the code that takes them from the broker.
+//! Passages into the books of the clearing house: posting alone, and by the code that takes them from
+//! the broker.
 //!
-//! Everything from the delivery on is real: signature and content examined, vehicles and entries
+//! *Posting alone* (`alone`) begins with passages that are examined and rated, and ends with the
+//! commit of rows, both entries and balances. By the broker's code everything from the delivery on is
+//! real: signature and content examined, vehicles and entries
 //! looked up, passages, charges, transfers and balances in one transaction, commit on the disk.
 //! Beside it stand what the same server gives otherwise in the same run: TPC-B of `pgbench`, where
 //! each transfer is a transaction of its own, and as the ceiling a bare `COPY` of the very rows.
 //!
 //! Deliberately absent: the broker, and more than one worker.
 
+mod alone;
 mod copy;
 mod passages;
 mod pgbench;
@@ -29,22 +33,121 @@ use crate::report::{Report, count};
 
 const OURS: &str = "**ours** (clearing-house)";
 
+/// How much is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    extent: Extent,
+    /// Passages of the measured run of posting alone.
+    rows: usize,
+    /// Passages that are in the books before it.
+    stored: usize,
+}
+
+impl Size {
+    /// Reads this process's arguments: `--short`, `--rows N`, `--stored N`.
+    ///
+    /// # Errors
+    /// On any other argument.
+    pub fn from_command_line() -> Result<Self, Failed> {
+        let mut size = Self { extent: Extent::Whole, rows: 4_000_000, stored: 0 };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut number = || -> Result<usize, Failed> {
+                let text = arguments.next().ok_or_else(|| format!("{argument} needs a number"))?;
+                Ok(text.replace('_', "").parse()?)
+            };
+            match argument.as_str() {
+                "--bench" => {}
+                "--short" => (size.extent, size.rows) = (Extent::Short, 1_000_000),
+                "--rows" => size.rows = number()?,
+                "--stored" => size.stored = number()?,
+                other => {
+                    return Err(format!(
+                        "{other:?} is not known; --short, --rows N and --stored N are"
+                    )
+                    .into());
+                }
+            }
+        }
+        Ok(size)
+    }
+}
+
+/// Accounts of posting alone.
+const ACCOUNTS: u32 = 1_000_000;
+/// Passages in its batches.
+const BATCH_LEN: usize = 5_000;
+/// About as many bytes as a signed passage has.
+const PAYLOAD_LEN: usize = 600;
+
 /// Measures the posting and what stands beside it.
 ///
 /// # Errors
 /// When a part does not start, or a passage is not posted.
-pub fn compare(extent: Extent) -> Result<Report, Failed> {
+pub fn compare(size: Size) -> Result<Report, Failed> {
+    let extent = size.extent;
     let mut report = Report::new("posting");
     let run = RunFolder::temporary()?;
     let postgres_bin = crate::programs::postgres_bin()?;
     let database = Database::start(&run, &postgres_bin)?;
     let tps = pgbench::tpc_b(&postgres_bin, &database.create("pgbench")?, Duration::from_secs(10))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let server = database.process().pid().ok_or("the database has no process")?;
+    let alone = database.create("alone")?;
+    runtime.block_on(post_alone(&mut report, size, &alone, i32::try_from(server)?, tps))?;
     runtime.block_on(post_all(&mut report, extent, &database.url(), tps))?;
     if let Some(tps) = tps {
         report.figure("pgbench TPC-B, 4 clients", "transactions", tps, "1/s", 1);
     }
     Ok(report)
+}
+
+async fn post_alone(
+    report: &mut Report,
+    size: Size,
+    url: &str,
+    server: i32,
+    tps: Option<f64>,
+) -> Result<(), Failed> {
+    let clock = Clock::system();
+    let pool = PgPool::connect(url).await?;
+    alone::make(&pool, ACCOUNTS).await?;
+    let load = |passages, payload_len| alone::Load {
+        accounts: ACCOUNTS,
+        batch_len: BATCH_LEN,
+        passages,
+        payload_len,
+    };
+    let (mut posted, mut last_seq) = (0, 0);
+    let mut run = async |passages, payload_len| -> Result<alone::Posted, Failed> {
+        let run = alone::post(&pool, load(passages, payload_len), last_seq, server, clock).await?;
+        posted += run.passages;
+        last_seq += alone::each_lane(run.passages)?;
+        alone::check(&pool, posted).await?;
+        Ok(run)
+    };
+    if size.stored > 0 {
+        let filled = run(size.stored, 0).await?;
+        filled.tell(report, &format!("{OURS}, posting alone, to fill the books"));
+    }
+    let ours = run(size.rows, 0).await?;
+    ours.tell(report, &format!("{OURS}, posting alone"));
+    let kept = run(size.rows / 10, PAYLOAD_LEN).await?;
+    kept.tell(report, &format!("{OURS}, posting alone with the signed bytes kept"));
+    let bare = copy::posting_rows(&pool, clock, 1_000_000).await?;
+    report.figure(
+        "bare COPY of posted rows",
+        "passages",
+        bare.passages_a_second,
+        "passages/s",
+        bare.passages,
+    );
+    report.ratio("posting alone/bare COPY", ours.a_second / bare.passages_a_second);
+    if let Some(tps) = tps {
+        report.ratio("posting alone/pgbench TPC-B", ours.a_second / tps);
+    }
+    pool.close().await;
+    Ok(())
 }
 
 /// What one batch size came to.
@@ -96,7 +199,7 @@ async fn post_all(
     let posted: i64 = runs.iter().map(|run| i64::try_from(run.passages)).sum::<Result<_, _>>()?;
     world::check(&pool, posted).await?;
 
-    let copied = copy::the_same_rows(&pool, clock).await?;
+    let copied = copy::posting_rows(&pool, clock, 1_000_000).await?;
     let subject = "bare COPY of the very rows";
     report.figure(subject, "passages", copied.passages_a_second, "passages/s", copied.passages);
     let ours = runs.last().map_or(0.0, Run::passages_a_second);

@@ -158,13 +158,17 @@ enum Trust {
     Nothing,
 }
 
+/// A journal and a sequence of it, as a lane signed them.
+type SignedPlace = (i32, i64);
+
 /// A batch after what is known was taken out of it.
 struct Sorted<'a> {
     fresh: Vec<(&'a Genuine, Journal)>,
     progress: BTreeMap<i32, (Journal, Progress)>,
     touched: BTreeSet<(LaneId, u32)>,
     duplicates: usize,
-    refused: Vec<(usize, Refusal, Option<(i32, i64)>)>,
+    /// With the journal and sequence it stands for, where the lane signed it.
+    refused: Vec<(usize, Refusal, Option<SignedPlace>)>,
 }
 
 impl Books {

@@ -9,7 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use domain::{AccountId, Amount, BusinessDate, IssuerId, OperatorId, PassageId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
+mod correction;
+mod history;
 mod repo;
+
+pub use correction::{Remainder, TransferId, correct_in_tx};
+pub use history::{Cursor, StatementLine, balance_at, statement};
 
 /// Why transfers were not posted.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +30,24 @@ pub enum LedgerError {
     NoAccount {
         /// The account.
         account: AccountId,
+    },
+    /// There is no such transfer.
+    #[error("there is no transfer {}", transfer.as_i64())]
+    NoTransfer {
+        /// Its number.
+        transfer: TransferId,
+    },
+    /// What undoes a transfer is not undone itself: the original is posted anew.
+    #[error("transfer {} is a reversal, which is not corrected itself", transfer.as_i64())]
+    IsReversal {
+        /// Its number.
+        transfer: TransferId,
+    },
+    /// The settlement day is closed.
+    #[error("settlement day {day} is closed: a correction falls into an open one")]
+    DayClosed {
+        /// The day.
+        day: BusinessDate,
     },
     /// An account would be overdrawn further than it may be.
     #[error("an account would be overdrawn")]

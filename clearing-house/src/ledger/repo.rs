@@ -143,13 +143,18 @@ pub(super) async fn insert(
     .bind(column(&|transfer| transfer.reference.clone()))
     .execute(tx)
     .await
-    .map_err(|error| match error.as_database_error() {
+    .map_err(transfer_error)?;
+    Ok(())
+}
+
+/// Why a transfer could not be written.
+pub(super) fn transfer_error(error: sqlx::Error) -> LedgerError {
+    match error.as_database_error() {
         Some(refused) if refused.is_unique_violation() => LedgerError::AlreadyPosted {
             constraint: refused.constraint().unwrap_or("unnamed").to_owned(),
         },
         _ => LedgerError::Database(error),
-    })?;
-    Ok(())
+    }
 }
 
 /// Why balances could not be changed.

@@ -88,8 +88,8 @@ const STORED: [(&str, &str, &str); 8] = [
         "I6",
         "a lane's watermark covers exactly what is stored without a gap",
         "with stored as (select journal_no, seq from posting union all select journal_no, seq from waiting_exit), \
-         prefix as (select journal_no, count(*) filter (where seq = n) as upto, max(seq) as last from \
-            (select journal_no, seq, row_number() over (partition by journal_no order by seq) as n from stored) s \
+         prefix as (select journal_no, max(seq) filter (where seq = n) as upto, max(seq) as last from \
+            (select journal_no, seq, dense_rank() over (partition by journal_no order by seq) as n from stored) s \
             group by 1), \
          checked as (select e.lane || ':' || e.epoch as who, \
                 e.posted_upto <> coalesce(p.upto, 0) or e.last_seq <> coalesce(p.last, 0) as broken \

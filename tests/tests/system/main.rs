@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
 mod books;
+mod ledger;
 mod receipts;
 mod intake;
 mod faults;

@@ -180,7 +180,9 @@ const RECONCILIATION: [Damage; 8] = [
     },
     Damage {
         what: "a toll in the ledger is a dong more than its charge",
-        sql: "update transfer set amount = amount + 1 where (lane, seq) = ('cienco4/ben-thuy/l01', 1)",
+        sql: "insert into direct_transfer (kind, debit, credit, amount, operator, day, posted_at) \
+              select 'adjustment', debit, credit, 1, operator, day, posted_at from transfer \
+              where (lane, seq) = ('cienco4/ben-thuy/l01', 1)",
         breaks: &["I12-proof"],
     },
     Damage {
@@ -191,13 +193,26 @@ const RECONCILIATION: [Damage; 8] = [
     },
     Damage {
         what: "a vehicle was of another group than was stated",
-        sql: "update passage set vehicle_group = 5 where (lane, seq) = ('cienco4/ben-thuy/l01', 1)",
+        sql: "insert into manner (role, vehicle_group, decision, payment, disposition, why, payer, late, tariff, \
+                    fare_shown) \
+              select role, 5, decision, payment, disposition, why, payer, late, tariff, fare_shown from manner \
+              where manner = (select manner from posting where day = '2026-03-02' order by journal_no, seq limit 1); \
+              update posting set manner = (select max(manner) from manner) where (journal_no, seq) = \
+                (select journal_no, seq from posting where day = '2026-03-02' order by journal_no, seq limit 1)",
         breaks: &["I12-recount"],
     },
     Damage {
         // What the lanes wrote is on the statement too, so its recount cannot hold either.
         what: "a lane showed another fare than was matched",
-        sql: "update passage set fare = 1 where (lane, seq) = ('cienco4/ben-thuy/l01', 1)",
+        sql: "insert into manner (role, vehicle_group, decision, payment, disposition, why, payer, late, tariff, \
+                    fare_shown) \
+              select role, vehicle_group, decision, payment, disposition, why, payer, late, tariff, 'other' from manner \
+              where manner = (select manner from posting where day = '2026-03-02' order by journal_no, seq limit 1); \
+              insert into passage_more (journal_no, seq, operator_no, fare) \
+              select journal_no, seq, operator_no, 1 from posting where day = '2026-03-02' \
+              order by journal_no, seq limit 1; \
+              update posting set manner = (select max(manner) from manner) where (journal_no, seq) = \
+                (select journal_no, seq from passage_more where fare = 1)",
         breaks: &["I12-recount", "I13"],
     },
 ];
@@ -309,18 +324,22 @@ async fn each_invariant_of_the_clearing_house_can_be_broken_alone() {
     let whole = office_after_a_day().await;
     let named: Vec<&str> = whole.proof().await.invariants.iter().map(|one| one.what).collect();
     whole.assert_proven().await;
+    let mut wrong = Vec::new();
     for damage in &CLEARING_HOUSE {
         let office = whole.copy().await;
         do_damage(&office, damage).await;
         let proof = office.proof().await;
         let broken: Vec<_> = proof.invariants.iter().filter(|one| one.broken > 0).collect();
         let found: Vec<&str> = broken.iter().map(|one| one.what).collect();
-        assert_eq!(found, damage.breaks, "{}", damage.what);
+        if found != damage.breaks {
+            wrong.push(format!("{}: {found:#?}", damage.what));
+        }
         assert!(!proof.ok, "{}", damage.what);
         for one in broken {
             assert!(one.first.is_some() && one.broken <= one.checked.max(1), "{one:?}");
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let tried = CLEARING_HOUSE.iter().flat_map(|damage| damage.breaks);
     let untried: Vec<_> =
         named.iter().filter(|what| !tried.clone().any(|tried| tried == *what)).collect();

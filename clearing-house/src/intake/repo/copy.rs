@@ -1,14 +1,14 @@
-//! Rows in PostgreSQL's binary `COPY` format (manual, `COPY`, "Binary Format"): a header, then for
+//! Rows in the database's binary `COPY` format (manual, `COPY`, "Binary Format"): a header, then for
 //! each row the number of its columns and each column's length and bytes, big-endian.
 //!
-//! Panics never; the one thing that can go wrong, a value above 2 GiB, is cut to nothing.
+//! Deliberately absent: values above 2 GiB, which the broker's limit on messages keeps out.
 
 use domain::{BusinessDate, Timestamp};
 use sqlx::PgConnection;
 
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
-/// 2000-01-01T00:00:00Z, from which PostgreSQL counts, in microseconds of the Unix epoch.
+/// 2000-01-01T00:00:00Z, from which the database counts, in microseconds of the Unix epoch.
 const ORIGIN_US: i64 = 946_684_800_000_000;
 /// 2000-01-01 in days of the Unix epoch.
 const ORIGIN_DAY: i32 = 10_957;
