@@ -18,9 +18,7 @@ use crate::config::ListPolicy;
 use crate::ledger::{self, LedgerAccountKey, LedgerError, NewTransfer, TransferKind};
 use crate::lists;
 use crate::rating::facts::DaysSpent;
-use crate::rating::{
-    self, Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, rate,
-};
+use crate::rating::{self, Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, rate};
 use crate::registry::{Registry, RegistryError};
 
 /// How long an exit waits for the record of its entry, in run time.

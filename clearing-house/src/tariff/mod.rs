@@ -4,8 +4,13 @@
 //! A version is stored as the document it came as and is never changed. What a crossing costs is
 //! not here: `domain::tariff` says it, to the lanes as well.
 
+pub mod lint;
+pub mod show;
+pub mod simulate;
+pub mod command;
+
 use domain::tariff::{Tariff, TariffBook, TariffFile};
-use domain::{OperatorId, Plate, Timestamp};
+use domain::{OperatorId, Plate, StationId, Timestamp};
 use serde::Deserialize;
 use sqlx::{PgPool, Row as _};
 
@@ -68,18 +73,45 @@ pub async fn load(pool: &PgPool) -> Result<TariffBook, StoreError> {
     Ok(book)
 }
 
+/// Reads what tariffs are checked against: zones and stations of the network.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stations(pool: &PgPool) -> Result<lint::Stations, StoreError> {
+    let mut known = lint::Stations::default();
+    let rows = sqlx::query("select operator, zone from operator")
+        .fetch_all(pool)
+        .await
+        .map_err(failed("read operators"))?;
+    for row in &rows {
+        if let Ok(operator) = OperatorId::try_new(row.get(0)) {
+            known.zones.insert(operator, row.get(1));
+        }
+    }
+    let rows = sqlx::query("select operator, station, road from station")
+        .fetch_all(pool)
+        .await
+        .map_err(failed("read stations"))?;
+    for row in &rows {
+        let ids = (OperatorId::try_new(row.get(0)), StationId::try_new(row.get(1)));
+        if let (Ok(operator), Ok(station)) = ids {
+            known.roads.insert((operator, station), row.get(2));
+        }
+    }
+    Ok(known)
+}
+
 /// Imports a version; it is never changed once it is there, and importing it again does nothing.
 ///
 /// # Errors
 /// When the database fails, or holds the version with other content.
 pub async fn import(pool: &PgPool, tariff: &Tariff) -> Result<(), StoreError> {
-    let document = serde_json::to_string(&TariffFile::from(tariff)).map_err(|error| {
-        StoreError::Stored {
+    let document =
+        serde_json::to_string(&TariffFile::from(tariff)).map_err(|error| StoreError::Stored {
             operator: tariff.operator.to_string(),
             version: tariff.version.clone(),
             why: error.to_string(),
-        }
-    })?;
+        })?;
     let inserted = sqlx::query(
         "insert into tariff (operator, version, currency, valid_from, valid_until, source, document) \
          values ($1, $2, $3, $4, $5, $6, $7::text::jsonb) on conflict do nothing",
@@ -160,11 +192,7 @@ pub enum EntitlementError {
 ///
 /// # Errors
 /// When a line is none, begins too early or names no discount, or the database fails.
-pub async fn entitle(
-    pool: &PgPool,
-    text: &str,
-    now: Timestamp,
-) -> Result<u64, EntitlementError> {
+pub async fn entitle(pool: &PgPool, text: &str, now: Timestamp) -> Result<u64, EntitlementError> {
     let tariffs = load(pool).await?;
     let earliest = now.saturating_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
     let mut granted = 0;
