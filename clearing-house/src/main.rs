@@ -13,10 +13,10 @@ use clearing_house::intake::{self, Books};
 use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
+use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
 use clearing_house::{account, broker, epochs, report, sql, tariff, verify};
 use domain::signature::SecretKey;
-use domain::tariff::{Tariff, TariffFile};
 use domain::{AccountId, Amount, Clock, LaneId};
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -28,7 +28,7 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[command(version)]
 struct Cli {
     /// The configuration file.
-    #[arg(long, env = "ETC_CONFIG")]
+    #[arg(long, env = "ETC_CONFIG", default_value = "clearing-house.toml")]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -77,16 +77,6 @@ enum Network {
     Import {
         /// The TOML file.
         file: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum TariffCommand {
-    /// Import tariff files.
-    Import {
-        /// The TOML files.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
     },
 }
 
@@ -149,6 +139,11 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
         say(&String::from(key.public()))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::Tariff(TariffCommand::Lint(args)) = &cli.command {
+        let said = tariff::command::lint_files(args)?;
+        say(&said.text)?;
+        return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let config: Config = config::load(&cli.config)?;
     let clock = Clock::of_run(config.clock);
     let pool = sql::connect(&config.database.clone().or_environment()).await?;
@@ -179,12 +174,10 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             let network: NetworkFile = config::load(&file)?;
             registry::import_network(&pool, &network).await?;
         }
-        Command::Tariff(TariffCommand::Import { files }) => {
-            for file in files {
-                let tariff = Tariff::try_from(config::load::<TariffFile>(&file)?)
-                    .map_err(|error| format!("tariff file {}: {error}", file.display()))?;
-                tariff::import(&pool, &tariff).await?;
-            }
+        Command::Tariff(command) => {
+            let said = tariff::command::carry_out(command, &pool, clock.now()).await?;
+            say(&said.text)?;
+            return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Account(command) => accounts(command, &config, &pool, clock).await?,
         Command::Lane(LaneCommand::Enrol { lane, key_file }) => {

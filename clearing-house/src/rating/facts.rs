@@ -168,7 +168,8 @@ fn lanes(ids: &[&PassageId]) -> (Vec<String>, Vec<i32>, Vec<i64>) {
     )
 }
 
-fn id_from(row: &PgRow) -> Option<PassageId> {
+/// A passage id from the columns lane, epoch and seq, which come first.
+pub(crate) fn id_from(row: &PgRow) -> Option<PassageId> {
     let lane = row.get::<&str, _>(0).parse().ok()?;
     let epoch = u32::try_from(row.get::<i32, _>(1)).ok()?;
     let seq = u64::try_from(row.get::<i64, _>(2)).ok()?.try_into().ok()?;
@@ -180,31 +181,51 @@ pub(crate) async fn store(
     tx: &mut PgConnection,
     bases: impl Iterator<Item = (&PassageId, &Basis)>,
 ) -> Result<(), sqlx::Error> {
-    for (id, basis) in bases.filter(|(_, basis)| !basis.is_plain()) {
-        let (lane, epoch, seq) = lanes(&[id]);
-        let parts = basis.parts;
-        sqlx::query(
-            "insert into charge_basis (lane, epoch, seq, operator, gross, discount, discount_name, \
-                 over_trip_cap, over_day_cap, day_cap, day_before, day_spent, cases, missed) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        )
-        .bind(lane.first())
-        .bind(epoch.first())
-        .bind(seq.first())
-        .bind(id.lane.operator().as_str())
-        .bind(parts.gross.minor_units())
-        .bind(parts.discount.minor_units())
-        .bind(&basis.discount)
-        .bind(parts.over_trip_cap.minor_units())
-        .bind(parts.over_day_cap.minor_units())
-        .bind(basis.day.map(|day| day.cap.minor_units()))
-        .bind(basis.day.map(|day| day.before.minor_units()))
-        .bind(basis.day.and_then(|day| day.spent))
-        .bind(basis.cases.iter().map(|case| case.name()).collect::<Vec<_>>())
-        .bind(basis.missed.iter().map(StationId::as_str).collect::<Vec<_>>())
-        .execute(&mut *tx)
-        .await?;
+    let rows: Vec<(&PassageId, &Basis)> = bases.filter(|(_, basis)| !basis.is_plain()).collect();
+    if rows.is_empty() {
+        return Ok(());
     }
+    let ids: Vec<&PassageId> = rows.iter().map(|(id, _)| *id).collect();
+    let (lanes, epochs, seqs) = lanes(&ids);
+    let amounts = |part: &dyn Fn(&Parts) -> Amount| -> Vec<i64> {
+        rows.iter().map(|(_, basis)| part(&basis.parts).minor_units()).collect()
+    };
+    let day = |part: &dyn Fn(&DayBasis) -> Option<i64>| -> Vec<Option<i64>> {
+        rows.iter().map(|(_, basis)| basis.day.as_ref().and_then(part)).collect()
+    };
+    // Names have no commas, so a list of them goes as one text.
+    let cases =
+        |basis: &Basis| basis.cases.iter().map(|one| one.name()).collect::<Vec<_>>().join(",");
+    let missed =
+        |basis: &Basis| basis.missed.iter().map(StationId::as_str).collect::<Vec<_>>().join(",");
+    sqlx::query(
+        "insert into charge_basis (lane, epoch, seq, operator, gross, discount, discount_name, \
+             over_trip_cap, over_day_cap, day_cap, day_before, day_spent, cases, missed) \
+         select lane, epoch, seq, operator, gross, discount, discount_name, over_trip_cap, \
+             over_day_cap, day_cap, day_before, day_spent, string_to_array(cases, ','), \
+             string_to_array(missed, ',') \
+         from unnest($1::text[], $2::int4[], $3::int8[], $4::text[], $5::int8[], $6::int8[], \
+             $7::text[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::int8[], \
+             $13::text[], $14::text[]) \
+             as u (lane, epoch, seq, operator, gross, discount, discount_name, over_trip_cap, \
+                   over_day_cap, day_cap, day_before, day_spent, cases, missed)",
+    )
+    .bind(lanes)
+    .bind(epochs)
+    .bind(seqs)
+    .bind(ids.iter().map(|id| id.lane.operator().as_str()).collect::<Vec<_>>())
+    .bind(amounts(&|parts| parts.gross))
+    .bind(amounts(&|parts| parts.discount))
+    .bind(rows.iter().map(|(_, basis)| basis.discount.clone()).collect::<Vec<_>>())
+    .bind(amounts(&|parts| parts.over_trip_cap))
+    .bind(amounts(&|parts| parts.over_day_cap))
+    .bind(day(&|day| Some(day.cap.minor_units())))
+    .bind(day(&|day| Some(day.before.minor_units())))
+    .bind(day(&|day| day.spent))
+    .bind(rows.iter().map(|(_, basis)| cases(basis)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, basis)| missed(basis)).collect::<Vec<_>>())
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

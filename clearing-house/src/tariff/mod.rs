@@ -4,8 +4,13 @@
 //! A version is stored as the document it came as and is never changed. What a crossing costs is
 //! not here: `domain::tariff` says it, to the lanes as well.
 
+pub mod lint;
+pub mod show;
+pub mod simulate;
+pub mod command;
+
 use domain::tariff::{Tariff, TariffBook, TariffFile};
-use domain::{OperatorId, Plate, Timestamp};
+use domain::{OperatorId, Plate, StationId, Timestamp};
 use serde::Deserialize;
 use sqlx::{PgPool, Row as _};
 
@@ -66,6 +71,34 @@ pub async fn load(pool: &PgPool) -> Result<TariffBook, StoreError> {
         book.insert(Tariff::try_from(file).map_err(|error| stored(error.to_string()))?);
     }
     Ok(book)
+}
+
+/// Reads what tariffs are checked against: zones and stations of the network.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stations(pool: &PgPool) -> Result<lint::Stations, StoreError> {
+    let mut known = lint::Stations::default();
+    let rows = sqlx::query("select operator, zone from operator")
+        .fetch_all(pool)
+        .await
+        .map_err(failed("read operators"))?;
+    for row in &rows {
+        if let Ok(operator) = OperatorId::try_new(row.get(0)) {
+            known.zones.insert(operator, row.get(1));
+        }
+    }
+    let rows = sqlx::query("select operator, station, road from station")
+        .fetch_all(pool)
+        .await
+        .map_err(failed("read stations"))?;
+    for row in &rows {
+        let ids = (OperatorId::try_new(row.get(0)), StationId::try_new(row.get(1)));
+        if let (Ok(operator), Ok(station)) = ids {
+            known.roads.insert((operator, station), row.get(2));
+        }
+    }
+    Ok(known)
 }
 
 /// Imports a version; it is never changed once it is there, and importing it again does nothing.
