@@ -22,6 +22,7 @@ pub mod lane;
 pub mod list;
 pub mod posting;
 pub mod reader;
+pub mod whole_way;
 
 /// Why a bench could not be run to its end: nobody but the person at the terminal reads it.
 pub type Failed = Box<dyn std::error::Error + Send + Sync>;

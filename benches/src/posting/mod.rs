@@ -12,9 +12,9 @@
 
 mod alone;
 mod copy;
-mod passages;
+pub(crate) mod passages;
 mod pgbench;
-mod world;
+pub(crate) mod world;
 
 use std::time::Duration;
 
@@ -174,7 +174,7 @@ async fn post_all(
     let clock = Clock::system();
     let accounts = extent.pick(10_000, 100_000);
     let pool = PgPool::connect(url).await?;
-    let mut lanes = Lanes::new(accounts)?;
+    let mut lanes = Lanes::new(accounts, 4)?;
     world::make(&pool, &lanes, accounts, clock).await?;
     let books = Books::open(pool.clone(), world::LIST_POLICY, Clock::system()).await?;
 

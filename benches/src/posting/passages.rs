@@ -13,23 +13,22 @@ use domain::{Amount, Clock, LaneId, PassageId, TagId, VehicleGroup};
 use crate::Failed;
 
 /// What every passage costs.
-pub(super) const FARE: i64 = 47_000;
-const LANES: [&str; 4] = ["l01", "l02", "l03", "l04"];
+pub(crate) const FARE: i64 = 47_000;
 /// Steps through the accounts that meet every one before any twice; a prime number.
 const STRIDE: u32 = 7_919;
 
 /// One lane and how far it has come.
 #[derive(Clone)]
-pub(super) struct SendingLane {
-    pub(super) id: LaneId,
-    pub(super) key: SecretKey,
+pub(crate) struct SendingLane {
+    pub(crate) id: LaneId,
+    pub(crate) key: SecretKey,
     last: u64,
     head: Digest256,
 }
 
 /// The lanes of the station.
 #[derive(Clone)]
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     lanes: Vec<SendingLane>,
     tags: Vec<TagId>,
     next: u32,
@@ -38,25 +37,25 @@ pub(super) struct Lanes {
 }
 
 /// The tag of an account.
-pub(super) fn tag_of(account: u32) -> Result<TagId, Failed> {
+pub(crate) fn tag_of(account: u32) -> Result<TagId, Failed> {
     let mut bytes = [0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     bytes[8..].copy_from_slice(&account.to_be_bytes());
     Ok(TagId::try_from_slice(&bytes)?)
 }
 
 impl Lanes {
-    /// Lanes through which that many accounts drive, numbered from 1.
-    pub(super) fn new(accounts: u32) -> Result<Self, Failed> {
-        let lane = |(name, seed): (&str, u8)| {
+    /// So many lanes, through which that many accounts drive, numbered from 1.
+    pub(crate) fn new(accounts: u32, lanes: u8) -> Result<Self, Failed> {
+        let lane = |number: u8| {
             Ok(SendingLane {
-                id: format!("cienco4/ben-thuy/{name}").parse()?,
-                key: SecretKey::from_seed(&[seed; 32]),
+                id: format!("cienco4/ben-thuy/l{number:02}").parse()?,
+                key: SecretKey::from_seed(&[number; 32]),
                 last: 0,
                 head: Digest256::default(),
             })
         };
         Ok(Self {
-            lanes: LANES.into_iter().zip(1..).map(lane).collect::<Result<_, Failed>>()?,
+            lanes: (1..=lanes).map(lane).collect::<Result<_, Failed>>()?,
             tags: (1..=accounts).map(tag_of).collect::<Result<_, _>>()?,
             next: 0,
             group: VehicleGroup::try_new(1)?,
@@ -64,12 +63,12 @@ impl Lanes {
         })
     }
 
-    pub(super) fn lanes(&self) -> &[SendingLane] {
+    pub(crate) fn lanes(&self) -> &[SendingLane] {
         &self.lanes
     }
 
     /// The next passages, lane by lane in turn.
-    pub(super) fn batch(&mut self, len: usize, clock: Clock) -> Vec<Delivery> {
+    pub(crate) fn batch(&mut self, len: usize, clock: Clock) -> Vec<Delivery> {
         (0..len).map(|_| self.delivery(clock)).collect()
     }
 

@@ -12,30 +12,28 @@ use sqlx::PgPool;
 use super::passages::{FARE, Lanes, tag_of};
 use crate::Failed;
 
-pub(super) const LIST_POLICY: ListPolicy =
+pub(crate) const LIST_POLICY: ListPolicy =
     ListPolicy { no_money_below: 50_000, low_below: 300_000 };
 
 const NETWORK: &str = r#"
 operator = [{ id = "cienco4", name = "Cienco4", currency = "VND", zone = "Asia/Ho_Chi_Minh", cut_off = "00:00", fee_share = "0.03" }]
 issuer = [{ id = "vetc", name = "VETC" }]
 station = [{ id = "ben-thuy", operator = "cienco4", name = "Bến Thủy", kind = "open" }]
-lane = [
-    { id = "cienco4/ben-thuy/l01", role = "open" },
-    { id = "cienco4/ben-thuy/l02", role = "open" },
-    { id = "cienco4/ben-thuy/l03", role = "open" },
-    { id = "cienco4/ben-thuy/l04", role = "open" },
-]
 "#;
 
 /// Makes network, tariff, lanes and accounts.
-pub(super) async fn make(
+pub(crate) async fn make(
     pool: &PgPool,
     lanes: &Lanes,
     accounts: u32,
     clock: Clock,
 ) -> Result<(), Failed> {
     sqlx::migrate!("../clearing-house/migrations").run(pool).await?;
-    registry::import_network(pool, &toml::from_str(NETWORK)?).await?;
+    let mut network = NETWORK.to_owned();
+    for lane in lanes.lanes() {
+        write!(network, "\n[[lane]]\nid = '{}'\nrole = 'open'\n", lane.id)?;
+    }
+    registry::import_network(pool, &toml::from_str(&network)?).await?;
     let file: TariffFile = toml::from_str(&format!(
         "version = 'bench'\noperator = 'cienco4'\ncurrency = 'VND'\n\
          valid_from = '2020-01-01T00:00:00Z'\nsource = 'bench'\n\
@@ -71,7 +69,7 @@ pub(super) async fn make(
 }
 
 /// Checks that every passage was posted and paid for, once.
-pub(super) async fn check(pool: &PgPool, posted: i64) -> Result<(), Failed> {
+pub(crate) async fn check(pool: &PgPool, posted: i64) -> Result<(), Failed> {
     let (charges, amount): (i64, i64) = sqlx::query_as(
         "select count(*), coalesce(sum(amount), 0)::int8 from transfer where kind = 'toll'",
     )
@@ -85,7 +83,7 @@ pub(super) async fn check(pool: &PgPool, posted: i64) -> Result<(), Failed> {
 }
 
 /// Bytes of all tables with their indexes.
-pub(super) async fn table_bytes(pool: &PgPool) -> Result<f64, Failed> {
+pub(crate) async fn table_bytes(pool: &PgPool) -> Result<f64, Failed> {
     Ok(sqlx::query_scalar(
         "select sum(pg_total_relation_size(oid))::float8 from pg_class \
          where relkind = 'r' and relnamespace = 'public'::regnamespace",
@@ -95,12 +93,12 @@ pub(super) async fn table_bytes(pool: &PgPool) -> Result<f64, Failed> {
 }
 
 /// Where the log is.
-pub(super) async fn log_position(pool: &PgPool) -> Result<String, Failed> {
+pub(crate) async fn log_position(pool: &PgPool) -> Result<String, Failed> {
     Ok(sqlx::query_scalar("select pg_current_wal_lsn()::text").fetch_one(pool).await?)
 }
 
 /// Bytes of log since then.
-pub(super) async fn log_bytes_since(pool: &PgPool, position: &str) -> Result<f64, Failed> {
+pub(crate) async fn log_bytes_since(pool: &PgPool, position: &str) -> Result<f64, Failed> {
     Ok(sqlx::query_scalar("select pg_wal_lsn_diff(pg_current_wal_lsn(), $1::pg_lsn)::float8")
         .bind(position)
         .fetch_one(pool)
