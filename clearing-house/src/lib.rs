@@ -9,6 +9,7 @@
 //! Modules in the order a passage meets them.
 
 pub mod broker;
+pub mod gate;
 pub mod intake;
 pub mod rating;
 pub mod ledger;
@@ -16,6 +17,7 @@ pub mod lists;
 pub mod receipts;
 pub mod epochs;
 pub mod registry;
+pub mod credentials;
 pub mod account;
 pub mod report;
 pub mod verify;

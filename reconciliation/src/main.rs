@@ -31,6 +31,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Brings the tables up to date; those of the clearing house must be there already.
+    Migrate,
     /// Closes every open day of every operator, the oldest first.
     Close(Close),
     /// Prints every day and what it came to.
@@ -111,8 +113,11 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let config: Config = load(&arguments.config)?;
     let pool = connect(&config.database.clone().or_environment()).await?;
-    schema::migrate(&pool).await?;
     match arguments.command {
+        Command::Migrate => {
+            schema::migrate(&pool).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Close(what) => close(&pool, &config, &what).await,
         Command::Report { json: _ } => {
             say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;

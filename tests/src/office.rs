@@ -126,7 +126,7 @@ impl Server {
 }
 
 async fn pool(url: &str) -> PgPool {
-    connect(&Address { url: url.to_owned() }).await.expect("the database answers")
+    connect(&Address::at(url)).await.expect("the database answers")
 }
 
 async fn found_office(url: &str) {
