@@ -16,3 +16,10 @@ create table broker_account (
     token          text not null,
     issued_at      timestamptz not null
 );
+
+-- What the road authority sees of traffic and revenue: counts and sums, no plate, tag or account.
+create view traffic_v1 as
+select operator, station, lane_name, day, vehicle_group, disposition, payer, count(*) as passages,
+       sum(amount)::bigint as amount
+from passage_v1
+group by operator, station, lane_name, day, vehicle_group, disposition, payer;

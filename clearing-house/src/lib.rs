@@ -22,4 +22,5 @@ pub mod account;
 pub mod report;
 pub mod verify;
 pub mod config;
+pub mod rights;
 pub mod sql;

@@ -16,7 +16,7 @@ use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::verify::Proof;
-use clearing_house::{account, broker, epochs, gate, report, sql, verify};
+use clearing_house::{account, broker, epochs, gate, report, rights, sql, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
 use domain::{AccountId, Amount, Clock};
@@ -160,7 +160,10 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
     let pool = sql::connect(&config.database.clone().or_environment()).await?;
     match command {
         Command::Keygen { .. } | Command::Authority(_) => {}
-        Command::Migrate => sqlx::migrate!().set_ignore_missing(true).run(&pool).await?,
+        Command::Migrate => {
+            sqlx::migrate!().set_ignore_missing(true).run(&pool).await?;
+            rights::apply(&pool).await?;
+        }
         Command::Run => run(config, pool, clock).await?,
         Command::Verify(output) => {
             let centre = config.centre.secret_key()?.public();

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clearing_house::config::load;
+use clearing_house::rights;
 use clearing_house::sql::connect;
 use domain::{BusinessDate, Clock, OperatorId};
 use reconciliation::config::Config;
@@ -116,6 +117,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::Migrate => {
             schema::migrate(&pool).await?;
+            rights::apply(&pool).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Close(what) => close(&pool, &config, &what).await,

@@ -17,7 +17,7 @@ use clearing_house::verify::{Proof, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
 use domain::{Clock, Timestamp};
-use simulator::demo::database::Database;
+use simulator::demo::database::{Database, Role};
 use simulator::demo::run_folder::RunFolder;
 use sqlx::PgPool;
 
@@ -184,6 +184,12 @@ impl Office {
         let name = server.copy(of).await;
         let url = server.database.url_of(&name);
         Self { pool: pool(&url).await, url, name, server }
+    }
+
+    /// The address of the books for a role of `deploy/postgresql-roles.sql`.
+    #[must_use]
+    pub fn url_for(&self, role: Role) -> String {
+        self.server.database.url_of_for(&self.name, role)
     }
 
     /// A worker's view of the books.

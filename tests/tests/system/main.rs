@@ -9,3 +9,6 @@ mod receipts;
 mod top_up;
 mod verify_can_fail;
 mod demo;
+mod security;
+mod security_books;
+mod security_logs;
