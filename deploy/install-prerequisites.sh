@@ -77,7 +77,8 @@ find_postgres() {
     in_path=$(command -v postgres || true)
     [ -z "$in_path" ] || in_path=$(dirname "$(readlink -f "$in_path")")
     for folder in ${in_path:+"$in_path"} /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
-        [[ -x $folder/postgres && -x $folder/initdb && -x $folder/createdb ]] || continue
+        [[ -x $folder/postgres && -x $folder/initdb && -x $folder/createdb && -x $folder/psql ]] ||
+            continue
         # "postgres (PostgreSQL) 15.18 (Debian …)"
         read -r _ _ major _ < <("$folder/postgres" --version) || continue
         major=${major%%[!0-9]*}

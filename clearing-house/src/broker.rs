@@ -4,31 +4,17 @@
 
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, RetentionPolicy, StorageType, SubjectTransform,
 };
-use async_nats::{Client, ConnectOptions, Event};
 use domain::wire::subject::{self, StreamName};
-
-use crate::config::{Broker, ConfigError};
 
 /// Why the broker could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The password file could not be read.
-    #[error("read the broker's password")]
-    Password(#[source] ConfigError),
-    /// The connection was refused for good.
-    #[error("connect to the broker at {url}")]
-    Connect {
-        /// Where it should be.
-        url: String,
-        /// What the client said.
-        #[source]
-        source: async_nats::ConnectError,
-    },
     /// A stream could not be made or read.
     #[error("prepare the stream {stream}")]
     Stream {
@@ -38,37 +24,6 @@ pub enum BrokerError {
         #[source]
         source: async_nats::Error,
     },
-}
-
-/// Connects, and keeps trying for as long as it takes.
-///
-/// # Errors
-/// When the password cannot be read or the address is not one.
-pub async fn connect(broker: &Broker, name: &str) -> Result<Client, BrokerError> {
-    let password = broker.password().map_err(BrokerError::Password)?;
-    ConnectOptions::with_user_and_password(broker.user.clone(), password)
-        .name(name)
-        .retry_on_initial_connect()
-        .ping_interval(Duration::from_secs(5))
-        .connection_timeout(Duration::from_secs(5))
-        .client_capacity(256)
-        .reconnect_delay_callback(|attempt| {
-            Duration::from_millis(50)
-                .saturating_mul(1 << attempt.min(5))
-                .min(Duration::from_secs(1))
-        })
-        .event_callback(|event| async move {
-            match event {
-                Event::Connected => tracing::info!("broker connected"),
-                Event::Disconnected => tracing::warn!("broker disconnected"),
-                Event::ServerError(error) => tracing::error!(%error, "broker refused something"),
-                Event::SlowConsumer(_) => tracing::warn!("a subscription is slow"),
-                other => tracing::debug!(%other, "broker"),
-            }
-        })
-        .connect(&broker.url)
-        .await
-        .map_err(|source| BrokerError::Connect { url: broker.url.clone(), source })
 }
 
 /// A `JetStream` context with the centre's time limits.
@@ -88,7 +43,7 @@ pub enum StreamsFound {
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn config(stream: StreamName) -> Config {
+fn config(stream: StreamName, replicas: usize) -> Config {
     let money = Config {
         name: stream.name.to_owned(),
         subjects: vec![stream.subjects.to_owned()],
@@ -101,6 +56,7 @@ fn config(stream: StreamName) -> Config {
         allow_direct: true,
         deny_delete: true,
         deny_purge: true,
+        num_replicas: replicas,
         ..Config::default()
     };
     let watched = Config { discard: DiscardPolicy::Old, max_age: 14 * DAY, ..money.clone() };
@@ -125,25 +81,31 @@ fn config(stream: StreamName) -> Config {
     }
 }
 
-/// Makes the streams that are missing.
+/// Every stream there is.
+pub const STREAMS: [StreamName; 6] = [
+    subject::PASSAGES,
+    subject::RECEIPTS,
+    subject::LIST_DELTAS,
+    subject::LIST_SNAPSHOTS,
+    subject::ENTRIES,
+    subject::EVENTS,
+];
+
+/// Makes the streams that are missing, each kept by `replicas` brokers.
 ///
 /// # Errors
 /// When the broker refuses, or does not answer in time.
-pub async fn ensure_streams(jetstream: &Context) -> Result<StreamsFound, BrokerError> {
+pub async fn ensure_streams(
+    jetstream: &Context,
+    replicas: usize,
+) -> Result<StreamsFound, BrokerError> {
     let mut found = StreamsFound::All;
-    for stream in [
-        subject::PASSAGES,
-        subject::RECEIPTS,
-        subject::LIST_DELTAS,
-        subject::LIST_SNAPSHOTS,
-        subject::ENTRIES,
-        subject::EVENTS,
-    ] {
+    for stream in STREAMS {
         if jetstream.get_stream(stream.name).await.is_ok() {
             continue;
         }
         jetstream
-            .create_stream(config(stream))
+            .create_stream(config(stream, replicas))
             .await
             .map_err(|error| BrokerError::Stream { stream: stream.name, source: error.into() })?;
         found = StreamsFound::SomeMade;

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use broker_link::Link;
+use domain::OperatorId;
 use domain::signature::SecretKey;
 use domain::time::ClockConfig;
 use serde::Deserialize;
@@ -61,11 +63,28 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// `postgres://user:password@host:port/database`. Secret.
+    /// `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=FILE`. Secret.
     pub url: String,
+    /// The same in the role that keeps accounts and lists, for `run`; `url` where absent. Secret.
+    pub lists_url: Option<String>,
+    /// Whose rows are seen, where the role sees those of one operator only.
+    pub operator: Option<OperatorId>,
 }
 
 impl Database {
+    /// This database, for whoever has its address.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), lists_url: None, operator: None }
+    }
+
+    /// The same database in the role that keeps accounts and lists.
+    #[must_use]
+    pub fn for_lists(&self) -> Self {
+        let url = self.lists_url.clone().unwrap_or_else(|| self.url.clone());
+        Self { url, ..self.clone() }
+    }
+
     /// The configured database, or the one the environment names.
     #[must_use]
     pub fn or_environment(mut self) -> Self {
@@ -79,37 +98,6 @@ impl Database {
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Database(…)")
-    }
-}
-
-/// Where the broker is, and who we are there.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Broker {
-    /// `nats://host:port`.
-    pub url: String,
-    /// The user.
-    pub user: String,
-    /// The file that holds the user's password, readable by this process alone.
-    pub password_file: PathBuf,
-}
-
-impl Broker {
-    /// The configured broker, or the one the environment names.
-    #[must_use]
-    pub fn or_environment(mut self) -> Self {
-        if let Ok(url) = std::env::var("ETC_BROKER_URL") {
-            self.url = url;
-        }
-        self
-    }
-
-    /// Reads the password.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn password(&self) -> Result<String, ConfigError> {
-        read(&self.password_file).map(|text| text.trim().to_owned())
     }
 }
 
@@ -160,6 +148,14 @@ impl Default for Intake {
     }
 }
 
+/// What is demanded of a broker before passages are taken from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Production {
+    /// How many brokers keep each stream: 3, or 1 at a site that has one broker only.
+    pub replicas: u8,
+}
+
 /// The configuration of `clearing-house`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,7 +163,12 @@ pub struct Config {
     /// The run's clock; the machine's where absent.
     pub clock: Option<ClockConfig>,
     /// The broker.
-    pub broker: Broker,
+    pub broker: Link,
+    /// The same broker as the user of its own account: tells it who is revoked, and reads how it
+    /// keeps what it takes.
+    pub broker_system: Option<Link>,
+    /// What is demanded of the broker where money is at stake; nothing where absent.
+    pub production: Option<Production>,
     /// The database.
     pub database: Database,
     /// The centre's key.

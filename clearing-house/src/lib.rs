@@ -9,6 +9,7 @@
 //! Modules in the order a passage meets them.
 
 pub mod broker;
+pub mod gate;
 pub mod intake;
 pub mod rating;
 pub mod ledger;
@@ -17,8 +18,10 @@ pub mod receipts;
 pub mod epochs;
 pub mod registry;
 pub mod tariff;
+pub mod credentials;
 pub mod account;
 pub mod report;
 pub mod verify;
 pub mod config;
+pub mod rights;
 pub mod sql;

@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clearing_house::config::{self, Config};
+use clearing_house::credentials::command::{self as credentials, AuthorityCommand, LaneCommand};
+use clearing_house::credentials::keep_told;
 use clearing_house::intake::{self, Books};
 use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
-use clearing_house::{account, broker, epochs, report, sql, tariff, verify};
+use clearing_house::{account, broker, epochs, gate, report, rights, sql, tariff, verify};
 use domain::signature::SecretKey;
-use domain::{AccountId, Amount, Clock, LaneId};
+use domain::{AccountId, Amount, Clock};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
@@ -59,9 +61,12 @@ enum Command {
     /// Traffic accounts.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Lanes and their keys.
+    /// Lanes, their keys and their credentials.
     #[command(subcommand)]
     Lane(LaneCommand),
+    /// The authority: keys, certificates, credentials.
+    #[command(subcommand)]
+    Authority(AuthorityCommand),
 }
 
 #[derive(Debug, Args)]
@@ -101,18 +106,6 @@ enum AccountCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum LaneCommand {
-    /// Make a lane's secret key and register its public key.
-    Enrol {
-        /// operator/station/lane
-        lane: LaneId,
-        /// Where to write the lane's key.
-        #[arg(long)]
-        key_file: PathBuf,
-    },
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -134,22 +127,38 @@ async fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
-    if let Command::Keygen { key_file } = &cli.command {
-        let key = new_key(key_file)?;
-        say(&String::from(key.public()))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if let Command::Tariff(TariffCommand::Lint(args)) = &cli.command {
-        let said = tariff::command::lint_files(args)?;
-        say(&said.text)?;
-        return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-    }
-    let config: Config = config::load(&cli.config)?;
+    let (path, command) = (cli.config, cli.command);
+    // What makes keys needs no database, which may not be there yet.
+    let command = match command {
+        Command::Keygen { key_file } => {
+            say(&String::from(new_key(&key_file)?.public()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Authority(command) => {
+            if let Some(keys) = credentials::authority(command)? {
+                let config: Config = config::load(&path)?;
+                let pool = sql::connect(&config.database.clone().or_environment()).await?;
+                let clock = Clock::of_run(config.clock);
+                credentials::renew(&keys, &config, &pool, clock).await?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Tariff(TariffCommand::Lint(args)) => {
+            let said = tariff::command::lint_files(&args)?;
+            say(&said.text)?;
+            return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        other => other,
+    };
+    let config: Config = config::load(&path)?;
     let clock = Clock::of_run(config.clock);
     let pool = sql::connect(&config.database.clone().or_environment()).await?;
-    match cli.command {
-        Command::Keygen { .. } => {}
-        Command::Migrate => sqlx::migrate!().set_ignore_missing(true).run(&pool).await?,
+    match command {
+        Command::Keygen { .. } | Command::Authority(_) => {}
+        Command::Migrate => {
+            sqlx::migrate!().set_ignore_missing(true).run(&pool).await?;
+            rights::apply(&pool).await?;
+        }
         Command::Run => run(config, pool, clock).await?,
         Command::Verify(output) => {
             let centre = config.centre.secret_key()?.public();
@@ -180,10 +189,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Account(command) => accounts(command, &config, &pool, clock).await?,
-        Command::Lane(LaneCommand::Enrol { lane, key_file }) => {
-            let key = new_key(&key_file)?;
-            registry::enrol_lane(&pool, &lane, key.public(), clock.now()).await?;
-        }
+        Command::Lane(command) => credentials::lane(command, &config, &pool, clock).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -233,8 +239,19 @@ fn new_key(path: &Path) -> Result<SecretKey, Failure> {
 
 async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> {
     let key = config.centre.secret_key()?;
-    let client = broker::connect(&config.broker.clone().or_environment(), "clearing-house").await?;
+    let client = config.broker.clone().or_environment().connect("clearing-house").await?;
     let jetstream = broker::jetstream(client.clone());
+    let system = match config.broker_system.clone() {
+        Some(link) => Some(link.or_environment().connect("clearing-house, system").await?),
+        None => None,
+    };
+    let replicas = gate::pass(config.production, system.as_ref(), &jetstream).await?;
+    let telling = async {
+        match system {
+            Some(system) => keep_told(system, pool.clone()).await,
+            None => std::future::pending().await,
+        }
+    };
     let woken = Arc::new(Notify::new());
     let receipts = Arc::new(Receipts::new(
         pool.clone(),
@@ -244,11 +261,11 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         Arc::clone(&woken),
     ));
     let books = Arc::new(Books::open(pool.clone(), config.list, clock).await?);
-    let publisher =
-        Publisher::new(pool.clone(), jetstream.clone(), key.clone(), config.list, clock);
+    let lists = sql::connect(&config.database.clone().or_environment().for_lists()).await?;
+    let publisher = Publisher::new(lists, jetstream.clone(), key.clone(), config.list, clock);
     let intake = async {
         loop {
-            match broker::ensure_streams(&jetstream).await {
+            match broker::ensure_streams(&jetstream, replicas).await {
                 // What they held is said again: receipts and snapshot both look after that.
                 Ok(broker::StreamsFound::SomeMade | broker::StreamsFound::All) => {}
                 Err(error) => {
@@ -274,6 +291,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     tokio::select! {
         () = intake => {}
         () = grants => {}
+        () = telling => {}
         () = publisher.run(woken) => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

@@ -19,7 +19,11 @@ pub async fn connect(database: &Database) -> Result<PgPool, sqlx::Error> {
         .log_slow_statements(log::LevelFilter::Warn, std::time::Duration::from_secs(1));
     // A plan made while a table was empty must not be kept for when it is full: batches are few
     // and large, and planning one costs nothing beside writing it.
-    let options = options.options([("plan_cache_mode", "force_custom_plan")]);
+    let mut options = options.options([("plan_cache_mode", "force_custom_plan")]);
+    if let Some(operator) = &database.operator {
+        // Row security goes by it, for the role that it binds.
+        options = options.options([("etc.operator", operator.as_str())]);
+    }
     PgPoolOptions::new().max_connections(8).connect_with(options).await
 }
 

@@ -5,7 +5,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clearing_house::config::{Broker, Database};
+use broker_link::Link;
+use clearing_house::config::Database;
 use domain::time::ClockConfig;
 use serde::Deserialize;
 
@@ -32,7 +33,7 @@ pub struct Config {
     /// The run's clock; the machine's where absent.
     pub clock: Option<ClockConfig>,
     /// The broker.
-    pub broker: Broker,
+    pub broker: Link,
     /// The database.
     pub database: Database,
     /// The pages.
@@ -51,9 +52,11 @@ mod tests {
         run = "2026-11-21T00:00:00Z"
         speed = 50.0
         [broker]
-        url = "nats://127.0.0.1:4333"
-        user = "console"
-        password_file = "console.password"
+        url = "tls://127.0.0.1:4333"
+        ca_file = "ca.crt"
+        certificate_file = "broker.crt"
+        certificate_key_file = "broker.key"
+        credentials_file = "broker.creds"
         [database]
         url = "postgres://etc@127.0.0.1:5433/etc"
         [http]

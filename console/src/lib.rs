@@ -23,7 +23,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clearing_house::config::ConfigError;
 use domain::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -45,9 +44,6 @@ const ENDING_MAX: Duration = Duration::from_secs(3);
 /// Why the console could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
-    /// The broker's password could not be read.
-    #[error("read the broker's password")]
-    BrokerPassword(#[source] ConfigError),
     /// Nobody could log in.
     #[error("set up access")]
     Access(#[source] AccessError),
@@ -76,7 +72,6 @@ pub async fn run(
 ) -> Result<(), ConsoleError> {
     let broker = config.broker.or_environment();
     let database = config.database.or_environment();
-    let password = broker.password().map_err(ConsoleError::BrokerPassword)?;
     let credentials =
         Credentials::try_load(&config.access.password_file).map_err(ConsoleError::Access)?;
     let address = config.http.listen;
@@ -106,7 +101,7 @@ pub async fn run(
     });
     background.spawn({
         let desk = Arc::clone(&desk);
-        async move { desk.listen(&broker, password).await }
+        async move { desk.listen(&broker).await }
     });
     background.spawn({
         let desk = Arc::clone(&desk);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use broker_link::Link;
 use domain::signature::{PublicKey, SecretKey, SignatureError};
 use domain::tariff::{Tariff, TariffBook, TariffFile};
 use domain::time::ClockConfig;
@@ -60,7 +61,7 @@ pub struct Config {
     /// Where this is.
     pub station: Station,
     /// The broker.
-    pub broker: Broker,
+    pub broker: Link,
     /// The clearing house.
     pub centre: Centre,
     /// What is kept here.
@@ -90,18 +91,6 @@ pub struct Station {
     pub station: StationId,
     /// The entry/exit road it belongs to; none for an open station.
     pub road: Option<String>,
-}
-
-/// The broker.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Broker {
-    /// `nats://host:port`.
-    pub url: String,
-    /// The station's user.
-    pub user: String,
-    /// The file that holds its password.
-    pub password_file: PathBuf,
 }
 
 /// The clearing house.
@@ -325,9 +314,7 @@ impl Config {
     /// When it cannot be read, or a key is missing, unknown or of the wrong kind.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self = parse(path)?;
-        if let Ok(url) = std::env::var("ETC_BROKER_URL") {
-            config.broker.url = url;
-        }
+        config.broker = config.broker.or_environment();
         for lane in &config.lanes {
             config.lane_id(lane)?;
         }
@@ -358,14 +345,6 @@ impl Config {
             book.insert(tariff);
         }
         Ok(book)
-    }
-
-    /// Reads the broker's password.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn broker_password(&self) -> Result<String, ConfigError> {
-        read(&self.broker.password_file).map(|text| text.trim().to_owned())
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use async_nats::Client;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
-use async_nats::{Client, ConnectOptions, Event};
+use broker_link::LinkError;
 use domain::wire::v1::ReaderHealth;
 use domain::{Clock, LaneId, TagId};
 use rfid_driver::session::ReaderSettings;
@@ -40,9 +41,9 @@ pub enum StationError {
     /// The kept list is not usable.
     #[error("use the kept account list")]
     List(#[from] ListError),
-    /// The broker's address or password is not usable.
+    /// The broker's address, or what is shown to it, is not usable.
     #[error("connect to the broker")]
-    Connect(#[source] async_nats::ConnectError),
+    Connect(#[source] LinkError),
     /// A subscription was refused.
     #[error("subscribe at the broker")]
     Subscribe(#[from] async_nats::SubscribeError),
@@ -166,28 +167,8 @@ async fn until_stopped(
 }
 
 async fn connect(config: &Config) -> Result<Client, StationError> {
-    let password = config.broker_password()?;
-    ConnectOptions::with_user_and_password(config.broker.user.clone(), password)
-        .name(format!("lane-controller {}", config.station.station))
-        .retry_on_initial_connect()
-        .ping_interval(Duration::from_secs(5))
-        .client_capacity(128)
-        .reconnect_delay_callback(|attempt| {
-            Duration::from_millis(50)
-                .saturating_mul(1 << attempt.min(5))
-                .min(Duration::from_secs(1))
-        })
-        .event_callback(|event| async move {
-            match event {
-                Event::Connected => tracing::info!("broker connected"),
-                Event::Disconnected => tracing::warn!("broker disconnected; the lanes go on"),
-                Event::ServerError(error) => tracing::error!(%error, "broker refused something"),
-                other => tracing::debug!(%other, "broker"),
-            }
-        })
-        .connect(&config.broker.url)
-        .await
-        .map_err(StationError::Connect)
+    let name = format!("lane-controller {}", config.station.station);
+    config.broker.connect(&name).await.map_err(StationError::Connect)
 }
 
 /// A lane with the devices that are its own.

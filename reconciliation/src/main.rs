@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clearing_house::config::load;
+use clearing_house::rights;
 use clearing_house::sql::connect;
 use domain::{BusinessDate, Clock, OperatorId};
 use reconciliation::config::Config;
@@ -31,6 +32,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Brings the tables up to date; those of the clearing house must be there already.
+    Migrate,
     /// Closes every open day of every operator, the oldest first.
     Close(Close),
     /// Prints every day and what it came to.
@@ -111,8 +114,12 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let config: Config = load(&arguments.config)?;
     let pool = connect(&config.database.clone().or_environment()).await?;
-    schema::migrate(&pool).await?;
     match arguments.command {
+        Command::Migrate => {
+            schema::migrate(&pool).await?;
+            rights::apply(&pool).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Close(what) => close(&pool, &config, &what).await,
         Command::Report { json: _ } => {
             say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;

@@ -22,6 +22,7 @@ pub mod latency;
 pub mod text;
 pub mod configs;
 pub mod programs;
+mod authority;
 pub mod broker;
 pub mod database;
 pub mod process;
@@ -42,6 +43,7 @@ use tokio::task::{JoinHandle, block_in_place};
 
 use self::broker::BrokerUser;
 use self::check::TruthTotals;
+use self::database::Role;
 use self::options::Options;
 use self::process::{ProcessError, Recipe};
 use self::programs::Programs;
@@ -52,7 +54,7 @@ use self::screen::{Screen, View};
 use self::summary::Summary;
 use self::system::{Centre, DESK_USER, Ground, System, close_books};
 use self::watch::Watch;
-use crate::plaza::{BrokerAccess, Plaza, PlazaSetup, TopUp};
+use crate::plaza::{Plaza, PlazaSetup, TopUp};
 
 /// How long the lanes may take to come up while none of them gets any further.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
@@ -86,7 +88,7 @@ pub enum DemoError {
     #[error(transparent)]
     Time(#[from] domain::time::TimeError),
     #[error("connect to the run's broker")]
-    Connect(#[from] async_nats::ConnectError),
+    Connect(#[from] broker_link::LinkError),
     #[error("listen to the lanes")]
     Listen(#[from] async_nats::client::SubscribeError),
     #[error("lanes did not come up:\n{lanes}{logs}")]
@@ -214,7 +216,7 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
 
     let ground = block_in_place(|| {
         let programs = Programs::beside_this_one()?;
-        Ground::start(folder, programs, &options, &scenario.network)
+        Ground::start(folder, programs, &options)
     })?;
     screen.say("started     broker and database");
     let centre = block_in_place(|| Centre::prepare(&ground, &scenario))?;
@@ -231,11 +233,7 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
         clock,
         seed: options.seed,
         devices_folder: ground.run.join("data"),
-        broker: BrokerAccess {
-            url: ground.broker.url(),
-            user: BrokerUser::Simulator.name(),
-            password: ground.broker.password(&BrokerUser::Simulator).to_owned(),
-        },
+        broker: ground.broker.link(&BrokerUser::Simulator),
         truth: truth.clone(),
     })
     .await?;
@@ -246,7 +244,7 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
     screen.say(&format!("console     {}", system.console_url));
     screen
         .say(&format!("            user {DESK_USER}, password {}", system.desk_password.reveal()));
-    let top_ups = pay_in(&mut plaza, centre.clearing_house(&ground));
+    let top_ups = pay_in(&mut plaza, centre.clearing_house_as(&ground, Role::Accounts));
     plaza.begin();
     screen.say(&format!("traffic     {} vehicles\n", plaza.progress().vehicles));
 
@@ -464,7 +462,8 @@ fn conclude(
         problems,
         connect: Connect {
             postgres_url: stage.ground.database.url(),
-            nats_url: stage.ground.broker.url_for(&BrokerUser::Observer),
+            nats_url: stage.ground.broker.url(),
+            nats_arguments: stage.ground.broker.tool_arguments(&BrokerUser::Observer),
             console_url: stage.system.console_url.clone(),
         },
     };
@@ -473,11 +472,11 @@ fn conclude(
 
 fn tell_how_to_connect(screen: &mut Screen, connect: &Connect, run: &RunFolder) {
     screen.say(&format!(
-        "still up, until Ctrl-C\n  console     {}\n  database    psql '{}'\n  broker      nats --server \
-         '{}' sub 'etc.v1.>'\n  files       {}",
+        "still up, until Ctrl-C\n  console     {}\n  database    psql '{}'\n  broker      nats {} \
+         sub 'etc.v1.>'\n  files       {}",
         connect.console_url,
         connect.postgres_url,
-        connect.nats_url,
+        connect.nats_arguments,
         run.path().display()
     ));
 }

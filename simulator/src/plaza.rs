@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc as thread_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use async_nats::ConnectOptions;
+use broker_link::{Link, LinkError};
 use domain::passage::LaneRole;
 use domain::tariff::TariffError;
 use domain::{Clock, LaneId, OperatorId, StationId};
@@ -43,26 +43,6 @@ const READ_INTERVAL_REAL: Duration = Duration::from_millis(20);
 /// The same in the reader's time, at least.
 const READ_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
-/// How to reach the broker.
-#[derive(Clone)]
-pub struct BrokerAccess {
-    /// Such as `nats://127.0.0.1:4222`.
-    pub url: String,
-    /// The user.
-    pub user: String,
-    /// The password; never printed.
-    pub password: String,
-}
-
-impl std::fmt::Debug for BrokerAccess {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BrokerAccess")
-            .field("url", &self.url)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
-}
-
 /// What a plaza is made of.
 #[derive(Debug)]
 pub struct PlazaSetup {
@@ -77,7 +57,7 @@ pub struct PlazaSetup {
     /// The folder in which the readers' ports appear.
     pub devices_folder: PathBuf,
     /// Where the attendants work.
-    pub broker: BrokerAccess,
+    pub broker: Link,
     /// The file that the truth is written to.
     pub truth: PathBuf,
 }
@@ -114,7 +94,7 @@ pub enum PlazaError {
     },
     /// The broker's address or user cannot be one. A broker that is away is no error.
     #[error("connect to the broker")]
-    Broker(#[source] async_nats::ConnectError),
+    Broker(#[source] LinkError),
     /// The truth could not be written.
     #[error("write the truth to {path}")]
     Truth {
@@ -189,7 +169,7 @@ impl Plaza {
         std::fs::create_dir_all(&devices_folder)
             .map_err(|source| PlazaError::Folder { path: devices_folder.clone(), source })?;
         let truth = TruthFile::create(truth)?;
-        let client = connect(broker).await?;
+        let client = broker.connect("simulator").await.map_err(PlazaError::Broker)?;
         let stations = network.stations().to_vec();
         let zero_at = clock.now().saturating_sub(clock.uptime()).unwrap_or_default();
         let away_min = AWAY_REAL_MIN.mul_f64(clock.speed());
@@ -334,20 +314,6 @@ impl Equipment {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn connect(broker: BrokerAccess) -> Result<async_nats::Client, PlazaError> {
-    ConnectOptions::with_user_and_password(broker.user, broker.password)
-        .name("simulator")
-        .retry_on_initial_connect()
-        .max_reconnects(None)
-        .reconnect_delay_callback(|attempts| {
-            let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-            Duration::from_millis(20).saturating_mul(attempts).min(Duration::from_millis(500))
-        })
-        .connect(broker.url)
-        .await
-        .map_err(PlazaError::Broker)
 }
 
 fn ports_of(station: &Station, devices_folder: &Path) -> Vec<LaneDevices> {

@@ -32,11 +32,14 @@ fn alive(pid: u32) -> bool {
 #[tokio::test]
 async fn the_broker_takes_its_users_and_nobody_else_and_survives_a_kill() {
     let run = RunFolder::temporary().unwrap();
-    let lane = BrokerUser::Lane {
-        operator: "cienco4".parse().unwrap(),
-        station: "ben-thuy".parse().unwrap(),
-    };
-    let users = [BrokerUser::Centre, BrokerUser::Console, BrokerUser::Simulator, lane.clone()];
+    let lane = BrokerUser::Lanes(vec!["cienco4/ben-thuy/l01".parse().unwrap()]);
+    let users = [
+        BrokerUser::Centre,
+        BrokerUser::System,
+        BrokerUser::Console,
+        BrokerUser::Simulator,
+        lane.clone(),
+    ];
     let broker = Broker::start(&run, &found("NATS_SERVER"), &users).unwrap();
     for user in &users {
         broker.connect(user).await.unwrap();

@@ -17,7 +17,7 @@ use clearing_house::verify::{Proof, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
 use domain::{Clock, Timestamp};
-use simulator::demo::database::Database;
+use simulator::demo::database::{Database, Role};
 use simulator::demo::run_folder::RunFolder;
 use sqlx::PgPool;
 
@@ -127,7 +127,7 @@ impl Server {
 
 /// Connects to a database of these books.
 pub async fn pool(url: &str) -> PgPool {
-    connect(&Address { url: url.to_owned() }).await.expect("the database answers")
+    connect(&Address::at(url)).await.expect("the database answers")
 }
 
 /// Makes the books of an office in an empty database: network, tariffs, lanes, keys, epochs and the
@@ -192,6 +192,12 @@ impl Office {
         let name = server.copy(of).await;
         let url = server.database.url_of(&name);
         Self { pool: pool(&url).await, url, name, server }
+    }
+
+    /// The address of the books for a role of `deploy/postgresql-roles.sql`.
+    #[must_use]
+    pub fn url_for(&self, role: Role) -> String {
+        self.server.database.url_of_for(&self.name, role)
     }
 
     /// A worker's view of the books.

@@ -10,15 +10,17 @@ use serde_json::Value;
 use tests::programs::repository;
 
 /// The arrows: each crate, and those it may know. They point one way.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("rfid-driver", &[]),
     ("domain", &[]),
     ("mapped-file", &[]),
-    ("lane-controller", &["rfid-driver", "domain", "mapped-file"]),
-    ("clearing-house", &["domain"]),
+    ("broker-link", &[]),
+    ("broker-authority", &["domain"]),
+    ("lane-controller", &["rfid-driver", "domain", "mapped-file", "broker-link"]),
+    ("clearing-house", &["domain", "broker-link", "broker-authority"]),
     ("reconciliation", &["clearing-house", "domain"]),
-    ("console", &["reconciliation", "clearing-house", "domain"]),
-    ("simulator", &["rfid-driver", "domain"]),
+    ("console", &["reconciliation", "clearing-house", "domain", "broker-link"]),
+    ("simulator", &["rfid-driver", "domain", "broker-link", "broker-authority"]),
     ("tests", EVERYTHING),
     ("benches", EVERYTHING),
 ];
@@ -26,6 +28,8 @@ const EVERYTHING: &[&str] = &[
     "rfid-driver",
     "domain",
     "mapped-file",
+    "broker-link",
+    "broker-authority",
     "lane-controller",
     "clearing-house",
     "reconciliation",

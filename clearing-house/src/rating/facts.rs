@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use domain::passage::Passage;
 use domain::tariff::{For, Parts, Tariff, TariffBook, TripCase};
-use domain::{Amount, BusinessDate, OperatorId, PassageId, Plate, StationId};
+use domain::{Amount, BusinessDate, OperatorId, PassageId, Plate, StationId, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 
@@ -271,4 +271,26 @@ fn basis_from(row: &PgRow) -> Option<(PassageId, Basis)> {
         day: some(8).zip(some(9)).map(|(cap, before)| DayBasis { cap, before, spent: row.get(10) }),
     };
     Some((id_from(row)?, basis))
+}
+
+/// When these passages were, as their lanes say.
+pub(crate) async fn instants(
+    tx: &mut PgConnection,
+    ids: &[&PassageId],
+) -> Result<HashMap<PassageId, Timestamp>, sqlx::Error> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let (lanes, epochs, seqs) = lanes(ids);
+    let rows = sqlx::query(
+        "select lane, epoch, seq, at from passage_v1 \
+         join unnest($1::text[], $2::int4[], $3::int8[]) as w (lane, epoch, seq) \
+             using (lane, epoch, seq) where at is not null",
+    )
+    .bind(lanes)
+    .bind(epochs)
+    .bind(seqs)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.iter().filter_map(|row| Some((id_from(row)?, from_sql(row.get(3))))).collect())
 }

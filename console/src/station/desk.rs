@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Message};
-use clearing_house::config::Broker;
+use async_nats::{Client, Message};
+use broker_link::Link;
 use domain::wire::subject;
 use domain::wire::v1::{self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError};
 use domain::{Clock, LaneId};
@@ -129,9 +129,9 @@ impl Desk {
     }
 
     /// Listens to all lanes for as long as the console lives.
-    pub(crate) async fn listen(&self, broker: &Broker, password: String) {
+    pub(crate) async fn listen(&self, broker: &Link) {
         loop {
-            match connect(broker, password.clone()).await {
+            match broker.connect("console").await {
                 Ok(client) => {
                     self.client.get_or_init(|| client.clone());
                     match self.follow(&client).await {
@@ -251,16 +251,6 @@ impl Desk {
 enum Kind {
     Heartbeat,
     Event,
-}
-
-async fn connect(broker: &Broker, password: String) -> Result<Client, async_nats::ConnectError> {
-    ConnectOptions::new()
-        .name("console")
-        .user_and_password(broker.user.clone(), password)
-        .retry_on_initial_connect()
-        .event_callback(|event| async move { info!(%event, "broker") })
-        .connect(&broker.url)
-        .await
 }
 
 /// A lane of the register, as the books have it.

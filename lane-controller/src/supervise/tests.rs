@@ -63,7 +63,9 @@ impl World {
         let (folder, nobody, public) = (folder.display(), self.nobody, key.public());
         let text = format!(
             "[station]\noperator = \"cienco4\"\nstation = \"ben-thuy\"\n\
-             [broker]\nurl = \"nats://{nobody}\"\nuser = \"u\"\npassword_file = \"p\"\n\
+             [broker]\nurl = \"nats://{nobody}\"\nca_file = \"a\"\n\
+             certificate_file = \"c\"\ncertificate_key_file = \"k\"\n\
+             credentials_file = \"u\"\n\
              [centre]\npublic_key = \"{public}\"\n\
              [data]\nfolder = \"{folder}\"\ntariffs = []\n\
              [field_io]\naddress = \"{nobody}\"\npoll_ms = 10\n\

@@ -1,7 +1,8 @@
 //! A broker of the run's own: `nats-server`, with streams, on a free loopback port.
 //!
-//! Its settings are `deploy/nats-server.conf`; beside it stands a file with the run's users, each
-//! with a password that nobody chose and the rights that its part needs, and no more.
+//! Its settings are `deploy/nats-server.conf`; beside it stands what the run's own authority wrote:
+//! whom the broker believes, and its certificate. Users are given what they show the broker in a
+//! folder each, under `secrets/`. Lanes of a run are enrolled by the command that enrols real ones.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -9,18 +10,18 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::{OperatorId, StationId};
+use broker_authority::{Authority, Issued, Part};
+use broker_link::{Link, LinkError};
+use domain::{Clock, LaneId};
 
-use super::password::Password;
+use super::authority::{authority_of, refused};
 use super::ports::free_port;
 use super::process::{ProcessError, Recipe, Supervised};
-use super::run_folder::{RunFolder, make_folder, write_secret};
+use super::run_folder::{RunFolder, make_folder};
 
 const SETTINGS: &str = include_str!("../../../deploy/nats-server.conf");
 /// How long a start may take; a store with something in it is read first.
 const READY_WITHIN: Duration = Duration::from_secs(20);
-/// A broker that was killed is back within a second or so.
-const RECONNECT_AFTER: Duration = Duration::from_millis(100);
 /// A port may be taken between the moment it was found free and the moment it is listened on.
 const PORT_TRIES: usize = 4;
 
@@ -31,70 +32,53 @@ pub enum BrokerUser {
     Centre,
     /// The console: sees what lanes tell, and sends commands.
     Console,
-    /// The simulator's attendant and the demo's watch: as the console, without the streams.
+    /// The simulator's attendant and the demo's watch: as the console.
     Simulator,
-    /// A person who looks on during a run: everything.
+    /// A person who looks on during a run: hears everything, says nothing.
     Observer,
-    /// The lanes of one station.
-    Lane {
-        /// Whose station.
-        operator: OperatorId,
-        /// Which one.
-        station: StationId,
-    },
+    /// The clearing house as the user of the broker's own account.
+    System,
+    /// The computer that serves these lanes of one station.
+    Lanes(Vec<LaneId>),
 }
 
 impl BrokerUser {
-    /// The name the user connects with.
+    /// The name of the user's folder.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Centre => "centre".to_owned(),
-            Self::Console => "console".to_owned(),
-            Self::Simulator => "simulator".to_owned(),
-            Self::Observer => "observer".to_owned(),
-            Self::Lane { operator, station } => format!("lane-{operator}-{station}"),
-        }
-    }
-
-    /// The subjects the user may publish to, and those it may subscribe to.
-    fn rights(&self) -> (Vec<String>, Vec<String>) {
-        let own = |subjects: &[&str]| subjects.iter().map(|&s| s.to_owned()).collect();
-        match self {
-            Self::Centre | Self::Observer => (own(&[">"]), own(&[">"])),
-            Self::Console => (
-                own(&["etc.v1.command.>", "_INBOX.>", "$JS.API.>"]),
-                own(&["etc.v1.event.>", "etc.v1.heartbeat.>", "_INBOX.>"]),
-            ),
-            Self::Simulator => (
-                own(&["etc.v1.command.>", "_INBOX.>"]),
-                own(&["etc.v1.event.>", "etc.v1.heartbeat.>", "_INBOX.>"]),
-            ),
-            Self::Lane { operator, station } => {
-                let of = |kind: &str| format!("etc.v1.{kind}.{operator}.{station}.>");
-                let mut publish = own(&["etc.v1.epoch", "$JS.API.DIRECT.GET.>", "_INBOX.>"]);
-                publish.extend(["passage", "event", "heartbeat"].map(of));
-                let mut subscribe = own(&["etc.v1.list.>", "etc.v1.entry.>", "_INBOX.>"]);
-                subscribe.extend(["receipt", "command"].map(of));
-                (publish, subscribe)
+            Self::Centre => Part::Centre.name(),
+            Self::Console => Part::Console.name(),
+            Self::Simulator => Part::Simulator.name(),
+            Self::Observer => Part::Observer.name(),
+            Self::System => Part::System.name(),
+            Self::Lanes(lanes) => {
+                let names = lanes.iter().map(|lane| lane.to_string().replace('/', "-"));
+                format!("lane-{}", names.collect::<Vec<_>>().join("+"))
             }
         }
     }
 
-    /// The user's entry in the broker's configuration, whose syntax takes JSON.
-    fn entry(&self, password: &Password) -> String {
-        let (publish, subscribe) = self.rights();
-        let entry = serde_json::json!({
-            "user": self.name(),
-            "password": password.reveal(),
-            "permissions": {
-                "publish": publish,
-                "subscribe": subscribe,
-                "allow_responses": true,
-            },
-        });
-        format!("    {entry}\n")
+    fn issue(&self, authority: &Authority) -> Result<Issued, broker_authority::AuthorityError> {
+        let now = Clock::system().now();
+        match self {
+            Self::Centre => authority.issue_to(&Part::Centre, now),
+            Self::Console => authority.issue_to(&Part::Console, now),
+            Self::Simulator => authority.issue_to(&Part::Simulator, now),
+            Self::Observer => authority.issue_to(&Part::Observer, now),
+            Self::System => authority.issue_to(&Part::System, now),
+            Self::Lanes(lanes) => authority.issue_to_lanes(lanes, now),
+        }
     }
+}
+
+/// How soon what is stored is on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// Before it is acknowledged, as in production.
+    BeforeItIsAcknowledged,
+    /// Within a second: for a test that fills a stream with what it made up.
+    WithinASecond,
 }
 
 /// A running broker; dropping it stops it.
@@ -103,7 +87,7 @@ pub struct Broker {
     process: Supervised,
     port: u16,
     secrets: PathBuf,
-    users: Vec<(BrokerUser, Password)>,
+    authority: PathBuf,
 }
 
 impl Broker {
@@ -116,13 +100,26 @@ impl Broker {
         nats_server: &Path,
         users: &[BrokerUser],
     ) -> Result<Self, ProcessError> {
-        let users: Vec<(BrokerUser, Password)> =
-            users.iter().map(|user| (user.clone(), Password::random())).collect();
-        let settings = write_settings(run, &users)?;
+        Self::start_storing(run, nats_server, users, Stored::BeforeItIsAcknowledged)
+    }
+
+    /// As [`Self::start`], and says how soon what is stored is on the disk.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_storing(
+        run: &RunFolder,
+        nats_server: &Path,
+        users: &[BrokerUser],
+        stored: Stored,
+    ) -> Result<Self, ProcessError> {
+        let settings = write_settings(run, stored)?;
+        let (secrets, authority) = (run.join("secrets"), run.join("authority"));
         let mut tries = 1;
-        loop {
+        let broker = loop {
             let port = free_port().map_err(ProcessError::preparing(&settings))?;
             let recipe = Recipe::new("nats-server", nats_server, run)
+                .env("ETC_BROKER_NAME", "etc-toll")
                 .arg("--config")
                 .arg(&settings)
                 .arg("--addr")
@@ -132,14 +129,18 @@ impl Broker {
                 .arg("--store_dir")
                 .arg(run.join("broker/store"));
             let process = Supervised::start(recipe)?;
-            let (secrets, users) = (run.join("secrets"), users.clone());
-            let broker = Self { process, port, secrets, users };
+            let (secrets, authority) = (secrets.clone(), authority.clone());
+            let broker = Self { process, port, secrets, authority };
             match broker.wait_until_ready() {
                 Err(ProcessError::Died { .. }) if tries < PORT_TRIES => tries += 1,
                 Err(error) => return Err(error),
-                Ok(()) => return Ok(broker),
+                Ok(()) => break broker,
             }
+        };
+        for user in users {
+            broker.admit(user)?;
         }
+        Ok(broker)
     }
 
     fn wait_until_ready(&self) -> Result<(), ProcessError> {
@@ -147,45 +148,63 @@ impl Broker {
         self.process.wait_until(READY_WITHIN, |_| greets(address))
     }
 
-    /// Where it listens, without a user.
-    #[must_use]
-    pub fn url(&self) -> String {
-        format!("nats://{}:{}", Ipv4Addr::LOCALHOST, self.port)
-    }
-
-    /// The file with a user's password.
-    #[must_use]
-    pub fn password_file(&self, user: &BrokerUser) -> PathBuf {
-        password_file(&self.secrets, user)
-    }
-
-    /// Where it listens, with a user and the password: for people and their tools.
-    #[must_use]
-    pub fn url_for(&self, user: &BrokerUser) -> String {
-        let (name, address) = (user.name(), Ipv4Addr::LOCALHOST);
-        format!("nats://{name}:{}@{address}:{}", self.password(user), self.port)
-    }
-
-    /// Connects as a user; one that the broker was not started for is refused by it.
+    /// Gives a user what it shows the broker; hands back its public key. What it had before stays
+    /// good, and is written over.
     ///
     /// # Errors
-    /// When the broker is down, or refuses.
-    pub async fn connect(
-        &self,
-        user: &BrokerUser,
-    ) -> Result<async_nats::Client, async_nats::ConnectError> {
-        let password = self.password(user).to_owned();
-        async_nats::ConnectOptions::with_user_and_password(user.name(), password)
-            .name(user.name())
-            .reconnect_delay_callback(|_attempt| RECONNECT_AFTER)
-            .connect(self.url())
-            .await
+    /// When the files cannot be written.
+    pub fn admit(&self, user: &BrokerUser) -> Result<String, ProcessError> {
+        let failed = |error| refused(&self.authority, error);
+        let authority = Authority::open(&self.authority).map_err(failed)?;
+        let issued = user.issue(&authority).map_err(failed)?;
+        issued.identity.write(&self.folder_of(user)).map_err(failed)?;
+        Ok(issued.user)
     }
 
-    /// A user's password; empty for one that the broker was not started for.
+    /// Where it listens.
     #[must_use]
-    pub fn password(&self, user: &BrokerUser) -> &str {
-        self.users.iter().find(|(known, _)| known == user).map_or("", |(_, word)| word.reveal())
+    pub fn url(&self) -> String {
+        format!("tls://{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// The folder with the keys of its authority.
+    #[must_use]
+    pub fn authority(&self) -> &Path {
+        &self.authority
+    }
+
+    /// The folder with what a user shows.
+    #[must_use]
+    pub fn folder_of(&self, user: &BrokerUser) -> PathBuf {
+        self.secrets.join(format!("broker-{}", user.name()))
+    }
+
+    /// How a user reaches the broker; one that was not admitted has no files.
+    #[must_use]
+    pub fn link(&self, user: &BrokerUser) -> Link {
+        Link::of_folder(self.url(), &self.folder_of(user))
+    }
+
+    /// What a person gives to the `nats` tool to look on.
+    #[must_use]
+    pub fn tool_arguments(&self, user: &BrokerUser) -> String {
+        let Link { url, ca_file, certificate_file, certificate_key_file, credentials_file } =
+            self.link(user);
+        format!(
+            "--server '{url}' --tlsca '{}' --tlscert '{}' --tlskey '{}' --creds '{}'",
+            ca_file.display(),
+            certificate_file.display(),
+            certificate_key_file.display(),
+            credentials_file.display()
+        )
+    }
+
+    /// Connects as a user, now.
+    ///
+    /// # Errors
+    /// When the broker is down, or refuses, or the user was not admitted.
+    pub async fn connect(&self, user: &BrokerUser) -> Result<async_nats::Client, LinkError> {
+        self.link(user).connect_now(&user.name()).await
     }
 
     /// The process, for whoever watches over it.
@@ -220,25 +239,21 @@ fn greets(address: SocketAddr) -> bool {
     BufReader::new(stream).read_line(&mut hello).is_ok() && hello.starts_with("INFO ")
 }
 
-fn password_file(secrets: &Path, user: &BrokerUser) -> PathBuf {
-    secrets.join(format!("broker-{}.password", user.name()))
-}
-
-/// Writes the settings, the users and their password files; hands back the settings' path.
-fn write_settings(
-    run: &RunFolder,
-    users: &[(BrokerUser, Password)],
-) -> Result<PathBuf, ProcessError> {
+/// Writes the settings and what the authority adds to them; hands back the settings' path.
+fn write_settings(run: &RunFolder, stored: Stored) -> Result<PathBuf, ProcessError> {
     let folder = run.join("broker");
     make_folder(&folder, 0o700).map_err(ProcessError::preparing(&folder))?;
-    let mut entries = String::new();
-    for (user, password) in users {
-        write_secret(&password_file(&run.join("secrets"), user), password.reveal())?;
-        entries.push_str(&user.entry(password));
-    }
-    let text = format!("authorization: {{\n  users: [\n{entries}  ]\n}}\n");
-    write_secret(&folder.join("users.conf"), &text)?;
+    let hosts = [Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()];
+    authority_of(run)?
+        .write_broker(&folder, &hosts, Clock::system().now())
+        .map_err(|error| refused(&folder, error))?;
     let settings = folder.join("nats-server.conf");
-    fs::write(&settings, SETTINGS).map_err(ProcessError::preparing(&settings))?;
+    let text = match stored {
+        Stored::BeforeItIsAcknowledged => SETTINGS.to_owned(),
+        Stored::WithinASecond => {
+            SETTINGS.replace("sync_interval: \"always\"", "sync_interval: \"1s\"")
+        }
+    };
+    fs::write(&settings, text).map_err(ProcessError::preparing(&settings))?;
     Ok(settings)
 }

@@ -7,12 +7,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use broker_link::Link;
 use domain::passage::LaneRole;
 use domain::time::ClockConfig;
-use domain::{LaneId, OperatorId, StationId};
+use domain::{OperatorId, StationId};
 use serde::Serialize;
 
 use super::broker::{Broker, BrokerUser};
+use super::database::{Database, Role};
 use super::process::ProcessError;
 use super::run_folder::{RunFolder, write_secret};
 use crate::plaza::StationDevices;
@@ -31,20 +33,20 @@ pub struct Common<'a> {
     pub clock: ClockConfig,
     /// The run's broker.
     pub broker: &'a Broker,
-    /// Where the run's database is.
-    pub database_url: &'a str,
+    /// The run's database.
+    pub database: &'a Database,
 }
 
 #[derive(Serialize)]
-struct BrokerPart {
+struct DatabasePart {
     url: String,
-    user: String,
-    password_file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lists_url: Option<String>,
 }
 
 #[derive(Serialize)]
-struct DatabasePart<'a> {
-    url: &'a str,
+struct ProductionPart {
+    replicas: u8,
 }
 
 #[derive(Serialize)]
@@ -61,8 +63,10 @@ struct ListPart {
 #[derive(Serialize)]
 struct ClearingHouseFile<'a> {
     clock: ClockConfig,
-    broker: BrokerPart,
-    database: DatabasePart<'a>,
+    broker: Link,
+    broker_system: Link,
+    production: ProductionPart,
+    database: DatabasePart,
     centre: SecretKeyPart<'a>,
     list: ListPart,
 }
@@ -75,7 +79,7 @@ struct StatementsPart {
 #[derive(Serialize)]
 struct ReconciliationFile<'a> {
     clock: ClockConfig,
-    database: DatabasePart<'a>,
+    database: DatabasePart,
     centre: SecretKeyPart<'a>,
     statements: StatementsPart,
 }
@@ -93,8 +97,8 @@ struct AccessPart<'a> {
 #[derive(Serialize)]
 struct ConsoleFile<'a> {
     clock: ClockConfig,
-    broker: BrokerPart,
-    database: DatabasePart<'a>,
+    broker: Link,
+    database: DatabasePart,
     http: HttpPart,
     access: AccessPart<'a>,
 }
@@ -144,7 +148,7 @@ struct LanePart<'a> {
 struct LaneControllerFile<'a> {
     clock: ClockConfig,
     station: StationPart<'a>,
-    broker: BrokerPart,
+    broker: Link,
     centre: PublicKeyPart<'a>,
     data: DataPart,
     field_io: FieldIoPart,
@@ -159,8 +163,14 @@ impl Common<'_> {
     pub fn clearing_house(&self, key: &Path) -> Result<PathBuf, ProcessError> {
         let file = ClearingHouseFile {
             clock: self.clock,
-            broker: self.broker_part(&BrokerUser::Centre),
-            database: DatabasePart { url: self.database_url },
+            broker: self.broker.link(&BrokerUser::Centre),
+            broker_system: self.broker.link(&BrokerUser::System),
+            // A site with one broker.
+            production: ProductionPart { replicas: 1 },
+            database: DatabasePart {
+                url: self.database.url_for(Role::Intake),
+                lists_url: Some(self.database.url_for(Role::Accounts)),
+            },
             centre: SecretKeyPart { secret_key_file: key },
             list: ListPart { no_money_below: 50_000, low_below: 300_000 },
         };
@@ -174,7 +184,7 @@ impl Common<'_> {
     pub fn reconciliation(&self, key: &Path) -> Result<PathBuf, ProcessError> {
         let file = ReconciliationFile {
             clock: self.clock,
-            database: DatabasePart { url: self.database_url },
+            database: self.database_part(Role::Reconciliation),
             centre: SecretKeyPart { secret_key_file: key },
             statements: StatementsPart { folder: self.run.join("statements") },
         };
@@ -192,8 +202,9 @@ impl Common<'_> {
     ) -> Result<PathBuf, ProcessError> {
         let file = ConsoleFile {
             clock: self.clock,
-            broker: self.broker_part(&BrokerUser::Console),
-            database: DatabasePart { url: self.database_url },
+            broker: self.broker.link(&BrokerUser::Console),
+            // It reads, of all operators.
+            database: self.database_part(Role::Auditor),
             http: HttpPart { listen },
             access: AccessPart { password_file: desk_password },
         };
@@ -210,18 +221,14 @@ impl Common<'_> {
         public_key: &str,
         tariffs: Vec<PathBuf>,
     ) -> Result<PathBuf, ProcessError> {
-        let name = lane_controller_name(devices);
-        let user = BrokerUser::Lane {
-            operator: devices.operator.clone(),
-            station: devices.station.clone(),
-        };
+        let name = lane_controller_name(&devices.operator, &devices.station);
         let lanes = devices.lanes.iter().map(|lane| LanePart {
             id: lane.lane.lane(),
             role: role_name(lane.role),
             reader: &lane.reader,
             baud: BAUD,
             field_io_index: lane.field_io_index,
-            key_file: lane_key(self.run, &lane.lane),
+            key_file: lane_folder(self.run, &name).join(format!("{}.key", lane.lane.lane())),
         });
         let file = LaneControllerFile {
             clock: self.clock,
@@ -230,7 +237,7 @@ impl Common<'_> {
                 station: &devices.station,
                 road: devices.road.as_deref(),
             },
-            broker: self.broker_part(&user),
+            broker: Link::of_folder(self.broker.url(), &lane_folder(self.run, &name)),
             centre: PublicKeyPart { public_key },
             data: DataPart { folder: self.run.join("data").join(&name), tariffs },
             field_io: FieldIoPart { address: devices.field_io, poll_ms: poll_ms(self.clock.speed) },
@@ -239,12 +246,8 @@ impl Common<'_> {
         self.write(&name, &file)
     }
 
-    fn broker_part(&self, user: &BrokerUser) -> BrokerPart {
-        BrokerPart {
-            url: self.broker.url(),
-            user: user.name(),
-            password_file: self.broker.password_file(user),
-        }
+    fn database_part(&self, role: Role) -> DatabasePart {
+        DatabasePart { url: self.database.url_for(role), lists_url: None }
     }
 
     /// A configuration may hold the database's password: only its owner reads it.
@@ -258,14 +261,14 @@ impl Common<'_> {
 
 /// The name of a station's lane controller, in files and logs.
 #[must_use]
-pub fn lane_controller_name(devices: &StationDevices) -> String {
-    format!("lane-controller-{}-{}", devices.operator, devices.station)
+pub fn lane_controller_name(operator: &OperatorId, station: &StationId) -> String {
+    format!("lane-controller-{operator}-{station}")
 }
 
-/// Where a lane's secret key is.
+/// Where what a station's lanes were given at their enrolment is, by their controller's name.
 #[must_use]
-pub fn lane_key(run: &RunFolder, lane: &LaneId) -> PathBuf {
-    run.secret(&format!("{}-{}-{}.key", lane.operator(), lane.station(), lane.lane()))
+pub fn lane_folder(run: &RunFolder, controller: &str) -> PathBuf {
+    run.secret(controller)
 }
 
 /// Writes a file that anybody of the run may read.

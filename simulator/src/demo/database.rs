@@ -1,15 +1,20 @@
 //! A database of the run's own: `postgres` on a free loopback port, with data checksums.
 //!
-//! Its settings are `deploy/postgresql.conf`. It listens on loopback alone and asks for a password
-//! that nobody chose; there is no socket file, whose path would have to be short.
+//! Its settings are `deploy/postgresql.conf` and `deploy/pg_hba.conf`, its roles those of
+//! `deploy/postgresql-roles.sql`, each with a password that nobody chose. It listens on loopback
+//! alone, over TLS alone, with a certificate of the run's authority; there is no socket file, whose
+//! path would have to be short.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use domain::Clock;
 use nix::sys::signal::Signal;
 
+use super::authority::{authority_of, refused};
 use super::password::Password;
 use super::ports::free_port;
 use super::process::{ProcessError, Recipe, Supervised};
@@ -17,7 +22,9 @@ use super::run_folder::{RunFolder, make_folder, write_secret};
 use super::system_user::SystemUser;
 
 const SETTINGS: &str = include_str!("../../../deploy/postgresql.conf");
-/// The user of the database, and the name of the run's database.
+const WHO_MAY_COME: &str = include_str!("../../../deploy/pg_hba.conf");
+const ROLES: &str = include_str!("../../../deploy/postgresql-roles.sql");
+/// The superuser of the server, and the name of the run's database.
 const NAME: &str = "etc";
 /// How long a start may take; after a crash the log is replayed first.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -26,6 +33,49 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// A port may be taken between the moment it was found free and the moment it is listened on.
 const PORT_TRIES: usize = 4;
 
+/// As whom a program comes to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "deploy/postgresql-roles.sql says what each is for")]
+pub enum Role {
+    Migrator,
+    Intake,
+    Accounts,
+    Registrar,
+    Reconciliation,
+    Operator,
+    Authority,
+    Auditor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 8] = [
+        Self::Migrator,
+        Self::Intake,
+        Self::Accounts,
+        Self::Registrar,
+        Self::Reconciliation,
+        Self::Operator,
+        Self::Authority,
+        Self::Auditor,
+    ];
+
+    /// Its name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Migrator => "etc_migrator",
+            Self::Intake => "etc_intake",
+            Self::Accounts => "etc_accounts",
+            Self::Registrar => "etc_registrar",
+            Self::Reconciliation => "etc_reconciliation",
+            Self::Operator => "etc_operator",
+            Self::Authority => "etc_authority",
+            Self::Auditor => "etc_auditor",
+        }
+    }
+}
+
 /// A running database; dropping it stops it.
 #[derive(Debug)]
 pub struct Database {
@@ -33,6 +83,8 @@ pub struct Database {
     store: Store,
     port: u16,
     password: Password,
+    roles: BTreeMap<Role, Password>,
+    ca_file: PathBuf,
     /// `createdb` and its kin.
     createdb: Recipe,
 }
@@ -63,19 +115,26 @@ impl Database {
                 Ok(()) => break (process, port),
             }
         };
-        let createdb = Recipe::new("createdb", &postgres_bin.join("createdb"), run)
-            .arg("--no-password")
-            .arg(format!("--host={}", Ipv4Addr::LOCALHOST))
-            .arg(format!("--port={port}"))
-            .arg(format!("--username={NAME}"))
-            .arg("--maintenance-db=postgres")
-            .env("PGPASSWORD", password.reveal());
-        let database = Self { process, store, port, password, createdb };
-        database.create(NAME)?;
+        let ca_file = run.join("authority/ca.crt");
+        let tool = |name: &str| {
+            Recipe::new(name, &postgres_bin.join(name), run)
+                .arg("--no-password")
+                .arg(format!("--host={}", Ipv4Addr::LOCALHOST))
+                .arg(format!("--port={port}"))
+                .arg(format!("--username={NAME}"))
+                .env("PGPASSWORD", password.reveal())
+                .env("PGSSLMODE", "verify-full")
+                .env("PGSSLROOTCERT", &ca_file)
+        };
+        let roles = make_roles(run, tool("psql"))?;
+        let createdb = tool("createdb").arg("--maintenance-db=postgres");
+        let database =
+            Self { process, store, port, password: password.clone(), roles, ca_file, createdb };
+        database.create_for(NAME, Role::Migrator)?;
         Ok(database)
     }
 
-    /// The run's database, with user and password.
+    /// The run's database, for its superuser: for a person, and for tests.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of(NAME)
@@ -84,8 +143,44 @@ impl Database {
     /// A database of this server by its name.
     #[must_use]
     pub fn url_of(&self, database: &str) -> String {
-        let address = Ipv4Addr::LOCALHOST;
-        format!("postgres://{NAME}:{}@{address}:{}/{database}", self.password.reveal(), self.port)
+        self.url_with(NAME, &self.password, database)
+    }
+
+    /// The run's database, for a role.
+    #[must_use]
+    pub fn url_for(&self, role: Role) -> String {
+        self.url_of_for(NAME, role)
+    }
+
+    /// A database of this server by its name, for a role.
+    #[must_use]
+    pub fn url_of_for(&self, database: &str, role: Role) -> String {
+        self.url_with(role.name(), &self.roles[&role], database)
+    }
+
+    fn url_with(&self, user: &str, password: &Password, database: &str) -> String {
+        let (address, ca_file) = (Ipv4Addr::LOCALHOST, self.ca_file.display());
+        format!(
+            "postgres://{user}:{}@{address}:{}/{database}?sslmode=verify-full&sslrootcert={ca_file}",
+            password.reveal(),
+            self.port
+        )
+    }
+
+    /// Every password of the run's roles, for whoever looks for them where they must not be.
+    #[must_use]
+    pub fn passwords(&self) -> Vec<&str> {
+        [&self.password].into_iter().chain(self.roles.values()).map(Password::reveal).collect()
+    }
+
+    /// Creates one more database that belongs to a role, and hands back its address for it.
+    ///
+    /// # Errors
+    /// When there is one of that name, or the server is down.
+    pub fn create_for(&self, name: &str, owner: Role) -> Result<String, ProcessError> {
+        let owned = format!("--owner={}", owner.name());
+        self.createdb.clone().arg(owned).arg(name).run_to_end()?;
+        Ok(self.url_of_for(name, owner))
     }
 
     /// Creates one more database, such as one for a test, and hands back its address.
@@ -125,6 +220,26 @@ impl Drop for Database {
             fs::remove_dir_all(elsewhere).ok();
         }
     }
+}
+
+/// Makes the roles, each with a password of its own.
+fn make_roles(run: &RunFolder, psql: Recipe) -> Result<BTreeMap<Role, Password>, ProcessError> {
+    let passwords = BTreeMap::from(Role::ALL.map(|role| (role, Password::random())));
+    let mut text = ROLES.to_owned();
+    for (role, password) in &passwords {
+        text.push_str(&format!("alter role {} password '{}';\n", role.name(), password.reveal()));
+    }
+    let file = run.secret("roles.sql");
+    write_secret(&file, &text)?;
+    psql.arg("--quiet")
+        .arg("--no-psqlrc")
+        .arg("--set=ON_ERROR_STOP=1")
+        .arg("--file")
+        .arg(&file)
+        .arg("postgres")
+        .run_to_end()?;
+    fs::remove_file(&file).map_err(ProcessError::preparing(&file))?;
+    Ok(passwords)
 }
 
 /// Where the data is, and whose.
@@ -170,7 +285,8 @@ impl Store {
             .arg(format!("--username={NAME}"))
             .arg("--pwfile")
             .arg(&password_file)
-            .arg("--auth=scram-sha-256")
+            .arg("--auth-host=scram-sha-256")
+            .arg("--auth-local=reject")
             .arg("--encoding=UTF8")
             .arg("--locale=C")
             .arg("--data-checksums")
@@ -178,9 +294,26 @@ impl Store {
             .arg("--no-sync")
             .user(user)
             .run_to_end()?;
-        let settings = store.data.join("postgresql.conf");
-        fs::write(&settings, SETTINGS).map_err(ProcessError::preparing(&settings))?;
+        for (name, text) in [("postgresql.conf", SETTINGS), ("pg_hba.conf", WHO_MAY_COME)] {
+            let path = store.data.join(name);
+            fs::write(&path, text).map_err(ProcessError::preparing(&path))?;
+        }
+        store.write_certificate(run)?;
         Ok(store)
+    }
+
+    fn write_certificate(&self, run: &RunFolder) -> Result<(), ProcessError> {
+        let hosts = [Ipv4Addr::LOCALHOST.to_string(), "localhost".to_owned()];
+        authority_of(run)?
+            .write_database(&self.data, &hosts, Clock::system().now())
+            .map_err(|error| refused(&self.data, error))?;
+        for name in ["server.crt", "server.key"] {
+            let path = self.data.join(name);
+            if let Some(user) = self.user {
+                user.own(&path).map_err(ProcessError::preparing(&path))?;
+            }
+        }
+        Ok(())
     }
 
     fn wait_until_ready(&self, process: &Supervised) -> Result<(), ProcessError> {

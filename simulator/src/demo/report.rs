@@ -71,6 +71,8 @@ pub struct Connect {
     pub postgres_url: String,
     /// The broker, for a person who looks on.
     pub nats_url: String,
+    /// What the `nats` tool is given to look on.
+    pub nats_arguments: String,
     /// The console.
     pub console_url: String,
 }

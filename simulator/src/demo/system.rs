@@ -15,8 +15,8 @@ use domain::{LaneId, OperatorId};
 
 use super::DemoError;
 use super::broker::{Broker, BrokerUser};
-use super::configs::{Common, lane_controller_name, lane_key, write_text};
-use super::database::Database;
+use super::configs::{Common, lane_controller_name, lane_folder, write_text};
+use super::database::{Database, Role};
 use super::options::Options;
 use super::password::Password;
 use super::ports::free_port;
@@ -56,9 +56,14 @@ impl Ground {
         run: RunFolder,
         programs: Programs,
         options: &Options,
-        network: &Network,
     ) -> Result<Self, ProcessError> {
-        let users = users(network);
+        let users = [
+            BrokerUser::Centre,
+            BrokerUser::System,
+            BrokerUser::Console,
+            BrokerUser::Simulator,
+            BrokerUser::Observer,
+        ];
         let (broker, database) = thread::scope(|scope| {
             let broker = scope.spawn(|| Broker::start(&run, &options.nats_server, &users));
             let database = Database::start(&run, &options.postgres_bin);
@@ -73,16 +78,6 @@ impl Ground {
     }
 }
 
-fn users(network: &Network) -> Vec<BrokerUser> {
-    let lanes = network.stations().iter().map(|station| BrokerUser::Lane {
-        operator: station.operator.clone(),
-        station: station.id.clone(),
-    });
-    let people =
-        [BrokerUser::Centre, BrokerUser::Console, BrokerUser::Simulator, BrokerUser::Observer];
-    people.into_iter().chain(lanes).collect()
-}
-
 /// The centre's keys, books and configuration.
 #[derive(Debug)]
 pub struct Centre {
@@ -92,7 +87,6 @@ pub struct Centre {
     tariffs: Vec<(OperatorId, PathBuf)>,
     clearing_house: PathBuf,
     reconciliation: PathBuf,
-    database_url: String,
 }
 
 impl Centre {
@@ -102,9 +96,8 @@ impl Centre {
     /// When one of these steps fails.
     pub fn prepare(ground: &Ground, scenario: &Scenario) -> Result<Self, ProcessError> {
         let run = &ground.run;
-        let database_url = ground.database.url();
         let key_file = run.secret("centre.key");
-        let common = common(ground, scenario.clock_of_preparations(), &database_url);
+        let common = common(ground, scenario.clock_of_preparations());
         let clearing_house = common.clearing_house(&key_file)?;
         let reconciliation = common.reconciliation(&key_file)?;
         let network_file = run.join("config/network.toml");
@@ -116,22 +109,34 @@ impl Centre {
         let command = || ground.recipe(Program::ClearingHouse, &clearing_house);
         let said = command().arg("keygen").arg("--key-file").arg(&key_file).run_to_end()?;
         let public_key = said.trim().to_owned();
-        command().arg("migrate").run_to_end()?;
-        command().arg("network").arg("import").arg(&network_file).run_to_end()?;
+        let command = |role: Role| in_role(command(), ground, role);
+        command(Role::Migrator).arg("migrate").run_to_end()?;
+        let settlement = ground.recipe(Program::Reconciliation, &reconciliation).arg("migrate");
+        in_role(settlement, ground, Role::Migrator).run_to_end()?;
+        command(Role::Registrar).arg("network").arg("import").arg(&network_file).run_to_end()?;
 
         let tariff_import = tariffs
             .iter()
-            .fold(command().arg("tariff").arg("import"), |recipe, (_, file)| recipe.arg(file));
-        let account_import = command().arg("account").arg("import").arg(&accounts_file);
-        let enrolments = scenario.network.lanes().map(|lane| {
-            let key = lane_key(run, &lane.id);
-            let path = lane.id.to_string();
-            command().arg("lane").arg("enrol").arg(path).arg("--key-file").arg(key)
+            .fold(command(Role::Registrar).arg("tariff").arg("import"), |recipe, (_, file)| {
+                recipe.arg(file)
+            });
+        let account_import =
+            command(Role::Accounts).arg("account").arg("import").arg(&accounts_file);
+        let enrolments = scenario.network.stations().iter().map(|station| {
+            let name = lane_controller_name(&station.operator, &station.id);
+            let enrol = command(Role::Registrar).arg("lane").arg("enrol");
+            let lanes = station.lanes.iter();
+            lanes
+                .fold(enrol, |recipe, lane| recipe.arg(lane.id.to_string()))
+                .arg("--authority")
+                .arg(ground.broker.authority())
+                .arg("--folder")
+                .arg(lane_folder(run, &name))
         });
         let steps: Vec<Recipe> =
             [account_import, tariff_import].into_iter().chain(enrolments).collect();
         run_all(&steps)?;
-        Ok(Self { public_key, key_file, tariffs, clearing_house, reconciliation, database_url })
+        Ok(Self { public_key, key_file, tariffs, clearing_house, reconciliation })
     }
 
     /// From now on everybody goes by this clock.
@@ -139,16 +144,22 @@ impl Centre {
     /// # Errors
     /// When a file cannot be written.
     pub fn set_clock(&self, ground: &Ground, clock: ClockConfig) -> Result<(), ProcessError> {
-        let common = common(ground, clock, &self.database_url);
+        let common = common(ground, clock);
         common.clearing_house(&self.key_file)?;
         common.reconciliation(&self.key_file)?;
         Ok(())
     }
 
-    /// A command of the clearing house.
+    /// A command of the clearing house, in its own role.
     #[must_use]
     pub fn clearing_house(&self, ground: &Ground) -> Recipe {
         ground.recipe(Program::ClearingHouse, &self.clearing_house)
+    }
+
+    /// A command of the clearing house in another role.
+    #[must_use]
+    pub fn clearing_house_as(&self, ground: &Ground, role: Role) -> Recipe {
+        in_role(self.clearing_house(ground), ground, role)
     }
 
     /// A command of the reconciliation.
@@ -163,8 +174,13 @@ impl Centre {
     }
 }
 
-fn common<'a>(ground: &'a Ground, clock: ClockConfig, database_url: &'a str) -> Common<'a> {
-    Common { run: &ground.run, clock, broker: &ground.broker, database_url }
+fn common(ground: &Ground, clock: ClockConfig) -> Common<'_> {
+    Common { run: &ground.run, clock, broker: &ground.broker, database: &ground.database }
+}
+
+/// A command of the centre in another role than the one that its configuration has.
+fn in_role(recipe: Recipe, ground: &Ground, role: Role) -> Recipe {
+    recipe.env("ETC_DATABASE_URL", ground.database.url_for(role))
 }
 
 fn tariff_files(
@@ -218,13 +234,13 @@ impl System {
         clock: ClockConfig,
         stations: &[StationDevices],
     ) -> Result<Self, ProcessError> {
-        let common = common(ground, clock, &centre.database_url);
+        let common = common(ground, clock);
         let clearing_house = Supervised::start(centre.clearing_house(ground).arg("run"))?;
         let mut lane_controllers = Vec::new();
         for devices in stations {
             let tariffs = centre.tariffs_of(&devices.operator);
             let config = common.lane_controller(devices, &centre.public_key, tariffs)?;
-            let name = lane_controller_name(devices);
+            let name = lane_controller_name(&devices.operator, &devices.station);
             let recipe =
                 ground.programs.recipe(Program::LaneController, &name, &config, &ground.run);
             lane_controllers.push(Supervised::start(recipe.arg("run"))?);
@@ -320,7 +336,7 @@ pub fn close_books(
     centre: &Centre,
     through: &str,
 ) -> Result<super::books::Books, DemoError> {
-    let clearing_house = || centre.clearing_house(ground);
+    let clearing_house = || centre.clearing_house_as(ground, Role::Auditor);
     let reconciliation = || centre.reconciliation(ground);
     let centre_verified = clearing_house().arg("verify").arg("--json").run_for_json()?;
     reconciliation()

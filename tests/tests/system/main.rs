@@ -12,3 +12,6 @@ mod faults;
 mod top_up;
 mod verify_can_fail;
 mod demo;
+mod security;
+mod security_books;
+mod security_logs;
