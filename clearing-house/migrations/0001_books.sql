@@ -67,33 +67,6 @@ create table account (
     opened_at timestamptz not null
 );
 
-create table vehicle (
-    plate         text primary key,
-    account       bigint not null references account,
-    vehicle_group smallint not null check (vehicle_group between 1 and 20),
-    exempt        boolean not null default false
-);
-create index vehicle_of_account on vehicle (account);
-
--- One tag per vehicle.
-create table tag (
-    tag       bytea primary key check (length(tag) between 2 and 62),
-    plate     text not null references vehicle,
-    linked_at timestamptz not null,
-    constraint one_tag_per_vehicle unique (plate)
-);
-
-create table pass (
-    pass        bigint generated always as identity primary key,
-    plate       text not null references vehicle,
-    operator    text not null,
-    station     text not null,
-    valid_from  timestamptz not null,
-    valid_until timestamptz not null check (valid_until > valid_from),
-    foreign key (operator, station) references station,
-    constraint pass_once unique (plate, operator, station, valid_from)
-);
-
 -- Tariffs ------------------------------------------------------------------------------------
 
 create table tariff (
@@ -238,14 +211,14 @@ create unique index quarantine_once on quarantine (subject, reason, sha256(paylo
 -- Balances are credits less debits: what is owed to the one the account stands for.
 create table ledger_account (
     ledger_account bigint generated always as identity primary key,
-    kind           text not null check (kind in ('customer', 'payable', 'bank', 'fee', 'till', 'cash-toll')),
+    kind           text not null check (kind in ('customer', 'payable', 'bank', 'fee', 'till', 'cash-toll', 'held')),
     issuer         text references issuer,
     operator       text references operator,
     account        bigint references account,
     balance        bigint not null default 0,
     check ((kind = 'customer') = (account is not null)),
     check ((kind in ('payable', 'till', 'cash-toll')) = (operator is not null)),
-    check ((kind in ('customer', 'payable', 'bank', 'fee')) = (issuer is not null))
+    check ((kind in ('customer', 'payable', 'bank', 'fee', 'held')) = (issuer is not null))
 ) with (fillfactor = 75); -- room for the new balance on the same page
 create unique index ledger_account_of_customer on ledger_account (account) where account is not null;
 create unique index ledger_account_of_system
@@ -253,7 +226,7 @@ create unique index ledger_account_of_system
 
 create table transfer (
     transfer  bigint generated always as identity primary key,
-    kind      text not null check (kind in ('toll', 'cash-toll', 'top-up', 'fee', 'reversal')),
+    kind      text not null check (kind in ('toll', 'cash-toll', 'top-up', 'fee', 'reversal', 'hold', 'release', 'refund')),
     debit     bigint not null references ledger_account,
     credit    bigint not null references ledger_account,
     amount    bigint not null check (amount > 0),

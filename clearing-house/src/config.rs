@@ -143,6 +143,14 @@ pub struct ListPolicy {
     pub low_below: i64,
 }
 
+impl ListPolicy {
+    /// The policy for an account that may have a threshold of its own.
+    #[must_use]
+    pub fn with_low_below(self, own: Option<i64>) -> Self {
+        Self { low_below: own.unwrap_or(self.low_below), ..self }
+    }
+}
+
 /// The configuration of `clearing-house`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clearing_house::account::command::AccountCommand;
 use clearing_house::config::{self, Config};
 use clearing_house::intake::{self, Books};
 use clearing_house::lists::Publisher;
@@ -17,7 +18,7 @@ use clearing_house::verify::Proof;
 use clearing_house::{account, broker, epochs, report, sql, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
-use domain::{AccountId, Amount, Clock, LaneId};
+use domain::{Clock, LaneId};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
@@ -87,27 +88,6 @@ enum TariffCommand {
         /// The TOML files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum AccountCommand {
-    /// Open the accounts of a file, one JSON object a line.
-    Import {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Put money into an account; a reference has one effect.
-    TopUp {
-        /// The account.
-        #[arg(long)]
-        account: i64,
-        /// Whole minor units.
-        #[arg(long)]
-        amount: i64,
-        /// The payer's reference.
-        #[arg(long)]
-        reference: String,
     },
 }
 
@@ -186,42 +166,15 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
                 registry::import_tariff(&pool, &tariff).await?;
             }
         }
-        Command::Account(command) => accounts(command, &config, &pool, clock).await?,
+        Command::Account(command) => {
+            account::command::carry_out(command, config.list, &pool, clock).await?;
+        }
         Command::Lane(LaneCommand::Enrol { lane, key_file }) => {
             let key = new_key(&key_file)?;
             registry::enrol_lane(&pool, &lane, key.public(), clock.now()).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn accounts(
-    command: AccountCommand,
-    config: &Config,
-    pool: &PgPool,
-    clock: Clock,
-) -> Result<(), Failure> {
-    match command {
-        AccountCommand::Import { file } => {
-            let reader = std::io::BufReader::new(
-                std::fs::File::open(&file)
-                    .map_err(|error| format!("open {}: {error}", file.display()))?,
-            );
-            let imported = account::import(pool, reader, clock).await?;
-            say(&format!(r#"{{"accounts":{},"tags":{}}}"#, imported.accounts, imported.tags))?;
-        }
-        AccountCommand::TopUp { account, amount, reference } => {
-            let amount = Amount::try_new(amount)?;
-            let account = AccountId::new(account);
-            let now = clock.now();
-            let done = account::top_up(pool, account, amount, &reference, config.list, now).await?;
-            say(match done {
-                account::ToppedUp::Now => "topped up",
-                account::ToppedUp::Before => "topped up before by the same reference",
-            })?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes a key and writes it where only this user can read it; a key that is there stays.

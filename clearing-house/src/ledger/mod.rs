@@ -47,6 +47,12 @@ pub enum TransferKind {
     Fee,
     /// The undoing of an earlier transfer.
     Reversal,
+    /// Money of a customer set aside.
+    Hold,
+    /// Money set aside, given free again.
+    Release,
+    /// Money paid back to a customer.
+    Refund,
 }
 
 impl TransferKind {
@@ -59,6 +65,9 @@ impl TransferKind {
             Self::TopUp => "top-up",
             Self::Fee => "fee",
             Self::Reversal => "reversal",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Refund => "refund",
         }
     }
 }
@@ -79,6 +88,8 @@ pub enum LedgerAccountKey {
     Bank(IssuerId),
     /// What an issuer has earned.
     Fee(IssuerId),
+    /// What an issuer has set aside for its customers.
+    Held(IssuerId),
     /// Cash in an operator's tills.
     Till(OperatorId),
     /// Tolls an operator has taken in cash.

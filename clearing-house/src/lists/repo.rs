@@ -1,12 +1,16 @@
 //! The account list's SQL.
 
+use std::collections::HashMap;
+
 use domain::account_list::{ListEntry, ListStatus, PassOnList};
 use domain::{StationId, TagId, Timestamp, VehicleGroup};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 
-use super::{AccountState, status_of};
+use super::status_of;
+use crate::account::AccountState;
 use crate::config::ListPolicy;
+use crate::ledger::BalanceChange;
 use crate::sql::{from_sql, to_sql};
 
 pub(super) async fn note_accounts(
@@ -21,6 +25,29 @@ pub(super) async fn note_accounts(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+pub(super) async fn note_tags(tx: &mut PgConnection, tags: &[Vec<u8>]) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into list_change (tag) select unnest($1::bytea[])")
+        .bind(tags)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The thresholds of those of the accounts that have one of their own.
+pub(super) async fn own_thresholds(
+    tx: &mut PgConnection,
+    changes: &[BalanceChange],
+) -> Result<HashMap<i64, i64>, sqlx::Error> {
+    let accounts: Vec<i64> = changes.iter().map(|change| change.account.as_i64()).collect();
+    let rows = sqlx::query(
+        "select account, low_below from account where low_below is not null and account = any($1)",
+    )
+    .bind(accounts)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// The oldest changes: their numbers and tags.
@@ -42,9 +69,9 @@ pub(super) async fn entries_now(
     policy: ListPolicy,
 ) -> Result<Vec<ListEntry>, sqlx::Error> {
     let rows = sqlx::query(
-        "select t.tag, v.vehicle_group, v.exempt, a.state, l.balance, p.pass, p.station, p.valid_until \
+        "select t.tag, v.vehicle_group, v.exempt, a.state, b.balance, p.pass, p.station, p.valid_until, a.low_below \
          from tag t join vehicle v using (plate) join account a using (account) \
-         join ledger_account l on l.account = a.account \
+         join balance_v1 b on b.account = a.account \
          left join lateral (select pass, station, valid_until from pass where pass.plate = v.plate \
                             order by valid_until desc limit 1) p on true \
          where t.tag = any($1)",
@@ -80,6 +107,7 @@ pub(crate) async fn all_now(
 }
 
 fn entry_from(row: &PgRow, policy: ListPolicy) -> Option<ListEntry> {
+    let policy = policy.with_low_below(row.get(8));
     let status: ListStatus = status_of(AccountState::from_name(row.get(3))?, row.get(4), policy);
     let pass = row.get::<Option<i64>, _>(5).and_then(|pass| {
         Some(PassOnList {

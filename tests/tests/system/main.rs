@@ -4,6 +4,7 @@
 //! said in the crate's documentation.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
+mod accounts;
 mod books;
 mod receipts;
 mod top_up;
