@@ -147,3 +147,10 @@ begin
 end $$;
 create trigger hold_is_history before update or delete on hold
     for each row execute function refuse_rewriting_hold();
+
+-- Which of the broker's streams the centre has filled, by when they were made: a broker that lost its
+-- disk has others.
+create table broker_stream (
+    stream  text primary key,
+    made_at timestamptz not null
+);

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod lists;
 pub mod receipts;
 pub mod epochs;
+pub mod question;
 pub mod registry;
 pub mod account;
 pub mod report;

@@ -15,7 +15,7 @@ use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::verify::Proof;
-use clearing_house::{account, broker, epochs, report, sql, verify};
+use clearing_house::{account, broker, epochs, question, report, sql, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
 use domain::{Clock, LaneId};
@@ -224,10 +224,18 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let questions = async {
+        loop {
+            let served = question::serve(client.clone(), pool.clone(), key.clone(), clock).await;
+            tracing::warn!(?served, "the question desk closed, again");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         () = intake => {}
         () = grants => {}
+        () = questions => {}
         () = publisher.run(woken) => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

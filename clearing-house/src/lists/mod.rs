@@ -5,6 +5,7 @@
 //! numbered, chained by content hash, signed, stored, then published. A snapshot is published
 //! when there is none at the broker, and after many deltas.
 
+mod entries;
 mod publisher;
 mod repo;
 

@@ -178,19 +178,37 @@ pub(super) async fn insert_delta(
     Ok(())
 }
 
-/// The last version there is, and when it was issued; nothing before the first.
-pub(super) async fn last_version(
+/// The last delta there is: its version and bytes; nothing before the first.
+pub(super) async fn last_delta(
     tx: &mut PgConnection,
-) -> Result<Option<(i64, Timestamp)>, sqlx::Error> {
-    let row =
-        sqlx::query("select version, issued_at from list_delta order by version desc limit 1")
-            .fetch_optional(tx)
-            .await?;
-    Ok(row.map(|row| (row.get(0), from_sql(row.get(1)))))
+) -> Result<Option<(i64, Vec<u8>)>, sqlx::Error> {
+    sqlx::query_as("select version, payload from list_delta order by version desc limit 1")
+        .fetch_optional(tx)
+        .await
 }
 
-pub(super) async fn all_entries(tx: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("select entry from list_entry order by tag").fetch_all(tx).await
+/// What the lanes have been told of these tags.
+pub(super) async fn entries_told(
+    tx: &mut PgConnection,
+    tags: &[Vec<u8>],
+) -> Result<Vec<(Vec<u8>, String)>, sqlx::Error> {
+    sqlx::query_as("select tag, entry from list_entry where tag = any($1)")
+        .bind(tags)
+        .fetch_all(tx)
+        .await
+}
+
+/// The next entries of the list in the order of their tags.
+pub(super) async fn part(
+    tx: &mut PgConnection,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, String)>, sqlx::Error> {
+    sqlx::query_as("select tag, entry from list_entry where tag > $1 order by tag limit $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(tx)
+        .await
 }
 
 /// Deltas that were not published yet: version, bytes, signature.
@@ -206,11 +224,14 @@ pub(super) async fn unpublished(pool: &PgPool) -> Result<Vec<(i64, Vec<u8>, Stri
 
 pub(super) async fn mark_published(
     pool: &PgPool,
-    version: i64,
+    versions: &[i64],
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("update list_delta set published_at = $2 where version = $1")
-        .bind(version)
+    if versions.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update list_delta set published_at = $2 where version = any($1)")
+        .bind(versions)
         .bind(to_sql(at))
         .execute(pool)
         .await?;

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod books;
+mod lists;
 mod receipts;
 mod top_up;
 mod verify_can_fail;
