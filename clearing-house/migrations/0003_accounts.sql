@@ -154,3 +154,15 @@ create table broker_stream (
     stream  text primary key,
     made_at timestamptz not null
 );
+
+-- What the HTTP API answered to a request that moves money, by its caller and idempotency key. The
+-- request itself is kept as a digest.
+create table api_answer (
+    caller      text not null,
+    key         text not null,
+    request     bytea not null check (length(request) = 32),
+    answered_at timestamptz not null,
+    status      smallint not null,
+    body        text not null,
+    primary key (caller, key)
+);

@@ -151,6 +151,16 @@ impl ListPolicy {
     }
 }
 
+/// Where the HTTP API listens, and who may use it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Address and port. TLS is what stands before it.
+    pub listen: std::net::SocketAddr,
+    /// The file of token digests, roles and scopes.
+    pub tokens_file: PathBuf,
+}
+
 /// The configuration of `clearing-house`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -165,4 +175,6 @@ pub struct Config {
     pub centre: Centre,
     /// The list's thresholds.
     pub list: ListPolicy,
+    /// The HTTP API; none where absent.
+    pub api: Option<Api>,
 }

@@ -18,6 +18,7 @@ pub mod epochs;
 pub mod question;
 pub mod registry;
 pub mod account;
+pub mod api;
 pub mod report;
 pub mod verify;
 pub mod config;

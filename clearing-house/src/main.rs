@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clearing_house::account::command::AccountCommand;
+use clearing_house::api::command::ApiCommand;
 use clearing_house::config::{self, Config};
 use clearing_house::intake::{self, Books};
 use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::verify::Proof;
-use clearing_house::{account, broker, epochs, question, report, sql, verify};
+use clearing_house::{account, api, broker, epochs, question, report, sql, verify};
 use domain::signature::SecretKey;
 use domain::tariff::{Tariff, TariffFile};
 use domain::{Clock, LaneId};
@@ -63,6 +64,9 @@ enum Command {
     /// Lanes and their keys.
     #[command(subcommand)]
     Lane(LaneCommand),
+    /// The HTTP API's description, and tokens for its callers.
+    #[command(subcommand)]
+    Api(ApiCommand),
 }
 
 #[derive(Debug, Args)]
@@ -124,6 +128,10 @@ async fn main() -> ExitCode {
 }
 
 async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
+    if let Command::Api(command) = &cli.command {
+        api::command::carry_out(command)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Command::Keygen { key_file } = &cli.command {
         let key = new_key(key_file)?;
         say(&String::from(key.public()))?;
@@ -133,7 +141,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
     let clock = Clock::of_run(config.clock);
     let pool = sql::connect(&config.database.clone().or_environment()).await?;
     match cli.command {
-        Command::Keygen { .. } => {}
+        Command::Keygen { .. } | Command::Api(_) => {}
         Command::Migrate => sqlx::migrate!().set_ignore_missing(true).run(&pool).await?,
         Command::Run => run(config, pool, clock).await?,
         Command::Verify(output) => {
@@ -231,11 +239,13 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let api = api::run(config.api.as_ref(), pool.clone(), client.clone(), config.list, clock);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         () = intake => {}
         () = grants => {}
         () = questions => {}
+        failed = api => failed?,
         () = publisher.run(woken) => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

@@ -233,7 +233,7 @@ async fn done_before(
 }
 
 /// Money set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Held {
     /// The hold, by which it is released.
     pub hold: i64,

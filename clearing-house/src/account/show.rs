@@ -8,7 +8,7 @@ use super::{AccountError, failed};
 use crate::sql::{from_sql, to_sql};
 
 /// An account as it stands. Holds plates and tags: for those who may see them, and never for a log.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountPicture {
     /// Its number.
     pub account: i64,
@@ -39,7 +39,7 @@ impl std::fmt::Debug for AccountPicture {
 }
 
 /// What an account is paid with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct InstrumentPicture {
     /// `bank-account`, `card` or `wallet`.
     pub kind: String,
@@ -48,7 +48,7 @@ pub struct InstrumentPicture {
 }
 
 /// A vehicle of an account.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct VehiclePicture {
     /// Its plate.
     pub plate: String,
@@ -69,7 +69,7 @@ impl std::fmt::Debug for VehiclePicture {
 }
 
 /// Money set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct HoldPicture {
     /// Its number.
     pub hold: i64,
@@ -153,7 +153,7 @@ pub async fn show(pool: &PgPool, account: AccountId) -> Result<AccountPicture, A
 }
 
 /// What came and went in an account between two instants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AccountStatement {
     /// The account.
     pub account: i64,
@@ -172,7 +172,7 @@ pub struct AccountStatement {
 }
 
 /// One line of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct StatementLine {
     /// The transfer.
     pub transfer: i64,

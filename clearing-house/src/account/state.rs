@@ -14,7 +14,9 @@ use crate::lists;
 use crate::sql::to_sql;
 
 /// Whose wish it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Requester {
     /// The owner of the account.

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
 mod accounts;
+mod api;
 mod books;
 mod lists;
 mod receipts;
