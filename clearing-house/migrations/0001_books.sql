@@ -75,32 +75,6 @@ create table account (
     opened_at timestamptz not null
 );
 
-create table vehicle (
-    plate         text primary key,
-    account       bigint not null references account,
-    vehicle_group smallint not null check (vehicle_group between 1 and 20),
-    exempt        boolean not null default false
-);
-create index vehicle_of_account on vehicle (account);
-
--- One tag per vehicle.
-create table tag (
-    tag       bytea primary key check (length(tag) between 2 and 62),
-    plate     text not null references vehicle,
-    linked_at timestamptz not null,
-    constraint one_tag_per_vehicle unique (plate)
-);
-
-create table pass (
-    pass        bigint generated always as identity primary key,
-    plate       text not null references vehicle,
-    operator    text not null,
-    station     text not null,
-    valid_from  timestamptz not null,
-    valid_until timestamptz not null check (valid_until > valid_from),
-    foreign key (operator, station) references station,
-    constraint pass_once unique (plate, operator, station, valid_from)
-);
 
 -- Settlement days: a posting falls into a day that is open now. --------------------------------
 
@@ -323,7 +297,7 @@ create index quarantine_of_journal on quarantine (journal_no, seq) where journal
 create table ledger_account (
     ledger_account bigint generated always as identity primary key check (ledger_account < 2147483648),
     kind           text not null check (kind in ('customer', 'payable', 'bank', 'fee', 'till', 'cash-toll',
-                                                 'suspense', 'write-off')),
+                                                 'suspense', 'write-off', 'held')),
     issuer         text references issuer,
     operator       text references operator,
     account        bigint references account,
@@ -332,7 +306,7 @@ create table ledger_account (
     overdraft_max  bigint check (overdraft_max >= 0),
     check ((kind = 'customer') = (account is not null)),
     check ((kind in ('payable', 'till', 'cash-toll')) = (operator is not null)),
-    check ((kind in ('customer', 'payable', 'bank', 'fee', 'suspense', 'write-off')) = (issuer is not null)),
+    check ((kind in ('customer', 'payable', 'bank', 'fee', 'suspense', 'write-off', 'held')) = (issuer is not null)),
     constraint not_overdrawn check (balance >= -overdraft_max)
 ) with (fillfactor = 75); -- room for the new balance on the same page
 create unique index ledger_account_of_customer on ledger_account (account) where account is not null;
@@ -362,7 +336,8 @@ create index batch_sum_of_day on batch_sum (operator_no, day);
 -- made of journal and sequence.
 create table direct_transfer (
     transfer   bigint generated always as identity primary key check (transfer < 4294967296),
-    kind       text not null check (kind in ('top-up', 'refund', 'fee', 'reversal', 'repost', 'adjustment')),
+    kind       text not null check (kind in ('top-up', 'refund', 'fee', 'reversal', 'repost',
+                                                     'adjustment', 'hold', 'release')),
     debit      bigint not null references ledger_account,
     credit     bigint not null references ledger_account,
     amount     bigint not null check (amount > 0),

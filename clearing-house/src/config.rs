@@ -156,6 +156,24 @@ pub struct Production {
     pub replicas: u8,
 }
 
+impl ListPolicy {
+    /// The policy for an account that may have a threshold of its own.
+    #[must_use]
+    pub fn with_low_below(self, own: Option<i64>) -> Self {
+        Self { low_below: own.unwrap_or(self.low_below), ..self }
+    }
+}
+
+/// Where the HTTP API listens, and who may use it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// Address and port. TLS is what stands before it.
+    pub listen: std::net::SocketAddr,
+    /// The file of token digests, roles and scopes.
+    pub tokens_file: PathBuf,
+}
+
 /// The configuration of `clearing-house`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,4 +196,6 @@ pub struct Config {
     /// The intake.
     #[serde(default)]
     pub intake: Intake,
+    /// The HTTP API; none where absent.
+    pub api: Option<Api>,
 }

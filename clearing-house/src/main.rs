@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clearing_house::account::command::AccountCommand;
+use clearing_house::api::command::ApiCommand;
 use clearing_house::config::{self, Config};
 use clearing_house::credentials::command::{self as credentials, AuthorityCommand, LaneCommand};
 use clearing_house::credentials::keep_told;
@@ -17,9 +19,9 @@ use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
-use clearing_house::{account, broker, epochs, gate, report, rights, sql, tariff, verify};
+use clearing_house::{api, broker, epochs, gate, question, report, rights, sql, tariff, verify};
+use domain::Clock;
 use domain::signature::SecretKey;
-use domain::{AccountId, Amount, Clock};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 
@@ -67,6 +69,9 @@ enum Command {
     /// The authority: keys, certificates, credentials.
     #[command(subcommand)]
     Authority(AuthorityCommand),
+    /// The HTTP API's description, and tokens for its callers.
+    #[command(subcommand)]
+    Api(ApiCommand),
 }
 
 #[derive(Debug, Args)]
@@ -82,27 +87,6 @@ enum Network {
     Import {
         /// The TOML file.
         file: PathBuf,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum AccountCommand {
-    /// Open the accounts of a file, one JSON object a line.
-    Import {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Put money into an account; a reference has one effect.
-    TopUp {
-        /// The account.
-        #[arg(long)]
-        account: i64,
-        /// Whole minor units.
-        #[arg(long)]
-        amount: i64,
-        /// The payer's reference.
-        #[arg(long)]
-        reference: String,
     },
 }
 
@@ -148,13 +132,17 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             say(&said.text)?;
             return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Api(command) => {
+            api::command::carry_out(&command)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         other => other,
     };
     let config: Config = config::load(&path)?;
     let clock = Clock::of_run(config.clock);
     let pool = sql::connect(&config.database.clone().or_environment()).await?;
     match command {
-        Command::Keygen { .. } | Command::Authority(_) => {}
+        Command::Keygen { .. } | Command::Authority(_) | Command::Api(_) => {}
         Command::Migrate => {
             sqlx::migrate!().set_ignore_missing(true).run(&pool).await?;
             rights::apply(&pool).await?;
@@ -188,39 +176,12 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             say(&said.text)?;
             return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Account(command) => accounts(command, &config, &pool, clock).await?,
+        Command::Account(command) => {
+            clearing_house::account::command::carry_out(command, config.list, &pool, clock).await?;
+        }
         Command::Lane(command) => credentials::lane(command, &config, &pool, clock).await?,
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn accounts(
-    command: AccountCommand,
-    config: &Config,
-    pool: &PgPool,
-    clock: Clock,
-) -> Result<(), Failure> {
-    match command {
-        AccountCommand::Import { file } => {
-            let reader = std::io::BufReader::new(
-                std::fs::File::open(&file)
-                    .map_err(|error| format!("open {}: {error}", file.display()))?,
-            );
-            let imported = account::import(pool, reader, clock).await?;
-            say(&format!(r#"{{"accounts":{},"tags":{}}}"#, imported.accounts, imported.tags))?;
-        }
-        AccountCommand::TopUp { account, amount, reference } => {
-            let amount = Amount::try_new(amount)?;
-            let account = AccountId::new(account);
-            let now = clock.now();
-            let done = account::top_up(pool, account, amount, &reference, config.list, now).await?;
-            say(match done {
-                account::ToppedUp::Now => "topped up",
-                account::ToppedUp::Before => "topped up before by the same reference",
-            })?;
-        }
-    }
-    Ok(())
 }
 
 /// Makes a key and writes it where only this user can read it; a key that is there stays.
@@ -287,11 +248,21 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let questions = async {
+        loop {
+            let served = question::serve(client.clone(), pool.clone(), key.clone(), clock).await;
+            tracing::warn!(?served, "the question desk closed, again");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    let api = api::run(config.api.as_ref(), pool.clone(), client.clone(), config.list, clock);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         () = intake => {}
         () = grants => {}
         () = telling => {}
+        () = questions => {}
+        failed = api => failed?,
         () = publisher.run(woken) => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

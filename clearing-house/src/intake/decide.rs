@@ -83,7 +83,8 @@ pub(super) async fn decide<'a>(
     policy: TripPolicy,
     now: Timestamp,
 ) -> Result<Decisions<'a>, BooksError> {
-    let genuine: Vec<&Genuine> = questions.iter().map(|question| question.genuine).collect();
+    let genuine: Vec<(&Genuine, Timestamp)> =
+        questions.iter().map(|question| (question.genuine, now)).collect();
     let mut vehicles = vehicles(tx, &genuine).await?;
     rating::facts::entitle(tx, registry.tariffs(), vehicles.all_mut())
         .await

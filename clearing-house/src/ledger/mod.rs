@@ -75,6 +75,10 @@ pub enum TransferKind {
     Repost,
     /// Money moved by hand, for a reason that is written down.
     Adjustment,
+    /// Money of a customer set aside.
+    Hold,
+    /// Money set aside, given free again.
+    Release,
 }
 
 impl TransferKind {
@@ -88,6 +92,8 @@ impl TransferKind {
             Self::Reversal => "reversal",
             Self::Repost => "repost",
             Self::Adjustment => "adjustment",
+            Self::Hold => "hold",
+            Self::Release => "release",
         }
     }
 }
@@ -108,6 +114,8 @@ pub enum LedgerAccountKey {
     Bank(IssuerId),
     /// What an issuer has earned.
     Fee(IssuerId),
+    /// What an issuer has set aside for its customers.
+    Held(IssuerId),
     /// Cash in an operator's tills.
     Till(OperatorId),
     /// Tolls an operator has taken in cash.
@@ -247,6 +255,7 @@ fn balance_changes(
                 LedgerAccountKey::Payable { .. }
                 | LedgerAccountKey::Bank(_)
                 | LedgerAccountKey::Fee(_)
+                | LedgerAccountKey::Held(_)
                 | LedgerAccountKey::Till(_)
                 | LedgerAccountKey::CashToll(_)
                 | LedgerAccountKey::Suspense(_)

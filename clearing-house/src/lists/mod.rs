@@ -5,6 +5,7 @@
 //! numbered, chained by content hash, signed, stored, then published. A snapshot is published
 //! when there is none at the broker, and after many deltas.
 
+mod entries;
 mod publisher;
 mod repo;
 
@@ -18,35 +19,9 @@ use sqlx::PgConnection;
 
 pub use publisher::{ListError, Publisher};
 
+use crate::account::AccountState;
 use crate::config::ListPolicy;
 use crate::ledger::BalanceChange;
-
-/// The state of a traffic account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AccountState {
-    /// In use.
-    Open,
-    /// Locked.
-    Blocked,
-    /// Closed.
-    Closed,
-    /// Still an old toll account.
-    NotConverted,
-}
-
-impl AccountState {
-    /// The state by its name in the books.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "open" => Some(Self::Open),
-            "blocked" => Some(Self::Blocked),
-            "closed" => Some(Self::Closed),
-            "not-converted" => Some(Self::NotConverted),
-            _ => None,
-        }
-    }
-}
 
 /// What lanes are told of an account in a state and with a balance.
 #[must_use]
@@ -70,10 +45,18 @@ pub async fn note_balances_in_tx(
     changes: &[BalanceChange],
     policy: ListPolicy,
 ) -> Result<bool, sqlx::Error> {
-    let status = |balance| status_of(AccountState::Open, balance, policy);
+    if changes.is_empty() {
+        return Ok(false);
+    }
+    let own = repo::own_thresholds(tx, changes).await?;
     let crossed: Vec<i64> = changes
         .iter()
-        .filter(|change| status(change.before) != status(change.after))
+        .filter(|change| {
+            let own = own.get(&change.account.as_i64()).copied();
+            let policy = policy.with_low_below(own);
+            let status = |balance| status_of(AccountState::Open, balance, policy);
+            status(change.before) != status(change.after)
+        })
         .map(|change| change.account.as_i64())
         .collect();
     if crossed.is_empty() {
@@ -92,6 +75,14 @@ pub async fn note_accounts_in_tx(
     accounts: &[i64],
 ) -> Result<(), sqlx::Error> {
     repo::note_accounts(tx, accounts).await
+}
+
+/// Notes tags, in bytes, that came off their vehicle or onto one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_tags_in_tx(tx: &mut PgConnection, tags: &[Vec<u8>]) -> Result<(), sqlx::Error> {
+    repo::note_tags(tx, tags).await
 }
 
 #[cfg(test)]

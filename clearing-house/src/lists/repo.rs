@@ -1,12 +1,16 @@
 //! The account list's SQL.
 
+use std::collections::HashMap;
+
 use domain::account_list::{ListEntry, ListStatus, PassOnList};
 use domain::{StationId, TagId, Timestamp, VehicleGroup};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, PgPool, Row};
 
-use super::{AccountState, status_of};
+use super::status_of;
+use crate::account::AccountState;
 use crate::config::ListPolicy;
+use crate::ledger::BalanceChange;
 use crate::sql::{from_sql, to_sql};
 
 pub(super) async fn note_accounts(
@@ -21,6 +25,29 @@ pub(super) async fn note_accounts(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+pub(super) async fn note_tags(tx: &mut PgConnection, tags: &[Vec<u8>]) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into list_change (tag) select unnest($1::bytea[])")
+        .bind(tags)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// The thresholds of those of the accounts that have one of their own.
+pub(super) async fn own_thresholds(
+    tx: &mut PgConnection,
+    changes: &[BalanceChange],
+) -> Result<HashMap<i64, i64>, sqlx::Error> {
+    let accounts: Vec<i64> = changes.iter().map(|change| change.account.as_i64()).collect();
+    let rows = sqlx::query(
+        "select account, low_below from account where low_below is not null and account = any($1)",
+    )
+    .bind(accounts)
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// The oldest changes: their numbers and tags.
@@ -42,9 +69,9 @@ pub(super) async fn entries_now(
     policy: ListPolicy,
 ) -> Result<Vec<ListEntry>, sqlx::Error> {
     let rows = sqlx::query(
-        "select t.tag, v.vehicle_group, v.exempt, a.state, l.balance, p.pass, p.station, p.valid_until \
+        "select t.tag, v.vehicle_group, v.exempt, a.state, b.balance, p.pass, p.station, p.valid_until, a.low_below \
          from tag t join vehicle v using (plate) join account a using (account) \
-         join ledger_account l on l.account = a.account \
+         join balance_v1 b on b.account = a.account \
          left join lateral (select pass, station, valid_until from pass where pass.plate = v.plate \
                             order by valid_until desc limit 1) p on true \
          where t.tag = any($1)",
@@ -80,6 +107,7 @@ pub(crate) async fn all_now(
 }
 
 fn entry_from(row: &PgRow, policy: ListPolicy) -> Option<ListEntry> {
+    let policy = policy.with_low_below(row.get(8));
     let status: ListStatus = status_of(AccountState::from_name(row.get(3))?, row.get(4), policy);
     let pass = row.get::<Option<i64>, _>(5).and_then(|pass| {
         Some(PassOnList {
@@ -150,19 +178,37 @@ pub(super) async fn insert_delta(
     Ok(())
 }
 
-/// The last version there is, and when it was issued; nothing before the first.
-pub(super) async fn last_version(
+/// The last delta there is: its version and bytes; nothing before the first.
+pub(super) async fn last_delta(
     tx: &mut PgConnection,
-) -> Result<Option<(i64, Timestamp)>, sqlx::Error> {
-    let row =
-        sqlx::query("select version, issued_at from list_delta order by version desc limit 1")
-            .fetch_optional(tx)
-            .await?;
-    Ok(row.map(|row| (row.get(0), from_sql(row.get(1)))))
+) -> Result<Option<(i64, Vec<u8>)>, sqlx::Error> {
+    sqlx::query_as("select version, payload from list_delta order by version desc limit 1")
+        .fetch_optional(tx)
+        .await
 }
 
-pub(super) async fn all_entries(tx: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("select entry from list_entry order by tag").fetch_all(tx).await
+/// What the lanes have been told of these tags.
+pub(super) async fn entries_told(
+    tx: &mut PgConnection,
+    tags: &[Vec<u8>],
+) -> Result<Vec<(Vec<u8>, String)>, sqlx::Error> {
+    sqlx::query_as("select tag, entry from list_entry where tag = any($1)")
+        .bind(tags)
+        .fetch_all(tx)
+        .await
+}
+
+/// The next entries of the list in the order of their tags.
+pub(super) async fn part(
+    tx: &mut PgConnection,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, String)>, sqlx::Error> {
+    sqlx::query_as("select tag, entry from list_entry where tag > $1 order by tag limit $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(tx)
+        .await
 }
 
 /// Deltas that were not published yet: version, bytes, signature.
@@ -178,11 +224,14 @@ pub(super) async fn unpublished(pool: &PgPool) -> Result<Vec<(i64, Vec<u8>, Stri
 
 pub(super) async fn mark_published(
     pool: &PgPool,
-    version: i64,
+    versions: &[i64],
     at: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("update list_delta set published_at = $2 where version = $1")
-        .bind(version)
+    if versions.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update list_delta set published_at = $2 where version = any($1)")
+        .bind(versions)
         .bind(to_sql(at))
         .execute(pool)
         .await?;

@@ -24,8 +24,10 @@ pub(crate) async fn entitle(
     if !tariffs.versions().any(is_asked_for) {
         return Ok(());
     }
-    let mut by_plate: HashMap<String, &mut VehicleFacts> =
-        vehicles.map(|vehicle| (vehicle.plate.as_str().to_owned(), vehicle)).collect();
+    let mut by_plate: HashMap<String, Vec<&mut VehicleFacts>> = HashMap::new();
+    for vehicle in vehicles {
+        by_plate.entry(vehicle.plate.as_str().to_owned()).or_default().push(vehicle);
+    }
     let rows = sqlx::query(
         "select plate, operator, discount, valid_from, valid_until from entitlement \
          where plate = any($1) order by entitlement",
@@ -35,9 +37,9 @@ pub(crate) async fn entitle(
     .await?;
     for row in &rows {
         let Ok(operator) = OperatorId::try_new(row.get(1)) else { continue };
-        if let Some(vehicle) = by_plate.get_mut(row.get::<&str, _>(0)) {
+        for vehicle in by_plate.get_mut(row.get::<&str, _>(0)).into_iter().flatten() {
             vehicle.entitlements.push(Entitlement {
-                operator,
+                operator: operator.clone(),
                 discount: row.get(2),
                 valid_from: from_sql(row.get(3)),
                 valid_until: from_sql(row.get(4)),

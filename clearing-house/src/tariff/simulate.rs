@@ -138,7 +138,9 @@ async fn page(
     simulation: &mut Simulation,
 ) -> Result<(), SimulationError> {
     let genuine: Vec<Genuine> = stored.iter().map(|one| unsigned(&one.passage)).collect();
-    let mut vehicles = facts::vehicles(tx, &genuine.iter().collect::<Vec<_>>()).await?;
+    let mut vehicles =
+        facts::vehicles(tx, &genuine.iter().map(|one| (one, Timestamp::MAX)).collect::<Vec<_>>())
+            .await?;
     rating::facts::entitle(tx, tariffs, vehicles.all_mut()).await?;
     let entries: Vec<&PassageId> = stored.iter().filter_map(|one| one.entry.as_ref()).collect();
     let entered = rating::facts::instants(tx, &entries).await?;

@@ -255,10 +255,11 @@ async fn check_fares(
     page: &[Witness],
     fares: &mut Tally,
 ) -> Result<(), VerifyError> {
-    let genuine: Vec<&Genuine> = page.iter().map(|one| &one.genuine).collect();
+    let genuine: Vec<(&Genuine, Timestamp)> =
+        page.iter().filter_map(|one| Some((&one.genuine, one.row.as_ref()?.rated_at?))).collect();
     let mut vehicles = facts::vehicles(tx, &genuine).await?;
     rating::facts::entitle(tx, registry.tariffs(), vehicles.all_mut()).await?;
-    let ids: Vec<&PassageId> = genuine.iter().map(|one| &one.id).collect();
+    let ids: Vec<&PassageId> = page.iter().map(|one| &one.genuine.id).collect();
     let bases = rating::facts::stored(tx, &ids).await?;
     for one in page {
         let (Some(passage), Some(row)) = (&one.genuine.passage, &one.row) else { continue };

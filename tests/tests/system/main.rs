@@ -4,8 +4,11 @@
 //! said in the crate's documentation.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
+mod accounts;
+mod api;
 mod books;
 mod ledger;
+mod lists;
 mod receipts;
 mod intake;
 mod faults;

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use clearing_house::account::{AccountError, ToppedUp, top_up};
+use clearing_house::account::{AccountError, Effect, top_up};
 use domain::account_list::{AccountList, ListDelta, ListStatus};
 use domain::signature::{Context, Signature};
 use domain::wire::v1::{DeltaRecord, parse};
@@ -28,8 +28,8 @@ async fn a_reference_has_one_effect() {
     let pay = async |account, amount, reference| {
         top_up(&office.pool, AccountId::new(account), vnd(amount), reference, POLICY, noon()).await
     };
-    assert_eq!(pay(1001, 200_000, "bank 1").await.unwrap(), ToppedUp::Now);
-    assert_eq!(pay(1001, 200_000, "bank 1").await.unwrap(), ToppedUp::Before);
+    assert_eq!(pay(1001, 200_000, "bank 1").await.unwrap(), Effect::Now);
+    assert_eq!(pay(1001, 200_000, "bank 1").await.unwrap(), Effect::Before);
     assert!(matches!(pay(1001, 200_001, "bank 1").await, Err(AccountError::ReferenceTaken { .. })));
     assert!(matches!(pay(1003, 200_000, "bank 1").await, Err(AccountError::ReferenceTaken { .. })));
     assert!(matches!(pay(1001, 0, "bank 2").await, Err(AccountError::NoAmount)));
@@ -44,8 +44,8 @@ async fn eight_tries_at_once_pay_once() {
     let office = Office::open().await;
     let account = AccountId::new(1001);
     let tries = (0..8).map(|_| top_up(&office.pool, account, vnd(9_000), "one", POLICY, noon()));
-    let done: Vec<ToppedUp> = join_all(tries).await.into_iter().collect::<Result<_, _>>().unwrap();
-    assert_eq!(done.iter().filter(|done| **done == ToppedUp::Now).count(), 1, "{done:?}");
+    let done: Vec<Effect> = join_all(tries).await.into_iter().collect::<Result<_, _>>().unwrap();
+    assert_eq!(done.iter().filter(|done| **done == Effect::Now).count(), 1, "{done:?}");
     assert_eq!(office.balance(1001).await, 5_009_000);
     office.assert_proven().await;
 }

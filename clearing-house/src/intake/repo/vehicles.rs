@@ -1,22 +1,21 @@
-//! Whose a passage is: vehicles by tag and plate, with what pays for them.
+//! Whose passages are: the vehicle by tag or plate as it was at the time, with what pays for it.
 
 use std::collections::HashMap;
 
 use domain::passage::{Decision, Passage};
-use domain::{AccountId, IssuerId, Plate, StationId, VehicleGroup};
-use sqlx::postgres::PgRow;
+use domain::{AccountId, PassageId, Plate, StationId, Timestamp};
 use sqlx::{PgConnection, Row as _};
 
 use super::super::examine::Genuine;
 use super::super::post::{BooksError, failed};
+use crate::account::owners::{Owned, Owners};
 use crate::rating::{PassFacts, VehicleFacts};
 use crate::sql::from_sql;
 
-/// Vehicles by tag and by plate.
-#[derive(Default)]
+/// The vehicles of some passages.
+#[derive(Debug, Default)]
 pub(crate) struct Vehicles {
-    by_plate: HashMap<Plate, VehicleFacts>,
-    plate_of_tag: HashMap<Vec<u8>, Plate>,
+    of_passages: HashMap<PassageId, VehicleFacts>,
     ledger_accounts: HashMap<AccountId, i64>,
 }
 
@@ -26,95 +25,115 @@ impl Vehicles {
         self.ledger_accounts.get(&account).copied()
     }
 
-    /// The vehicle a passage is of: the one its tag is on, or the one whose plate was typed.
+    /// The vehicle a passage is of: the one its tag was on, or the one whose plate was typed.
     pub(crate) fn of(&self, passage: &Passage) -> Option<&VehicleFacts> {
-        let by_tag = passage.tag.as_ref().and_then(|tag| self.plate_of_tag.get(tag.as_bytes()));
-        let by_plate = passage.plate.as_ref().filter(|plate| self.by_plate.contains_key(*plate));
-        let plate = match passage.decision {
-            // Whoever typed the plate saw the vehicle; the tag may be another's.
-            Decision::ChargedByPlate | Decision::OpenedByAttendant => by_plate.or(by_tag),
-            Decision::OpenedByTag | Decision::TurnedAway | Decision::LeftUndecided => {
-                by_tag.or(by_plate)
-            }
-        };
-        plate.and_then(|plate| self.by_plate.get(plate))
+        self.of_passages.get(&passage.id)
     }
 
-    /// Every vehicle, for more facts to be added.
+    /// The vehicles of all passages, for more facts to be added; one vehicle may be there more
+    /// than once.
     pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut VehicleFacts> {
-        self.by_plate.values_mut()
+        self.of_passages.values_mut()
     }
 }
 
+/// Finds out whose passages are, each by what is known at an instant.
 pub(crate) async fn vehicles(
     tx: &mut PgConnection,
-    passages: &[&Genuine],
+    passages: &[(&Genuine, Timestamp)],
 ) -> Result<Vehicles, BooksError> {
-    let read = |f: &dyn Fn(&Passage) -> Option<Vec<u8>>| -> Vec<Vec<u8>> {
-        passages.iter().filter_map(|one| one.passage.as_ref().and_then(f)).collect()
+    let readable = || {
+        let read = |(one, known_at): &(&'_ Genuine, Timestamp)| {
+            one.passage.as_ref().map(|passage| (passage.clone(), *known_at))
+        };
+        passages.iter().filter_map(read)
     };
-    let tags = read(&|passage| passage.tag.as_ref().map(|tag| tag.as_bytes().to_vec()));
-    let plates: Vec<String> = passages
-        .iter()
-        .filter_map(|one| one.passage.as_ref()?.plate.clone().map(String::from))
-        .collect();
-    let rows = sqlx::query(
-        "select v.plate, v.account, a.issuer, v.vehicle_group, v.exempt, t.tag, l.ledger_account \
-         from vehicle v join account a using (account) join ledger_account l on l.account = a.account \
-         left join tag t using (plate) \
-         where t.tag = any($1) \
-         union \
-         select v.plate, v.account, a.issuer, v.vehicle_group, v.exempt, t.tag, l.ledger_account \
-         from vehicle v join account a using (account) join ledger_account l on l.account = a.account \
-         left join tag t using (plate) \
-         where v.plate = any($2)",
-    )
-    .bind(tags)
-    .bind(plates)
-    .fetch_all(&mut *tx)
-    .await
-    .map_err(failed("look up vehicles"))?;
+    let tags: Vec<Vec<u8>> =
+        readable().filter_map(|(one, _)| Some(one.tag?.as_bytes().to_vec())).collect();
+    let plates: Vec<String> =
+        readable().filter_map(|(one, _)| one.plate.map(String::from)).collect();
+    let owners =
+        Owners::load(&mut *tx, &tags, &plates).await.map_err(failed("look up vehicles"))?;
     let mut vehicles = Vehicles::default();
-    for row in &rows {
-        let Some(facts) = vehicle_from(row) else { continue };
-        if let Some(tag) = row.get::<Option<Vec<u8>>, _>(5) {
-            vehicles.plate_of_tag.insert(tag, facts.plate.clone());
+    for (passage, known_at) in readable() {
+        if let Some(owned) = owner(&owners, &passage, known_at) {
+            vehicles.of_passages.insert(passage.id, facts(owned));
         }
-        vehicles.ledger_accounts.insert(facts.account, row.get(6));
-        vehicles.by_plate.insert(facts.plate.clone(), facts);
     }
-    let known: Vec<String> = vehicles.by_plate.keys().cloned().map(String::from).collect();
+    vehicles.ledger_accounts = ledger_accounts(&mut *tx, &vehicles).await?;
+    add_passes(tx, &mut vehicles).await?;
+    Ok(vehicles)
+}
+
+fn owner<'a>(owners: &'a Owners, passage: &Passage, known_at: Timestamp) -> Option<&'a Owned> {
+    let by_tag = || owners.by_tag(passage.tag.as_ref()?, passage.at, known_at);
+    let by_plate = || owners.by_plate(passage.plate.as_ref()?, passage.at, known_at);
+    match passage.decision {
+        // Whoever typed the plate saw the vehicle; the tag may be another's.
+        Decision::ChargedByPlate | Decision::OpenedByAttendant => by_plate().or_else(by_tag),
+        Decision::OpenedByTag | Decision::TurnedAway | Decision::LeftUndecided => {
+            by_tag().or_else(by_plate)
+        }
+    }
+}
+
+fn facts(owned: &Owned) -> VehicleFacts {
+    VehicleFacts {
+        plate: owned.plate.clone(),
+        account: owned.account,
+        issuer: owned.issuer.clone(),
+        group: owned.group,
+        exempt: owned.exempt,
+        passes: Vec::new(),
+        entitlements: Vec::new(),
+    }
+}
+
+async fn ledger_accounts(
+    tx: &mut PgConnection,
+    vehicles: &Vehicles,
+) -> Result<HashMap<AccountId, i64>, BooksError> {
+    let mut accounts: Vec<i64> =
+        vehicles.of_passages.values().map(|vehicle| vehicle.account.as_i64()).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let rows =
+        sqlx::query("select account, ledger_account from ledger_account where account = any($1)")
+            .bind(accounts)
+            .fetch_all(tx)
+            .await
+            .map_err(failed("look up ledger accounts"))?;
+    Ok(rows.iter().map(|row| (AccountId::new(row.get(0)), row.get(1))).collect())
+}
+
+async fn add_passes(tx: &mut PgConnection, vehicles: &mut Vehicles) -> Result<(), BooksError> {
+    let mut plates: Vec<&str> =
+        vehicles.of_passages.values().map(|vehicle| vehicle.plate.as_str()).collect();
+    plates.sort_unstable();
+    plates.dedup();
     let rows = sqlx::query(
         "select plate, station, valid_from, valid_until from pass where plate = any($1)",
     )
-    .bind(known)
+    .bind(plates)
     .fetch_all(tx)
     .await
     .map_err(failed("look up passes"))?;
+    let mut passes: HashMap<Plate, Vec<PassFacts>> = HashMap::new();
     for row in &rows {
         let (Ok(plate), Ok(station)) = (Plate::try_new(row.get(0)), StationId::try_new(row.get(1)))
         else {
             continue;
         };
-        if let Some(vehicle) = vehicles.by_plate.get_mut(&plate) {
-            vehicle.passes.push(PassFacts {
-                station,
-                valid_from: from_sql(row.get(2)),
-                valid_until: from_sql(row.get(3)),
-            });
+        passes.entry(plate).or_default().push(PassFacts {
+            station,
+            valid_from: from_sql(row.get(2)),
+            valid_until: from_sql(row.get(3)),
+        });
+    }
+    for vehicle in vehicles.all_mut() {
+        if let Some(passes) = passes.get(&vehicle.plate) {
+            vehicle.passes.clone_from(passes);
         }
     }
-    Ok(vehicles)
-}
-
-fn vehicle_from(row: &PgRow) -> Option<VehicleFacts> {
-    Some(VehicleFacts {
-        plate: Plate::try_new(row.get(0)).ok()?,
-        account: AccountId::new(row.get(1)),
-        issuer: IssuerId::try_new(row.get(2)).ok()?,
-        group: VehicleGroup::try_new(u8::try_from(row.get::<i16, _>(3)).ok()?).ok()?,
-        exempt: row.get(4),
-        passes: Vec::new(),
-        entitlements: Vec::new(),
-    })
+    Ok(())
 }

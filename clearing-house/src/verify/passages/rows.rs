@@ -32,6 +32,8 @@ pub(super) struct Row {
     pub(super) tariff: Option<String>,
     pub(super) entry: Option<(PassageId, Timestamp)>,
     pub(super) received_batch: Option<i32>,
+    /// When it was rated; nothing where its batch is not there.
+    pub(super) rated_at: Option<Timestamp>,
 }
 
 impl Row {
@@ -73,6 +75,7 @@ impl Row {
             account: row.get(18),
             tariff: row.get(19),
             received_batch: row.get(20),
+            rated_at: row.get::<Option<_>, _>(21).map(from_sql),
         })
     }
 }
@@ -82,9 +85,10 @@ macro_rules! select_rows {
         concat!(
             "select p.amount, p.at, uuid_send(p.digest), p.journal_no, p.seq, p.batch, p.manner, p.debit, p.credit, \
                  p.operator_no, p.day, p.tag, p.plate, n.disposition, n.why, n.payer, \
-                 i.lane || ':' || i.epoch || ':' || t.entry_seq, r.at, d.account, n.tariff, m.received_batch from ",
+                 i.lane || ':' || i.epoch || ':' || t.entry_seq, r.at, d.account, n.tariff, m.received_batch, b.posted_at from ",
             $from,
             " left join manner n on n.manner = p.manner \
+             left join posting_batch b on b.batch = p.batch \
              left join ledger_account d on d.ledger_account = p.debit \
              left join passage_more m on m.journal_no = p.journal_no and m.seq = p.seq \
              left join trip t on t.exit_journal = p.journal_no and t.exit_seq = p.seq \

@@ -1,0 +1,359 @@
+//! Accounts: what `clearing-house account` does, over HTTP.
+
+#![expect(unused_qualifications, reason = "what the macro writes for query parameters")]
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::{Extension, Json};
+use domain::{AccountId, Amount, IssuerId, Plate, TagId, Timestamp, VehicleGroup};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::App;
+use super::caller::Caller;
+use super::once::once;
+use super::problem::Problem;
+use crate::account::link::{self, NewVehicle};
+use crate::account::money::{self, Held, Reservation};
+use crate::account::show::{self, AccountPicture, AccountStatement};
+use crate::account::state::{self, Change, Request, Requester};
+use crate::account::{AccountError, Effect};
+
+/// What a request did: `now`, or `before` by an earlier one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Done {
+    effect: Effect,
+}
+
+/// Reads a body; the caller is told where it is wrong, not what stood there.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Problem::bad(format!("the body is not as described: line {line}, column {column}"))
+    })
+}
+
+fn amount(minor_units: i64) -> Result<Amount, Problem> {
+    Amount::try_new(minor_units).map_err(|error| Problem::bad(format!("amount: {error}")))
+}
+
+/// Refuses accounts beyond the caller's scope as if they were not there.
+async fn of_scope(app: &App, account: i64, scope: Option<&IssuerId>) -> Result<AccountId, Problem> {
+    let issuer: Option<String> =
+        sqlx::query_scalar("select issuer from account where account = $1")
+            .bind(account)
+            .fetch_optional(&app.0.pool)
+            .await
+            .map_err(|error| Problem::books(&error))?;
+    let account = AccountId::new(account);
+    match issuer {
+        Some(issuer) if scope.is_none_or(|scope| scope.as_str() == issuer) => Ok(account),
+        Some(_) | None => Err(AccountError::NoAccount(account).into()),
+    }
+}
+
+/// An account to be opened.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAccount {
+    /// Its number, above zero.
+    account: i64,
+    /// Who holds it.
+    #[schema(value_type = String)]
+    issuer: IssuerId,
+}
+
+/// Opens an account; a second try is a no-op.
+#[utoipa::path(post, path = "/v1/accounts", request_body = NewAccount, tag = "accounts",
+    security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 401, body = Problem), (status = 403, body = Problem),
+              (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(super) async fn open(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<Json<Done>, Problem> {
+    let new: NewAccount = read(&body)?;
+    if caller.may_change_accounts()?.is_some_and(|own| *own != new.issuer) {
+        return Err(AccountError::NoIssuer(new.issuer).into());
+    }
+    if new.account < 1 {
+        return Err(Problem::bad("account: a number is above zero"));
+    }
+    let account = AccountId::new(new.account);
+    let effect = link::open(&app.0.pool, account, &new.issuer, app.0.clock.now()).await?;
+    Ok(Json(Done { effect }))
+}
+
+/// What an account is and has.
+#[utoipa::path(get, path = "/v1/accounts/{account}", params(("account" = i64, Path)), tag = "accounts",
+    security(("bearer" = [])),
+    responses((status = 200, body = AccountPicture), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+) -> Result<Json<AccountPicture>, Problem> {
+    let account = of_scope(&app, account, caller.may_see_accounts()?).await?;
+    Ok(Json(show::show(&app.0.pool, account).await?))
+}
+
+/// Between which instants.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Period {
+    /// From when; from the beginning where absent.
+    #[param(value_type = Option<String>)]
+    from: Option<Timestamp>,
+    /// Until before when; until now where absent.
+    #[param(value_type = Option<String>)]
+    until: Option<Timestamp>,
+}
+
+/// What came and went in an account, at most 10,000 lines: ask again from the last one's instant.
+#[utoipa::path(get, path = "/v1/accounts/{account}/statement", params(("account" = i64, Path), Period),
+    tag = "accounts", security(("bearer" = [])),
+    responses((status = 200, body = AccountStatement), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn statement(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    Query(period): Query<Period>,
+) -> Result<Json<AccountStatement>, Problem> {
+    let account = of_scope(&app, account, caller.may_see_accounts()?).await?;
+    let from = period.from.unwrap_or(Timestamp::UNIX_EPOCH);
+    let until = period.until.unwrap_or_else(|| app.0.clock.now());
+    Ok(Json(show::statement(&app.0.pool, account, from, until).await?))
+}
+
+/// Money that moves.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Movement {
+    /// Whole minor units, above zero.
+    amount: i64,
+    /// The payer's reference, unique for the issuer.
+    reference: String,
+}
+
+/// Puts money into an account.
+#[utoipa::path(post, path = "/v1/accounts/{account}/top-ups", request_body = Movement, tag = "money",
+    params(("account" = i64, Path), ("Idempotency-Key" = String, Header)), security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
+pub(super) async fn top_up(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let request: [&[u8]; 3] = [b"top-up", &account.as_i64().to_be_bytes(), &body];
+    once(&app, &caller, &headers, &request, async {
+        let Movement { amount: wanted, reference } = read(&body)?;
+        let (pool, policy, now) = (&app.0.pool, app.0.policy, app.0.clock.now());
+        let effect = money::top_up(pool, account, amount(wanted)?, &reference, policy, now).await?;
+        Ok(Done { effect })
+    })
+    .await
+}
+
+/// Pays money back out of an account, as far as its balance reaches.
+#[utoipa::path(post, path = "/v1/accounts/{account}/refunds", request_body = Movement, tag = "money",
+    params(("account" = i64, Path), ("Idempotency-Key" = String, Header)), security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
+pub(super) async fn refund(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let request: [&[u8]; 3] = [b"refund", &account.as_i64().to_be_bytes(), &body];
+    once(&app, &caller, &headers, &request, async {
+        let Movement { amount: wanted, reference } = read(&body)?;
+        let (pool, policy, now) = (&app.0.pool, app.0.policy, app.0.clock.now());
+        let effect = money::refund(pool, account, amount(wanted)?, &reference, policy, now).await?;
+        Ok(Done { effect })
+    })
+    .await
+}
+
+/// Money to be set aside.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewHold {
+    /// Whole minor units, above zero.
+    amount: i64,
+    /// The reference, unique for the issuer.
+    reference: String,
+    /// Why.
+    reason: String,
+}
+
+/// Sets money of an account aside, as far as its balance reaches.
+#[utoipa::path(post, path = "/v1/accounts/{account}/holds", request_body = NewHold, tag = "money",
+    params(("account" = i64, Path), ("Idempotency-Key" = String, Header)), security(("bearer" = [])),
+    responses((status = 200, body = Held), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
+pub(super) async fn reserve(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let request: [&[u8]; 3] = [b"hold", &account.as_i64().to_be_bytes(), &body];
+    once(&app, &caller, &headers, &request, async {
+        let new: NewHold = read(&body)?;
+        let amount = amount(new.amount)?;
+        let wanted = Reservation { amount, reference: &new.reference, reason: &new.reason };
+        let (pool, policy, now) = (&app.0.pool, app.0.policy, app.0.clock.now());
+        Ok(money::reserve(pool, account, wanted, policy, now).await?)
+    })
+    .await
+}
+
+/// Gives money that was set aside free again; a second try is a no-op, so it needs no key.
+#[utoipa::path(delete, path = "/v1/accounts/{account}/holds/{hold}", tag = "money",
+    params(("account" = i64, Path), ("hold" = i64, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 401, body = Problem), (status = 403, body = Problem),
+              (status = 404, body = Problem)))]
+pub(super) async fn release(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((account, hold)): Path<(i64, i64)>,
+) -> Result<Json<Done>, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let now = app.0.clock.now();
+    let effect = money::release(&app.0.pool, account, hold, app.0.policy, now).await?;
+    Ok(Json(Done { effect }))
+}
+
+/// What is to become of an account.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Wanted {
+    Lock,
+    Unlock,
+    Convert,
+    Close,
+}
+
+/// A wish about an account's state.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wish {
+    change: Wanted,
+    /// Whose wish it is.
+    requested_by: Requester,
+    /// Why.
+    reason: String,
+}
+
+/// Locks, unlocks, converts or closes an account; what is so already is a no-op.
+#[utoipa::path(post, path = "/v1/accounts/{account}/state", request_body = Wish, tag = "accounts",
+    params(("account" = i64, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 401, body = Problem), (status = 403, body = Problem),
+              (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn change_state(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    body: Bytes,
+) -> Result<Json<Done>, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let wish: Wish = read(&body)?;
+    let change = match wish.change {
+        Wanted::Lock => Change::Lock,
+        Wanted::Unlock => Change::Unlock,
+        Wanted::Convert => Change::Convert,
+        Wanted::Close => Change::Close,
+    };
+    let request =
+        Request { requested_by: wish.requested_by, actor: caller.name, reason: wish.reason };
+    let effect = state::change(&app.0.pool, account, change, &request, app.0.clock.now()).await?;
+    Ok(Json(Done { effect }))
+}
+
+/// What belongs to an account. In a body, because an address is written down in logs.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Belonging {
+    /// The vehicle.
+    #[schema(value_type = Option<String>)]
+    plate: Option<Plate>,
+    /// Its group, to link it.
+    #[schema(value_type = Option<u8>)]
+    group: Option<VehicleGroup>,
+    /// Exempt by law.
+    #[serde(default)]
+    exempt: bool,
+    /// The tag, in hexadecimal.
+    #[schema(value_type = Option<String>)]
+    tag: Option<TagId>,
+}
+
+/// Links a vehicle to an account, with or without its tag; or, without a group, a tag to a vehicle.
+#[utoipa::path(post, path = "/v1/accounts/{account}/links", request_body = Belonging, tag = "accounts",
+    params(("account" = i64, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn link(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    body: Bytes,
+) -> Result<Json<Done>, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let (pool, now) = (&app.0.pool, app.0.clock.now());
+    let Belonging { plate, group, exempt, tag } = read(&body)?;
+    let effect = match (plate, group, tag) {
+        (Some(plate), Some(group), tag) => {
+            link::link_vehicle(pool, account, &NewVehicle { plate, group, exempt, tag }, now)
+                .await?
+        }
+        (Some(plate), None, Some(tag)) => link::link_tag(pool, account, &plate, &tag, now).await?,
+        (Some(_), None, None) | (None, _, _) => {
+            return Err(Problem::bad("a link needs a plate and a group, or a plate and a tag"));
+        }
+    };
+    Ok(Json(Done { effect }))
+}
+
+/// Ends a vehicle's link to an account, or a tag's to its vehicle.
+#[utoipa::path(post, path = "/v1/accounts/{account}/unlinks", request_body = Belonging, tag = "accounts",
+    params(("account" = i64, Path)), security(("bearer" = [])),
+    responses((status = 200, body = Done), (status = 400, body = Problem), (status = 401, body = Problem),
+              (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn unlink(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path(account): Path<i64>,
+    body: Bytes,
+) -> Result<Json<Done>, Problem> {
+    let account = of_scope(&app, account, caller.may_change_accounts()?).await?;
+    let (pool, now) = (&app.0.pool, app.0.clock.now());
+    let Belonging { plate, tag, .. } = read(&body)?;
+    match (plate, tag) {
+        (Some(plate), None) => link::unlink_vehicle(pool, account, &plate, now).await?,
+        (None, Some(tag)) => link::unlink_tag(pool, account, &tag, now).await?,
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Problem::bad("either a plate or a tag is taken off an account"));
+        }
+    }
+    Ok(Json(Done { effect: Effect::Now }))
+}

@@ -1,0 +1,142 @@
+//! What is registered: tariffs with their fares, and lanes.
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use serde::Serialize;
+use sqlx::Row as _;
+use utoipa::ToSchema;
+
+use super::App;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::sql::from_sql;
+
+/// A version of an operator's tariff.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TariffLine {
+    /// Whose.
+    operator: String,
+    /// Which version.
+    version: String,
+    /// In which currency.
+    currency: String,
+    /// From when on.
+    valid_from: String,
+    /// Where it was published.
+    source: String,
+}
+
+/// All versions of tariffs; an operator sees its own.
+#[utoipa::path(get, path = "/v1/tariffs", tag = "register", security(("bearer" = [])),
+    responses((status = 200, body = [TariffLine]), (status = 401, body = Problem),
+              (status = 403, body = Problem)))]
+pub(super) async fn tariffs(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Vec<TariffLine>>, Problem> {
+    let operator = caller.may_see_roads()?;
+    let rows = sqlx::query(
+        "select operator, version, currency, valid_from, source from tariff \
+         where $1::text is null or operator = $1 order by operator, valid_from",
+    )
+    .bind(operator.map(|operator| operator.as_str()))
+    .fetch_all(&app.0.pool)
+    .await
+    .map_err(|error| Problem::books(&error))?;
+    let line = |row: &sqlx::postgres::PgRow| TariffLine {
+        operator: row.get(0),
+        version: row.get(1),
+        currency: row.get(2),
+        valid_from: from_sql(row.get(3)).to_string(),
+        source: row.get(4),
+    };
+    Ok(Json(rows.iter().map(line).collect()))
+}
+
+/// One fare.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FareLine {
+    /// Where the trip began; absent at an open station.
+    entry: Option<String>,
+    /// Where it is paid for.
+    station: String,
+    /// The group.
+    group: i16,
+    /// How much, in minor units.
+    amount: i64,
+}
+
+/// The fares of one version.
+#[utoipa::path(get, path = "/v1/tariffs/{operator}/{version}", tag = "register",
+    params(("operator" = String, Path), ("version" = String, Path)), security(("bearer" = [])),
+    responses((status = 200, body = [FareLine]), (status = 401, body = Problem),
+              (status = 403, body = Problem)))]
+pub(super) async fn fares(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Path((operator, version)): Path<(String, String)>,
+) -> Result<Json<Vec<FareLine>>, Problem> {
+    let own = caller.may_see_roads()?.is_none_or(|own| own.as_str() == operator);
+    let rows = sqlx::query(
+        "select entry, station, vehicle_group, amount from fare \
+         where operator = $1 and version = $2 and $3 order by entry, station, vehicle_group",
+    )
+    .bind(operator)
+    .bind(version)
+    .bind(own)
+    .fetch_all(&app.0.pool)
+    .await
+    .map_err(|error| Problem::books(&error))?;
+    let line = |row: &sqlx::postgres::PgRow| FareLine {
+        entry: row.get(0),
+        station: row.get(1),
+        group: row.get(2),
+        amount: row.get(3),
+    };
+    Ok(Json(rows.iter().map(line).collect()))
+}
+
+/// A lane and how far it has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LaneLine {
+    /// operator/station/lane
+    lane: String,
+    /// `open`, `entry` or `exit`.
+    role: String,
+    /// Its journal; absent before the first.
+    epoch: Option<i32>,
+    /// Up to which sequence everything is posted.
+    posted_upto: Option<i64>,
+    /// Whether a key signs for it now.
+    enrolled: bool,
+}
+
+/// All lanes; an operator sees its own.
+#[utoipa::path(get, path = "/v1/lanes", tag = "register", security(("bearer" = [])),
+    responses((status = 200, body = [LaneLine]), (status = 401, body = Problem),
+              (status = 403, body = Problem)))]
+pub(super) async fn lanes(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Vec<LaneLine>>, Problem> {
+    let operator = caller.may_see_roads()?;
+    let rows = sqlx::query(
+        "select l.lane, l.role, e.epoch, e.posted_upto, \
+                exists (select from lane_key k where k.lane = l.lane and k.valid_until is null) \
+         from lane l left join lateral (select epoch, posted_upto from lane_epoch e \
+              where e.lane = l.lane order by epoch desc limit 1) e on true \
+         where $1::text is null or l.operator = $1 order by l.lane",
+    )
+    .bind(operator.map(|operator| operator.as_str()))
+    .fetch_all(&app.0.pool)
+    .await
+    .map_err(|error| Problem::books(&error))?;
+    let line = |row: &sqlx::postgres::PgRow| LaneLine {
+        lane: row.get(0),
+        role: row.get(1),
+        epoch: row.get(2),
+        posted_upto: row.get(3),
+        enrolled: row.get(4),
+    };
+    Ok(Json(rows.iter().map(line).collect()))
+}
