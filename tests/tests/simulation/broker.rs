@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use clearing_house::intake::Delivery;
+use domain::signature::Digest256;
 
 use super::plan::{MINUTE, SECOND};
 
@@ -17,6 +18,13 @@ const ACK_WAIT: u64 = 20 * SECOND;
 pub(crate) struct Said {
     pub payload: Rc<Vec<u8>>,
     pub signature: String,
+}
+
+impl Said {
+    /// What tells it from any other.
+    pub(crate) fn digest(&self) -> Digest256 {
+        Digest256::of(&[self.payload.as_slice(), self.signature.as_bytes()].concat())
+    }
 }
 
 /// How far a stored message is.

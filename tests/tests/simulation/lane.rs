@@ -274,6 +274,7 @@ impl Whole {
     }
 
     fn carry_out(&mut self, no: usize, action: Action) {
+        self.tell(|_| format!("lane {no}: > {}", name_of(&action)));
         let node = &mut self.lanes[no];
         if !node.held.is_empty() {
             match action {
@@ -336,7 +337,6 @@ impl Whole {
     /// Writes a passage: with it on the disk, and not before, the next action begins.
     fn record(&mut self, no: usize, vehicle: u64, draft: PassageDraft) {
         let turned_away = draft.decision == Decision::TurnedAway;
-        let here = self.road[no].on_presence;
         if self.bug == Some(PlantedBug::OpensBeforeDurable) && draft.decision.went_through() {
             self.lanes[no].last += 1;
             self.opens(no);
@@ -352,21 +352,27 @@ impl Whole {
             self.reached.insert("killed while a passage was written");
             if self.chance(500) {
                 self.flushes(no);
+                self.is_sent_back(no, turned_away);
             }
             return self.lane_dies(no);
         }
         self.flushes(no);
+        self.is_sent_back(no, turned_away);
         self.acknowledged(no, key);
         if dies && self.fault_of(25) {
             self.reached.insert("killed behind a durable passage");
             return self.lane_dies(no);
         }
-        if let Some(crossing) = here.filter(|_| turned_away) {
+        let life = self.lanes[no].life;
+        self.sends(no, life);
+    }
+
+    /// A driver who was turned away backs out, whatever the lane does then.
+    fn is_sent_back(&mut self, no: usize, turned_away: bool) {
+        if let Some(crossing) = self.road[no].on_presence.filter(|_| turned_away) {
             let crossing = crossing.number;
             self.after(3 * SECOND, Happening::BacksOut { lane: no, crossing });
         }
-        let life = self.lanes[no].life;
-        self.sends(no, life);
     }
 
     fn flushes(&mut self, no: usize) {
@@ -543,11 +549,12 @@ impl Whole {
 
     /// A person has come to a lane that is parked, and puts its journal away.
     pub(crate) fn person_comes(&mut self, no: usize) {
-        if self.lanes[no].is_up || self.lanes[no].disk.image.check(&self.facts.lanes[no].id).is_ok()
-        {
+        if self.lanes[no].is_up {
             return;
         }
-        self.put_away(no, "damaged");
+        if self.lanes[no].disk.image.check(&self.facts.lanes[no].id).is_err() {
+            self.put_away(no, "damaged");
+        }
         self.lane_starts(no);
     }
 
@@ -595,4 +602,15 @@ impl Whole {
             }
         }
     }
+}
+
+/// An action without what it is about: a trace is read by people.
+fn name_of(action: &Action) -> String {
+    let text = format!("{action:?}");
+    text.split(['{', '(']).next().unwrap_or_default().trim().to_owned()
+        + match action {
+            Action::Tell(EventKind::CallRaised { .. }) => " a call",
+            Action::Refuse { why } => why,
+            _ => "",
+        }
 }

@@ -24,17 +24,48 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bug::{BUGS, PlantedBug};
 use whole::{Verdict, Whole};
 
 /// How many seeds a run of all tests tries.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
+/// Within how many seeds a planted bug must be found.
+const FOUND_WITHIN: u64 = 1_000;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-fn run(seed: u64) -> Verdict {
-    Whole::new(seed, None, false).run()
+/// Runs a seed; where the program itself gives up, that is what is wrong.
+fn run(seed: u64, bug: Option<PlantedBug>) -> Verdict {
+    std::panic::catch_unwind(|| Whole::new(seed, bug, false).run())
+        .unwrap_or_else(|_told| Verdict { violation: Some("a panic".into()), ..Verdict::default() })
+}
+
+/// Runs something for each number of a range, on two threads, until it says that it is enough.
+fn on_two_threads(numbers: std::ops::RangeInclusive<u64>, each: impl Fn(u64) -> bool + Sync) {
+    let next = AtomicU64::new(*numbers.start());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number > *numbers.end() || each(number) {
+                        next.store(*numbers.end(), Ordering::Relaxed);
+                        return;
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// What seeds came to, together.
+#[derive(Default)]
+struct Told {
+    reached: BTreeMap<&'static str, u64>,
+    violations: BTreeMap<u64, String>,
+    passages: usize,
 }
 
 #[test]
@@ -46,35 +77,18 @@ fn whatever_fails_every_passage_is_posted_exactly_once() {
         return;
     }
     let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(1);
-    let told: Mutex<(BTreeMap<&str, u64>, BTreeMap<u64, String>, usize)> = Mutex::default();
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed > seeds {
-                        return;
-                    }
-                    let verdict = std::panic::catch_unwind(|| run(seed));
-                    let mut told = told.lock().unwrap();
-                    match verdict {
-                        Err(_) => drop(told.1.insert(seed, "panic".to_owned())),
-                        Ok(verdict) => {
-                            told.2 += verdict.passages;
-                            for reached in verdict.reached {
-                                *told.0.entry(reached).or_default() += 1;
-                            }
-                            if let Some(violation) = verdict.violation {
-                                told.1.insert(seed, violation);
-                            }
-                        }
-                    }
-                }
-            });
+    let told: Mutex<Told> = Mutex::default();
+    on_two_threads(1..=seeds, |seed| {
+        let verdict = run(seed, None);
+        let mut told = told.lock().unwrap();
+        told.passages += verdict.passages;
+        for reached in verdict.reached {
+            *told.reached.entry(reached).or_default() += 1;
         }
+        told.violations.extend(verdict.violation.map(|violation| (seed, violation)));
+        false
     });
-    let (reached, violations, passages) = told.into_inner().unwrap();
+    let Told { reached, violations, passages } = told.into_inner().unwrap();
     println!("{seeds} seeds, {passages} passages");
     for (what, seeds) in &reached {
         println!("{seeds:>6} {what}");
@@ -82,4 +96,34 @@ fn whatever_fails_every_passage_is_posted_exactly_once() {
     let lines: Vec<String> =
         violations.iter().take(40).map(|(seed, what)| format!("SIM_SEED={seed}: {what}")).collect();
     assert!(violations.is_empty(), "{} of {seeds} seeds\n{}", violations.len(), lines.join("\n"));
+}
+
+#[test]
+fn a_seed_is_the_same_history_each_time() {
+    for seed in 1..=20 {
+        let told = |traced| Whole::new(seed, None, traced).run();
+        assert_eq!(told(true).trace, told(true).trace, "seed {seed}");
+        assert_eq!(told(true).passages, told(false).passages, "seed {seed}");
+    }
+}
+
+#[test]
+fn each_planted_bug_is_found() {
+    let found: Mutex<BTreeMap<usize, (u64, String)>> = Mutex::default();
+    on_two_threads(0..=u64::try_from(BUGS.len()).unwrap() - 1, |index| {
+        let bug = BUGS[usize::try_from(index).unwrap()];
+        let caught =
+            (1..=FOUND_WITHIN).find_map(|seed| Some((seed, run(seed, Some(bug)).violation?)));
+        if let Some(caught) = caught {
+            found.lock().unwrap().insert(usize::try_from(index).unwrap(), caught);
+        }
+        false
+    });
+    let found = found.into_inner().unwrap();
+    for (index, (seed, what)) in &found {
+        println!("{:?} is found by seed {seed}: {what}", BUGS[*index]);
+    }
+    let unseen: Vec<PlantedBug> =
+        (0..BUGS.len()).filter(|index| !found.contains_key(index)).map(|i| BUGS[i]).collect();
+    assert!(unseen.is_empty(), "not found within {FOUND_WITHIN} seeds: {unseen:?}");
 }

@@ -39,6 +39,7 @@ pub(crate) struct Stretch {
     pub on_presence: Option<Crossing>,
     pub on_safety: Option<Crossing>,
     safety_cleared_at: u64,
+    presence_cleared_at: u64,
     pub crossed: usize,
     numbers: u64,
 }
@@ -55,6 +56,7 @@ impl Default for Stretch {
             on_presence: None,
             on_safety: None,
             safety_cleared_at: 0,
+            presence_cleared_at: 0,
             crossed: 0,
             numbers: 0,
         }
@@ -98,6 +100,10 @@ impl Whole {
 
     /// A vehicle has reached the lane.
     pub(crate) fn comes(&mut self, lane: usize, vehicle: usize, reads: bool) {
+        if self.now < self.road[lane].presence_cleared_at + SECOND {
+            // Nobody drives up so close.
+            return self.after(SECOND, Happening::Comes { lane, vehicle, reads });
+        }
         self.crossings_to_come -= 1;
         self.road[lane].numbers += 1;
         let number = self.road[lane].numbers;
@@ -188,7 +194,9 @@ impl Whole {
     }
 
     fn presence_falls(&mut self, lane: usize) {
+        let now = self.now;
         let road = &mut self.road[lane];
+        road.presence_cleared_at = now;
         road.on_presence = None;
         road.inputs.presence = false;
         road.inputs.presence_falls = road.inputs.presence_falls.wrapping_add(1);

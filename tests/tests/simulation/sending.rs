@@ -4,6 +4,7 @@
 //! far records were sent, from where they are sent again, which receipt is news, which list is
 //! taken. List messages are read by the lane controller's own code.
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use clearing_house::intake::Delivery;
@@ -57,6 +58,13 @@ impl Sending {
             timer: 0,
         }
     }
+}
+
+/// What some lane has found to be the centre's: by payload and signature.
+#[derive(Debug, Default)]
+pub(crate) struct Proved {
+    deltas: HashMap<Digest256, ListDelta>,
+    others: HashSet<Digest256>,
 }
 
 impl Whole {
@@ -277,7 +285,7 @@ impl Whole {
         let delta = if unchecked {
             parse::<DeltaRecord>("delta", &said.payload).ok().map(ListDelta::from)
         } else {
-            signed(said).and_then(|said| read_delta(&said, &self.facts.centre.public()).ok())
+            self.reads_delta(said)
         };
         let Some(delta) = delta else {
             self.reached.insert("a false delta was refused");
@@ -326,12 +334,12 @@ impl Whole {
             self.reached.insert("a false snapshot was refused");
             return;
         };
+        self.lanes[no].last_manifest = Some(Rc::clone(&manifest.payload));
         let older = content.version <= self.lanes[no].list.version();
         if older && self.bug != Some(PlantedBug::TakesOlderList) {
             return;
         }
         let Some(list) = list_of(&content, part) else { return };
-        self.lanes[no].last_manifest = Some(Rc::clone(&manifest.payload));
         self.reached.insert("a snapshot was taken");
         self.has_list(no, list);
     }
@@ -376,10 +384,31 @@ impl Whole {
         }
     }
 
-    fn is_the_centres(&self, purpose: Context, said: &Said) -> bool {
-        Signature::try_from(said.signature.clone()).is_ok_and(|signature| {
-            self.facts.centre.public().verify(purpose, &said.payload, &signature).is_ok()
-        })
+    /// Reads a delta as a lane does. What one lane has proved of the very same bytes is not proved
+    /// again for the next: signatures are most of what a seed costs.
+    fn reads_delta(&mut self, said: &Said) -> Option<ListDelta> {
+        let digest = said.digest();
+        if let Some(known) = self.proved.deltas.get(&digest) {
+            return Some(known.clone());
+        }
+        let delta =
+            signed(said).and_then(|said| read_delta(&said, &self.facts.centre.public()).ok())?;
+        self.proved.deltas.insert(digest, delta.clone());
+        Some(delta)
+    }
+
+    fn is_the_centres(&mut self, purpose: Context, said: &Said) -> bool {
+        let digest = said.digest();
+        if self.proved.others.contains(&digest) {
+            return true;
+        }
+        let centre = self.facts.centre.public();
+        let proved = Signature::try_from(said.signature.clone())
+            .is_ok_and(|signature| centre.verify(purpose, &said.payload, &signature).is_ok());
+        if proved {
+            self.proved.others.insert(digest);
+        }
+        proved
     }
 }
 

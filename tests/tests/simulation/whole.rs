@@ -20,6 +20,7 @@ use super::happening::Happening;
 use super::lane::LaneNode;
 use super::plan::{MINUTE, Plan, SECOND};
 use super::road::Stretch;
+use super::sending::Proved;
 
 /// When a seed that has not come to rest is given up, after the last fault.
 const REST_WITHIN: u64 = 4 * 60 * MINUTE;
@@ -60,16 +61,16 @@ pub(crate) struct Whole {
     pub trace: Option<Vec<String>>,
     pub faults_are_over: bool,
     pub crossings_to_come: usize,
+    pub proved: Proved,
 }
 
 /// What a seed came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Verdict {
     pub violation: Option<String>,
     pub reached: BTreeSet<&'static str>,
     pub passages: usize,
     pub trace: Vec<String>,
-    pub whole_time: u64,
 }
 
 impl Whole {
@@ -94,6 +95,7 @@ impl Whole {
             trace: traced.then(Vec::new),
             faults_are_over: false,
             crossings_to_come: 0,
+            proved: Proved::default(),
             plan,
             bug,
         };
@@ -137,7 +139,6 @@ impl Whole {
             reached: self.reached,
             passages: self.truth.written.len(),
             trace: self.trace.unwrap_or_default(),
-            whole_time: self.now,
         }
     }
 
