@@ -294,6 +294,12 @@ impl Books {
         self.epochs.get(&epoch).map_or(0, |row| row.posted_upto)
     }
 
+    /// Up to where passages are stored without a gap, counted.
+    pub(crate) fn truly_posted(&self, (lane, epoch): (usize, u32)) -> u64 {
+        let is_stored = |seq: &u64| self.passages.contains_key(&Key { lane, epoch, seq: *seq });
+        (1..).take_while(is_stored).last().unwrap_or(0)
+    }
+
     /// The first stretch that is missing past the watermark.
     pub(crate) fn missing(&self, (lane, epoch): (usize, u32)) -> Option<(u64, u64)> {
         let upto = self.posted_upto((lane, epoch));

@@ -216,7 +216,8 @@ impl Whole {
             batch.reverse();
         }
         if self.bug == Some(PlantedBug::AcksBeforeCommit) {
-            for (number, _) in &batch {
+            for (number, delivery) in &batch {
+                self.may_be_forgotten(delivery);
                 self.broker.ack(*number);
             }
         }
@@ -327,7 +328,8 @@ impl Whole {
     fn worker_acks(&mut self, worker: usize) {
         let batch = std::mem::take(&mut self.centre.workers[worker].batch);
         let loses = self.plan.has(Fault::LinkLoses) || self.plan.has(Fault::Redelivered);
-        for (number, _) in batch {
+        for (number, delivery) in batch {
+            self.may_be_forgotten(&delivery);
             if loses && self.fault_of(100) {
                 self.reached.insert("an acknowledgement of the centre was lost");
                 continue;

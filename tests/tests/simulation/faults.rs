@@ -55,7 +55,7 @@ impl Whole {
             Fault::RolledBack => self.rolls_back(no),
             Fault::FieldSilent => {
                 self.field_falls_silent(no);
-                let lasts = self.between(2 * SECOND, 40 * SECOND);
+                let lasts = self.between(2 * SECOND, 150 * SECOND);
                 self.after(lasts, Happening::FieldIsBack { lane: no });
             }
             Fault::ClockJumps => self.clock_jumps(no),

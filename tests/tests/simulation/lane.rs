@@ -162,7 +162,7 @@ impl Whole {
             self.arm_falls(no);
         }
         self.asks_epoch(no, life);
-        self.after(SECOND, Happening::Fetches { lane: no });
+        self.after(SECOND, Happening::Fetches { lane: no, life });
     }
 
     /// A journal without an epoch asks for one; with one, the lane begins to serve.
@@ -296,7 +296,7 @@ impl Whole {
                 node.close_wanted = true;
                 self.closes(no);
             }
-            Action::Red => self.road[no].is_green = false,
+            Action::Red => self.road[no].is_green &= !self.road[no].is_heard,
             Action::AskCentre { vehicle, .. } => {
                 let answer = CentreAnswer::Unknown;
                 self.lane_event(no, Event::CentreAnswered { vehicle, answer });
@@ -560,7 +560,7 @@ impl Whole {
 
     /// The centre has everything up to here, says a receipt that was believed.
     pub(crate) fn lane_is_posted(&mut self, no: usize, epoch: u32, upto: u64) {
-        let truly = self.centre.books.posted_upto((no, epoch));
+        let truly = self.centre.books.truly_posted((no, epoch));
         if upto > truly {
             self.fails(|| format!("I6: lane {no} believes that {upto} are posted; {truly} are"));
         }

@@ -19,18 +19,27 @@ mod posting;
 mod books;
 mod faults;
 mod oracle;
+mod real;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bug::{BUGS, PlantedBug};
+use plan::Plan;
 use whole::{Verdict, Whole};
 
 /// How many seeds a run of all tests tries.
 const SEEDS: u64 = 2_000;
 /// Within how many seeds a planted bug must be found.
 const FOUND_WITHIN: u64 = 1_000;
+
+/// How many seeds are posted again into a real database.
+const REAL_SEEDS: u64 = 20;
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap()
+}
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
@@ -42,18 +51,18 @@ fn run(seed: u64, bug: Option<PlantedBug>) -> Verdict {
         .unwrap_or_else(|_told| Verdict { violation: Some("a panic".into()), ..Verdict::default() })
 }
 
-/// Runs something for each number of a range, on two threads, until it says that it is enough.
-fn on_two_threads(numbers: std::ops::RangeInclusive<u64>, each: impl Fn(u64) -> bool + Sync) {
+/// Runs something for each number of a range, on two threads.
+fn on_two_threads(numbers: std::ops::RangeInclusive<u64>, each: impl Fn(u64) + Sync) {
     let next = AtomicU64::new(*numbers.start());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number > *numbers.end() || each(number) {
-                        next.store(*numbers.end(), Ordering::Relaxed);
+                    if number > *numbers.end() {
                         return;
                     }
+                    each(number);
                 }
             });
         }
@@ -86,7 +95,6 @@ fn whatever_fails_every_passage_is_posted_exactly_once() {
             *told.reached.entry(reached).or_default() += 1;
         }
         told.violations.extend(verdict.violation.map(|violation| (seed, violation)));
-        false
     });
     let Told { reached, violations, passages } = told.into_inner().unwrap();
     println!("{seeds} seeds, {passages} passages");
@@ -107,17 +115,44 @@ fn a_seed_is_the_same_history_each_time() {
     }
 }
 
+/// Lines of a picture of the books that both tell of: the model has four of the lanes.
+fn of_lanes_that_serve(picture: Vec<String>) -> Vec<String> {
+    let lanes: Vec<String> =
+        facts::Facts::all().lanes.iter().map(|lane| format!(" {} ", lane.id)).collect();
+    let served = |line: &String| {
+        !line.starts_with("watermark") || lanes.iter().any(|lane| line.contains(lane))
+    };
+    let mut lines: Vec<String> = picture.into_iter().filter(served).collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_database_comes_to_the_books_of_the_model() {
+    let seeds = number("SIM_REAL_SEEDS").unwrap_or(REAL_SEEDS);
+    for seed in (1..).filter(|seed| !Plan::of(*seed).faults.is_empty()).take(count(seeds)) {
+        let (modelled, done) = tokio::task::block_in_place(|| {
+            let (_, centre) = Whole::new(seed, None, false).run_to_books();
+            (real::modelled(&centre.books), centre.done)
+        });
+        let office = tests::office::Office::open().await;
+        let real = of_lanes_that_serve(real::picture(&office, &done).await.unwrap());
+        let differing: Vec<(&String, &String)> =
+            modelled.iter().zip(&real).filter(|(model, real)| model != real).take(5).collect();
+        assert!(modelled == real, "seed {seed}: {} {} {differing:#?}", modelled.len(), real.len());
+    }
+}
+
 #[test]
 fn each_planted_bug_is_found() {
     let found: Mutex<BTreeMap<usize, (u64, String)>> = Mutex::default();
     on_two_threads(0..=u64::try_from(BUGS.len()).unwrap() - 1, |index| {
         let bug = BUGS[usize::try_from(index).unwrap()];
-        let caught =
-            (1..=FOUND_WITHIN).find_map(|seed| Some((seed, run(seed, Some(bug)).violation?)));
+        let caught = (1..=number("SIM_BUG_SEEDS").unwrap_or(FOUND_WITHIN))
+            .find_map(|seed| Some((seed, run(seed, Some(bug)).violation?)));
         if let Some(caught) = caught {
             found.lock().unwrap().insert(usize::try_from(index).unwrap(), caught);
         }
-        false
     });
     let found = found.into_inner().unwrap();
     for (index, (seed, what)) in &found {

@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clearing_house::intake::Delivery;
 use clearing_house::ledger::LedgerAccountKey;
 use clearing_house::rating::{EntryFinding, Payer, Rating, rate};
 use domain::AccountId;
 use domain::passage::{Decision, LaneRole};
+use domain::signature::Digest256;
 use domain::wire::v1::Disposition;
 
 use super::books::{Books, Key};
+use super::bug::PlantedBug;
 use super::centre::Done;
 use super::facts::Facts;
 use super::plan::Fault;
@@ -54,6 +57,18 @@ impl Whole {
         let made = if version == 0 { None } else { self.truth.lists.get(&version) };
         if version > 0 && made != Some(&hash) {
             self.fails(|| format!("I17: lane {no} has a list {version} that was never made"));
+        }
+    }
+
+    /// What the broker is told to forget is posted or in quarantine.
+    pub(crate) fn may_be_forgotten(&mut self, delivery: &Delivery) {
+        let books = &self.centre.books;
+        let digest = Digest256::of(&delivery.payload);
+        let is_safe = books.passages.values().any(|stored| stored.hash == digest)
+            || books.quarantine.iter().any(|(_, known)| *known == digest)
+            || self.bug == Some(PlantedBug::NoContentHash);
+        if !is_safe {
+            self.fails(|| "I6: a message was acknowledged that is not in the books".to_owned());
         }
     }
 
@@ -251,11 +266,10 @@ fn balances(books: &Books, facts: &Facts, done: &[Done]) -> Option<String> {
 
 /// A watermark covers what is stored without a gap.
 fn watermarks(books: &Books) -> Option<String> {
-    books.epochs.iter().find_map(|((lane, epoch), row)| {
-        let at = |seq| Key { lane: *lane, epoch: *epoch, seq };
-        let upto = (1..).take_while(|seq| books.passages.contains_key(&at(*seq))).count();
-        (u64::try_from(upto).unwrap() != row.posted_upto)
-            .then(|| format!("I6: lane {lane} epoch {epoch}: {} and not {upto}", row.posted_upto))
+    books.epochs.iter().find_map(|(epoch, row)| {
+        let upto = books.truly_posted(*epoch);
+        (upto != row.posted_upto)
+            .then(|| format!("I6: {epoch:?} is posted up to {} and not {upto}", row.posted_upto))
     })
 }
 

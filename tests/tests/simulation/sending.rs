@@ -235,8 +235,11 @@ impl Whole {
     }
 
     /// A lane fetches what it may have missed.
-    pub(crate) fn fetches(&mut self, no: usize) {
-        self.after(20 * SECOND, Happening::Fetches { lane: no });
+    pub(crate) fn fetches(&mut self, no: usize, life: u32) {
+        if self.lanes[no].life != life || !self.lanes[no].is_up {
+            return;
+        }
+        self.after(20 * SECOND, Happening::Fetches { lane: no, life });
         if !self.has_line(no) {
             return;
         }

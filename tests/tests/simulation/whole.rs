@@ -113,7 +113,12 @@ impl Whole {
     }
 
     /// Lets it happen, to the end.
-    pub(crate) fn run(mut self) -> Verdict {
+    pub(crate) fn run(self) -> Verdict {
+        self.run_to_books().0
+    }
+
+    /// Lets it happen, to the end, and hands out the clearing house as it is then.
+    pub(crate) fn run_to_books(mut self) -> (Verdict, Centre) {
         while self.violation.is_none() {
             let Some(Reverse((at, number))) = self.agenda.pop() else { break };
             let happening = self.happenings.remove(&number).expect("what is put is there");
@@ -134,12 +139,13 @@ impl Whole {
             }
             self.happen(happening);
         }
-        Verdict {
+        let verdict = Verdict {
             violation: self.violation,
             reached: self.reached,
             passages: self.truth.written.len(),
             trace: self.trace.unwrap_or_default(),
-        }
+        };
+        (verdict, self.centre)
     }
 
     /// Puts something on the agenda.
