@@ -3,12 +3,12 @@
 //! A [`Write`] is everything one transaction wants to write, worked out from what it read. It is
 //! refused where it read what another has changed since, or where it would break a key. Tables
 //! and keys are those of the clearing house's migrations; that the books come out the same with a
-//! real PostgreSQL is the test in `real.rs`.
+//! real database is the test in `real.rs`.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use clearing_house::intake::Refusal;
-use clearing_house::ledger::{LedgerAccountKey, TransferKind};
+use clearing_house::ledger::LedgerAccountKey;
 use clearing_house::lists::{AccountState, status_of};
 use clearing_house::rating::{Charge, EntryFacts};
 use domain::account_list::AccountList;
@@ -46,12 +46,10 @@ pub(crate) struct StoredCharge {
 #[derive(Debug, Clone)]
 pub(crate) struct Transfer {
     pub passage: Option<Key>,
-    pub kind: TransferKind,
     pub debit: LedgerAccountKey,
     pub credit: LedgerAccountKey,
     pub amount: i64,
     pub day: BusinessDate,
-    pub reference: Option<String>,
 }
 
 /// A row of `lane_epoch`; `changes` counts who had the row locked.
@@ -167,12 +165,10 @@ impl Books {
         let issuer = known.expect("accounts are known").facts.issuer.clone();
         let transfer = Transfer {
             passage: None,
-            kind: TransferKind::TopUp,
             debit: LedgerAccountKey::Bank(issuer),
             credit: LedgerAccountKey::Customer(account),
             amount,
             day,
-            reference: Some(reference.to_owned()),
         };
         let changed = self.move_money(&[transfer]);
         self.note(facts, &changed);
@@ -186,7 +182,7 @@ impl Books {
         bug: Option<PlantedBug>,
     ) -> Result<Vec<AccountId>, NotTaken> {
         self.allows(&write, bug)?;
-        for (epoch, _) in &write.epochs {
+        for epoch in write.epochs.keys() {
             self.epochs.get_mut(epoch).expect("a locked row is there").changes += 1;
         }
         for (refusal, digest) in write.quarantine {

@@ -487,7 +487,7 @@ impl Whole {
         let uptime = self.lane_uptime(no);
         let is_due = |core: &Lane| core.next_deadline().is_some_and(|at| at <= uptime);
         if self.lanes[no].core.as_ref().is_some_and(is_due) {
-            self.ask(no, |lane, now, known| lane.handle_deadline(now, known));
+            self.ask(no, Lane::handle_deadline);
         }
         self.lane_is_due(no);
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clearing_house::intake::{Delivery, Refusal, examine};
-use clearing_house::ledger::{LedgerAccountKey, TransferKind};
+use clearing_house::ledger::LedgerAccountKey;
 use clearing_house::rating::{
     Charge, EntryFacts, EntryFinding, Payer, Rating, VehicleFacts, Why, rate,
 };
@@ -290,19 +290,16 @@ fn transfer(
     day: BusinessDate,
 ) -> Option<Transfer> {
     let operator = operator.clone();
-    let (kind, debit, credit) = match &charge.payer {
+    let (debit, credit) = match &charge.payer {
         Payer::Nobody => return None,
         Payer::Account { account, issuer } => (
-            TransferKind::Toll,
             LedgerAccountKey::Customer(*account),
             LedgerAccountKey::Payable { issuer: issuer.clone(), operator },
         ),
-        Payer::Cash => (
-            TransferKind::CashToll,
-            LedgerAccountKey::Till(operator.clone()),
-            LedgerAccountKey::CashToll(operator),
-        ),
+        Payer::Cash => {
+            (LedgerAccountKey::Till(operator.clone()), LedgerAccountKey::CashToll(operator))
+        }
     };
     let amount = charge.amount.minor_units();
-    Some(Transfer { passage: Some(key), kind, debit, credit, amount, day, reference: None })
+    Some(Transfer { passage: Some(key), debit, credit, amount, day })
 }

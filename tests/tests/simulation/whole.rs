@@ -18,7 +18,7 @@ use super::centre::Centre;
 use super::facts::Facts;
 use super::happening::Happening;
 use super::lane::LaneNode;
-use super::plan::{MINUTE, Plan, SECOND};
+use super::plan::{MILLI, MINUTE, Plan, SECOND};
 use super::road::Stretch;
 use super::sending::Proved;
 
@@ -182,7 +182,8 @@ impl Whole {
     /// Notes a line of the trace, where somebody reads it.
     pub(crate) fn tell(&mut self, line: impl FnOnce(&Self) -> String) {
         if self.trace.is_some() {
-            let told = format!("{:>12.3} {}", self.now as f64 / SECOND as f64, line(self));
+            let told =
+                format!("{:>8}.{:03} {}", self.now / SECOND, self.now % SECOND / MILLI, line(self));
             if let Some(trace) = &mut self.trace {
                 trace.push(told);
             }
