@@ -15,6 +15,8 @@ use sqlx::{PgConnection, PgPool, Row};
 use crate::config::ConfigError;
 use crate::sql::{from_sql, to_sql};
 
+mod parts;
+
 /// Why the registry could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
