@@ -46,6 +46,10 @@ pub enum Context {
     Entry,
     /// A lane's question for an epoch, and the centre's answer.
     Epoch,
+    /// A lane's question about an account.
+    Question,
+    /// The centre's answer to such a question.
+    Answer,
     /// A settlement statement.
     Statement,
 }
@@ -58,6 +62,8 @@ impl Context {
             Self::List => b"etc/v1/list\0",
             Self::Entry => b"etc/v1/entry\0",
             Self::Epoch => b"etc/v1/epoch\0",
+            Self::Question => b"etc/v1/question\0",
+            Self::Answer => b"etc/v1/answer\0",
             Self::Statement => b"etc/v1/statement\0",
         }
     }

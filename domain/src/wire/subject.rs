@@ -30,6 +30,8 @@ pub const EVENTS: StreamName = StreamName { name: "EVENT", subjects: "etc.v1.eve
 pub const LIST_MANIFEST: &str = "etc.v1.list.snapshot.manifest";
 /// Where a lane with a blank journal asks for its epoch.
 pub const EPOCH_REQUEST: &str = "etc.v1.epoch";
+/// Every lane's questions about accounts, for the centre that answers them.
+pub const ALL_QUESTIONS: &str = "etc.v1.ask.>";
 /// Everything lanes tell, for a subscriber.
 pub const ALL_EVENTS: &str = "etc.v1.event.>";
 /// Every lane's heartbeat, for a subscriber.
@@ -67,6 +69,12 @@ pub fn heartbeat(lane: &LaneId) -> String {
 #[must_use]
 pub fn command(lane: &LaneId) -> String {
     of("command", lane)
+}
+
+/// Where a lane asks whether a tag may pass. Request and reply; never stored.
+#[must_use]
+pub fn question(lane: &LaneId) -> String {
+    of("ask", lane)
 }
 
 /// The delta that leads to a version of the list.
@@ -107,6 +115,8 @@ mod tests {
     fn a_lane_is_told_from_its_subject() {
         let lane: LaneId = "cienco4/ben-thuy/l01".parse().unwrap();
         assert_eq!(passage(&lane), "etc.v1.passage.cienco4.ben-thuy.l01");
+        assert_eq!(question(&lane), "etc.v1.ask.cienco4.ben-thuy.l01");
+        assert_eq!(lane_of(&question(&lane)), Some(lane.clone()));
         assert_eq!(lane_of(&passage(&lane)), Some(lane));
         assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy"), None);
         assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy.l01.x"), None);

@@ -4,6 +4,7 @@ mod command;
 mod event;
 mod list;
 mod passage;
+mod question;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,7 @@ pub use passage::{
     AttendanceRecord, ClockRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,
     PaymentRecord, RoleRecord,
 };
+pub use question::{AccountAnswer, AccountQuestion, RulingRecord};
 
 /// Why a message was not understood.
 #[derive(Debug, thiserror::Error)]

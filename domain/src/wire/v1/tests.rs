@@ -13,6 +13,10 @@ const COMMAND: &str = r#"{"v":1,"id":"c-1","lane":"vec/nghi-son/x1","call":4,"at
 
 const DELTA: &str = r#"{"v":1,"version":4,"hash_before":"0000000000000000000000000000000000000000000000000000000000000001","hash":"0000000000000000000000000000000000000000000000000000000000000002","issued_at":"2026-11-21T05:00:01Z","changes":[{"upsert":{"tag":"3416214B88C0011762000493","status":"no-money","group":1,"pass":{"pass":5,"station":"ben-thuy","until":"2026-12-21T17:00:00Z"}}},{"remove":"3416"}]}"#;
 
+const QUESTION: &str = r#"{"v":1,"id":"cienco4/ben-thuy/l01:1:7:q","lane":"cienco4/ben-thuy/l01","tag":"3416214B88C0011762000493","amount":47000,"asked_at":"2026-11-21T05:00:00.25Z","expires_at":"2026-11-21T05:00:00.45Z"}"#;
+
+const ANSWER: &str = r#"{"v":1,"lane":"cienco4/ben-thuy/l01","question":"00000000000000000000000000000000000000000000000000000000000000fe","ruling":"may-pass","answered_at":"2026-11-21T05:00:00.3Z"}"#;
+
 fn golden<T>(what: &'static str, text: &str) -> T
 where
     T: Serialize + for<'a> Deserialize<'a>,
@@ -31,6 +35,11 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
     golden::<Receipt>("receipt", RECEIPT);
     golden::<Command>("command", COMMAND);
     golden::<DeltaRecord>("delta", DELTA);
+    golden::<AccountQuestion>("question", QUESTION);
+    golden::<AccountAnswer>("answer", ANSWER);
+    for ruling in ["no-money", "blocked", "closed", "not-converted", "unknown-tag", "cannot-tell"] {
+        golden::<AccountAnswer>("answer", &ANSWER.replace("may-pass", ruling));
+    }
 }
 
 #[test]
