@@ -67,8 +67,9 @@ impl World {
              [centre]\npublic_key = \"{public}\"\n\
              [data]\nfolder = \"{folder}\"\ntariffs = []\n\
              [field_io]\naddress = \"{nobody}\"\npoll_ms = 10\n\
-             [[lane]]\nid = \"{lane}\"\nrole = \"open\"\nreader = \"none\"\nbaud = 115200\n\
-             field_io_index = 0\nkey_file = \"{folder}/key\"\n",
+             [[lane]]\nid = \"{lane}\"\nrole = \"open\"\n\
+             field_io_index = 0\nkey_file = \"{folder}/key\"\n\
+             [lane.reader]\nprotocol = \"mercury\"\nport = \"none\"\n",
             public = String::from(public),
         );
         toml::from_str(&text).unwrap()
@@ -99,6 +100,9 @@ impl World {
             posted,
             condition,
             heard: Arc::new(Mutex::new(LastHeard::default())),
+            outputs: Outputs::new(self.nobody, 0),
+            equipment: Equipment::default(),
+            wakes: wakes.clone(),
         };
         let thread = std::thread::spawn(move || place.run(&wake_up));
         Placed { wakes, condition: follow, epoch: follow_epoch, thread }
