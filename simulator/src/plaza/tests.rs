@@ -91,6 +91,7 @@ async fn vehicles_with_tags_drive_through_real_wires_without_a_broker() {
             password: "none".to_owned(),
         },
         truth: truth.clone(),
+        fittings: Fittings::Alike,
     })
     .await
     .unwrap();
