@@ -58,6 +58,23 @@ pub enum StationError {
 /// # Errors
 /// When what all lanes need cannot be had.
 pub async fn run(config: Config) -> Result<(), StationError> {
+    let system = |doing| move |source| StationError::System { doing, source };
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(system("listen for the signal to stop"))?;
+    run_until(config, async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+    .await
+}
+
+/// Runs the station until something has come to pass.
+///
+/// # Errors
+/// When what all lanes need cannot be had.
+pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), StationError> {
     let config = Arc::new(config);
     let clock = Clock::of_run(config.clock);
     let folder = config.data.folder.clone();
@@ -110,7 +127,11 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     };
     tracing::info!(station.id = %config.station.station, lanes = running.len(), "station runs");
     let watchdog = tokio::spawn(notify::keep_alive(health));
-    let ended = until_stopped(downlink, desk::commands(client, lanes_by_id)).await;
+    let ended = tokio::select! {
+        ended = downlink.run() => ended.map_err(Into::into),
+        ended = desk::commands(client, lanes_by_id) => ended.map_err(Into::into),
+        () = stop => Ok(()),
+    };
     watchdog.abort();
     notify::tell("STOPPING=1");
     drop(cameras);
@@ -123,21 +144,6 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     drop(inputs);
     tracing::info!(station.id = %config.station.station, "station stopped");
     ended
-}
-
-async fn until_stopped(
-    downlink: Downlink,
-    commands: impl Future<Output = Result<(), async_nats::SubscribeError>>,
-) -> Result<(), StationError> {
-    let system = |doing| move |source| StationError::System { doing, source };
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(system("listen for the signal to stop"))?;
-    tokio::select! {
-        ended = downlink.run() => ended.map_err(Into::into),
-        ended = commands => ended.map_err(Into::into),
-        _ = tokio::signal::ctrl_c() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-    }
 }
 
 async fn connect(config: &Config) -> Result<Client, StationError> {

@@ -41,6 +41,11 @@ impl PtyLine {
         Ok(Self { link: link.to_owned(), master, _host_end: host_end })
     }
 
+    /// Where it appears.
+    pub(crate) fn link(&self) -> &Path {
+        &self.link
+    }
+
     /// Adds what the host has said since to `heard`.
     pub(crate) fn listen(&mut self, heard: &mut Vec<u8>) -> io::Result<()> {
         let mut buffer = [0; 512];

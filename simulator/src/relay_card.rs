@@ -37,6 +37,11 @@ impl RelayCard {
         })
     }
 
+    /// Where its port appears.
+    pub(crate) fn port(&self) -> &Path {
+        self.line.link()
+    }
+
     /// Takes what the host has said since, and returns the pulses for the arm in their order.
     pub(crate) fn listen(&mut self) -> io::Result<Vec<Pulse>> {
         self.line.listen(&mut self.heard)?;
