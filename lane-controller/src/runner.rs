@@ -157,6 +157,9 @@ pub enum Wake {
     Health(oneshot::Sender<Heartbeat>),
     /// The process ends.
     Stop,
+    /// A bug.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What a lane tells the outside.
@@ -340,7 +343,9 @@ impl LaneThread {
 
     fn do_what_is_due(&mut self) {
         self.look_at_journal();
-        self.tell_devices();
+        if self.roll.due_at().is_some_and(|at| at <= self.shared.clock.real()) {
+            self.tell_devices();
+        }
         let now = self.shared.clock.uptime();
         if self.lane.next_deadline().is_some_and(|at| at <= now) {
             self.ask(|lane, known| lane.handle_deadline(now, known));
@@ -410,6 +415,8 @@ impl LaneThread {
                 drop(reply.send(self.heartbeat()));
             }
             Wake::Stop => {}
+            #[cfg(test)]
+            Wake::Panic => panic!("a bug"),
         }
     }
 
@@ -646,3 +653,6 @@ const PRUNE_EVERY: u64 = 256;
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,6 +166,8 @@ pub fn hear(heard: &Mutex<LastHeard>, wakes: &Sender<Wake>, wake: Wake) {
         | Wake::Posted { .. }
         | Wake::Health(_)
         | Wake::Stop => {}
+        #[cfg(test)]
+        Wake::Panic => {}
     }
     // A place that has ended hears nothing any more.
     drop(wakes.send(wake));
@@ -457,6 +459,8 @@ fn refuse(wake: Wake, why: &str) -> Told {
         | Wake::Field(_)
         | Wake::ListChanged
         | Wake::Posted { .. } => {}
+        #[cfg(test)]
+        Wake::Panic => {}
     }
     Told::Nothing
 }

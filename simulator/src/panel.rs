@@ -7,12 +7,16 @@ use std::path::Path;
 
 use crate::pty_line::PtyLine;
 
+/// So many of the last rows are remembered.
+const SHOWN_MAX: usize = 100;
+
 /// A panel on its line. Dropping it hangs up and removes its name.
 #[derive(Debug)]
 pub struct Panel {
     line: PtyLine,
     heard: Vec<u8>,
     rows: BTreeMap<u32, String>,
+    shown: Vec<String>,
 }
 
 impl Panel {
@@ -21,7 +25,7 @@ impl Panel {
     /// # Errors
     /// When the system gives no pseudo-terminal, or the link cannot be made.
     pub fn start(link: &Path) -> io::Result<Self> {
-        Ok(Self { line: PtyLine::start(link)?, heard: Vec::new(), rows: BTreeMap::new() })
+        Ok(Self { line: PtyLine::start(link)?, heard: Vec::new(), rows: BTreeMap::new(), shown: Vec::new() })
     }
 
     /// Takes what the host has said since.
@@ -37,10 +41,21 @@ impl Panel {
             if let ["MSSL", "STATIC" | "SCROLL", _font, place, text] = fields[..]
                 && let Some(top_px) = place.split_once('-').and_then(|(_, top)| top.parse().ok())
             {
-                self.rows.insert(top_px, text.trim_end().to_owned());
+                let text = text.trim_end().to_owned();
+                if self.shown.len() == SHOWN_MAX {
+                    self.shown.remove(0);
+                }
+                self.shown.push(text.clone());
+                self.rows.insert(top_px, text);
             }
         }
         Ok(())
+    }
+
+    /// Whether a row had this text in it, now or not long ago: a notice may be gone in a moment.
+    #[must_use]
+    pub fn has_shown(&self, text: &str) -> bool {
+        self.shown.iter().any(|row| row.contains(text))
     }
 
     /// What it shows, from the top down.

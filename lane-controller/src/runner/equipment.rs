@@ -77,9 +77,9 @@ impl Roll {
         Self { works, told: BTreeSet::new(), patient_until }
     }
 
-    /// Notes that a device works, or is lost.
-    pub(super) fn hears(&mut self, device: Device, works: bool) {
-        self.works.insert(device, Some(works));
+    /// Notes that a device works, or is lost; tells whether that was not known.
+    pub(super) fn hears(&mut self, device: Device, works: bool) -> bool {
+        self.works.insert(device, Some(works)) != Some(Some(works))
     }
 
     /// What the lane is without now.

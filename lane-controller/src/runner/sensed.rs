@@ -64,8 +64,9 @@ impl LaneThread {
 
     /// Notes whether a device works, and says so where that is news.
     pub(super) fn device_is(&mut self, device: Device, works: bool) {
-        self.roll.hears(device, works);
-        self.tell_devices();
+        if self.roll.hears(device, works) {
+            self.tell_devices();
+        }
     }
 
     pub(super) fn tell_devices(&mut self) {

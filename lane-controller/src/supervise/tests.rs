@@ -162,6 +162,27 @@ async fn a_lane_whose_journal_somebody_holds_waits_for_it_and_says_who() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_panics_comes_back_and_its_neighbour_notices_nothing() {
+    let world = World::new().await;
+    world.journal("l01");
+    world.journal("l02");
+    let (mut bad, mut good) = (world.place("l01"), world.place("l02"));
+    good.until(|condition| *condition == Condition::Running).await;
+    bad.until(|condition| *condition == Condition::Running).await;
+    good.condition.mark_unchanged();
+    bad.wakes.send(Wake::Panic).unwrap();
+    let Condition::Failed { why, .. } = bad.until(has_failed).await else { unreachable!() };
+    assert!(why.contains("panicked"), "{why}");
+    bad.until(|condition| *condition == Condition::Running).await;
+    assert!(!good.condition.has_changed().unwrap(), "the neighbour ran all the time");
+    let (reply, heartbeat) = oneshot::channel();
+    good.wakes.send(Wake::Health(reply)).unwrap();
+    assert_eq!(heartbeat.await.unwrap().lane, World::id("l02"));
+    good.stop().await;
+    bad.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_blank_journal_that_waits_for_its_epoch_can_be_told_to_stop() {
     let world = World::new().await;
     let lane = world.place("l01");

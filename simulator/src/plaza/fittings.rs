@@ -4,14 +4,15 @@
 //! relay card, a camera and a panel at its first. *Alike* has a Mercury reader and a block of the
 //! station's Modbus module everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::passage::LaneRole;
-use domain::{Clock, LaneId, OperatorId, StationId};
+use domain::{Clock, LaneId, OperatorId, Plate, StationId};
 use rfid_driver::emulator::EmulatorSettings;
 use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
 use rfid_driver::protocol::{self, Protocol};
@@ -42,6 +43,9 @@ const PROTOCOLS: [&str; 4] = ["mercury", "uhfreader", "r2000", "yrm100"];
 const CARD_AT: u16 = 1;
 /// The lane of a mixed station that has a camera and a panel.
 const SEEN_AT: u16 = 0;
+
+/// How long a camera takes to read a plate.
+const READS_A_PLATE_IN: Duration = Duration::from_millis(400);
 
 /// A camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +145,7 @@ impl Equipment {
             }
             if let (Some(camera), Some(listener)) = (&lane.camera, cameras) {
                 let path = format!("/camera/{}/{}", camera.name, camera.secret);
-                let wire = CameraWire { listener, path, clock: *clock, came: 0 };
+                let wire = CameraWire { listener, path, clock: *clock, came: 0, reading: VecDeque::new() };
                 self.roadside.cameras.insert(index, wire);
             }
         }
@@ -210,18 +214,28 @@ pub(super) struct CameraWire {
     path: String,
     clock: Clock,
     came: u16,
+    /// What it has taken pictures of and not read yet, and when it will have.
+    reading: VecDeque<(Duration, Plate)>,
 }
 
 impl CameraWire {
-    /// Takes a picture of whoever has just come onto the loop, and posts it.
+    /// Takes a picture of whoever has just come onto the loop, and posts what it has read.
     pub(super) fn look(&mut self, lane: LaneIndex, world: &World, handle: &Handle) {
-        let came = world.road(lane).presence_edges().rises;
-        if std::mem::replace(&mut self.came, came) == came {
-            return;
+        let (came, now) = (world.road(lane).presence_edges().rises, self.clock.uptime());
+        if std::mem::replace(&mut self.came, came) != came {
+            let plate = world.newest_plate(lane);
+            self.reading.extend(plate.map(|plate| (now + READS_A_PLATE_IN, plate)));
         }
-        let Some(plate) = world.newest_plate(lane) else { return };
+        if self.reading.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, plate)) = self.reading.pop_front()
+        {
+            self.post(&plate, handle);
+        }
+    }
+
+    fn post(&self, plate: &Plate, handle: &Handle) {
         let picture = b"\xff\xd8\xff a picture of a vehicle";
-        let read = Read { plate: &plate, confidence: 97, at: self.clock.now(), picture };
+        let read = Read { plate, confidence: 97, at: self.clock.now(), picture };
         let message = camera::message(CameraFormat::Hikvision, &read);
         let (listener, path) = (self.listener, self.path.clone());
         handle.spawn(async move {
