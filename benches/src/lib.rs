@@ -15,7 +15,9 @@ pub mod silion;
 mod antenna;
 mod machine;
 mod programs;
+mod redis;
 
+pub mod journal;
 pub mod lane;
 pub mod list;
 pub mod posting;

@@ -199,7 +199,7 @@ impl Listener<'_> {
 }
 
 /// Waits without doing anything.
-pub(super) fn wait_until(clock: Clock, end: Instant) {
+pub(crate) fn wait_until(clock: Clock, end: Instant) {
     loop {
         let left = end.saturating_duration_since(clock.real());
         if left.is_zero() {

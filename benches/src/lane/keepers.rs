@@ -4,11 +4,8 @@
 //! signed and chained.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::io::Write as _;
+use std::path::Path;
 
 use domain::TagId;
 use domain::passage::LaneRole;
@@ -18,19 +15,20 @@ use rusqlite::params;
 use sqlx::{Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 
+use super::Scene;
 use super::signer::Signer;
-use super::{Scene, drive::wait_until};
 use crate::Failed;
+use crate::redis::{RedisServer, Resp};
 
 /// A passage before the arm is raised.
-pub(super) struct Passage<'a> {
-    pub(super) draft: PassageDraft,
-    pub(super) saved: SavedLane,
-    pub(super) signer: &'a mut Signer,
+pub(crate) struct Passage<'a> {
+    pub(crate) draft: PassageDraft,
+    pub(crate) saved: SavedLane,
+    pub(crate) signer: &'a mut Signer,
 }
 
 /// A way to keep passages.
-pub(super) trait Keeper: Send {
+pub(crate) trait Keeper: Send {
     /// Comes back when the arm may be raised.
     fn keep(&mut self, passage: Passage<'_>) -> Result<(), Failed>;
 }
@@ -46,10 +44,10 @@ impl Keeper for Nothing {
 }
 
 /// Appends to a file and flushes it.
-pub(super) struct AppendedFile(File);
+pub(crate) struct AppendedFile(File);
 
 impl AppendedFile {
-    pub(super) fn create(store: &Path) -> Result<Self, Failed> {
+    pub(crate) fn create(store: &Path) -> Result<Self, Failed> {
         Ok(Self(File::create(store.with_extension("append"))?))
     }
 }
@@ -68,10 +66,10 @@ impl Keeper for AppendedFile {
 
 /// Our journal's tables and statements with `synchronous=NORMAL`: a commit returns before it is
 /// on the disk.
-pub(super) struct SqliteNormal(rusqlite::Connection);
+pub(crate) struct SqliteNormal(rusqlite::Connection);
 
 impl SqliteNormal {
-    pub(super) fn create(store: &Path) -> Result<Self, Failed> {
+    pub(crate) fn create(store: &Path) -> Result<Self, Failed> {
         let connection = rusqlite::Connection::open(store.with_extension("normal"))?;
         connection.execute_batch(
             "pragma journal_mode = wal; pragma synchronous = normal; \
@@ -104,6 +102,37 @@ impl Keeper for SqliteNormal {
                      on conflict (key) do update set value = excluded.value",
                 )?
                 .execute(params![key, value])?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+/// The same records in redb, which flushes at each commit.
+pub(crate) struct Redb(redb::Database);
+
+/// Sequence to payload, signature and digest in one.
+const RECORDS: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("record");
+const META: redb::TableDefinition<'_, &str, &str> = redb::TableDefinition::new("meta");
+
+impl Redb {
+    pub(crate) fn create(store: &Path) -> Result<Self, Failed> {
+        Ok(Self(redb::Database::create(store.with_extension("redb"))?))
+    }
+}
+
+impl Keeper for Redb {
+    fn keep(&mut self, passage: Passage<'_>) -> Result<(), Failed> {
+        let signed = passage.signer.sign(passage.draft);
+        let saved = serde_json::to_string(&passage.saved)?;
+        let mut record = signed.payload;
+        record.extend(signed.signature.as_bytes());
+        record.extend(signed.digest.as_bytes());
+        let transaction = self.0.begin_write()?;
+        transaction.open_table(RECORDS)?.insert(signed.seq, record.as_slice())?;
+        {
+            let mut meta = transaction.open_table(META)?;
+            meta.insert("lane-state", saved.as_str())?;
+            meta.insert("posted-upto", "0")?;
         }
         Ok(transaction.commit()?)
     }
@@ -176,82 +205,8 @@ fn small_runtime() -> Result<Runtime, Failed> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-/// A Redis of the bench's own on a unix socket, without a copy on the disk.
-pub(super) struct RedisServer {
-    process: Child,
-    socket: PathBuf,
-}
-
-impl RedisServer {
-    /// Starts it and fills it with the list; none where the machine has none.
-    pub(super) fn start(folder: &Path, scene: &Scene) -> Result<Option<Self>, Failed> {
-        let socket = folder.join("redis");
-        let started = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
-            .arg(&socket)
-            .arg("--dir")
-            .arg(folder)
-            .stdout(Stdio::null())
-            .spawn();
-        let process = match started {
-            Ok(process) => process,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let server = Self { process, socket };
-        let mut looks = 0;
-        while !server.socket.exists() {
-            looks += 1;
-            if looks > 1_000 {
-                return Err("Redis does not come up".into());
-            }
-            wait_until(scene.clock, scene.clock.real() + Duration::from_millis(10));
-        }
-        let mut line = Resp::connect(&server.socket)?;
-        for tag in &scene.tags {
-            line.ask(&[b"SET", tag.as_bytes(), b"good:1"])?;
-        }
-        Ok(Some(server))
-    }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
-/// As much of Redis's protocol as two commands need.
-struct Resp(BufReader<UnixStream>);
-
-impl Resp {
-    fn connect(socket: &Path) -> Result<Self, Failed> {
-        Ok(Self(BufReader::new(UnixStream::connect(socket)?)))
-    }
-
-    fn ask(&mut self, words: &[&[u8]]) -> Result<Option<Vec<u8>>, Failed> {
-        let mut request = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            request.extend(format!("${}\r\n", word.len()).as_bytes());
-            request.extend(*word);
-            request.extend(b"\r\n");
-        }
-        self.0.get_mut().write_all(&request)?;
-        let mut head = String::new();
-        self.0.read_line(&mut head)?;
-        match head.trim_end().split_at_checked(1) {
-            Some(("+", _)) | Some(("$", "-1")) => Ok(None),
-            Some(("$", len)) => {
-                let mut value = vec![0; len.parse::<usize>()? + 2];
-                self.0.read_exact(&mut value)?;
-                value.truncate(value.len() - 2);
-                Ok(Some(value))
-            }
-            _ => Err("Redis says something else".into()),
-        }
-    }
-}
+/// What Redis has for a tag whose account is good.
+pub(super) const GOOD: &[u8] = b"good:1";
 
 /// Looks the tag up in Redis, and keeps the passage in our journal.
 pub(super) struct Redis {
@@ -269,14 +224,14 @@ impl Redis {
         let (lane, key) = (scene.lane.clone(), scene.key.clone());
         Journal::identify(&path, &lane)?;
         let journal = Journal::open(&path, lane, key, 1, "bench".to_owned())?;
-        Ok(Self { line: Resp::connect(&server.socket)?, journal })
+        Ok(Self { line: server.connect()?, journal })
     }
 }
 
 impl Keeper for Redis {
     fn keep(&mut self, passage: Passage<'_>) -> Result<(), Failed> {
         let tag: &TagId = passage.draft.tag.as_ref().ok_or("a passage without a tag")?;
-        if self.line.ask(&[b"GET", tag.as_bytes()])?.as_deref() != Some(b"good:1") {
+        if self.line.ask(&[b"GET", tag.as_bytes()])?.as_deref() != Some(GOOD) {
             return Err("the account is not good".into());
         }
         self.journal.append(LaneRole::Open, passage.draft, &passage.saved, 0)?;

@@ -10,8 +10,8 @@ mod contender;
 mod deltas;
 mod drive;
 mod io_module;
-mod keepers;
-mod signer;
+pub(crate) mod keepers;
+pub(crate) mod signer;
 
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -34,12 +34,14 @@ use simulator::demo::run_folder::RunFolder;
 
 use self::contender::Contender;
 use self::deltas::Deltas;
+pub(crate) use self::drive::wait_until;
 use self::drive::{Seat, Timings, drive};
-use self::keepers::{AppendedFile, Central, Keeper, Nothing, Redis, RedisServer, SqliteNormal};
+use self::keepers::{AppendedFile, Central, GOOD, Keeper, Nothing, Redb, Redis, SqliteNormal};
 use self::signer::Signer;
 use crate::Failed;
 use crate::arguments::Extent;
 use crate::latency::Latency;
+use crate::redis::RedisServer;
 use crate::report::Report;
 
 /// A lane's rhythm.
@@ -51,6 +53,7 @@ const FLUSHES: usize = 150;
 
 const OURS: &str = "**ours** (lane-controller)";
 const FILE: &str = "file append + fdatasync";
+const REDB: &str = "redb";
 const NORMAL: &str = "SQLite WAL NORMAL (not power-safe)";
 const NOTHING: &str = "no journal (forgets on power loss)";
 const CENTRAL: &str = "ask PostgreSQL, then open";
@@ -81,10 +84,14 @@ pub fn compare(extent: Extent) -> Result<Report, Failed> {
     let scene = Scene::with_tags(extent.pick(10_000, 100_000), &folder.join("list"))?;
     let database = Database::start(&run, &crate::programs::postgres_bin()?)?;
     keepers::fill_central(&database.url(), &scene)?;
-    let redis = RedisServer::start(&folder, &scene)?;
+    let redis = RedisServer::start(&folder, scene.clock)?;
+    if let Some(redis) = &redis {
+        let values: Vec<_> = scene.tags.iter().map(|tag| (tag.as_bytes(), GOOD)).collect();
+        redis.connect()?.set_all(&values)?;
+    }
     let deltas = Deltas::start(&scene)?;
 
-    let mut subjects = vec![OURS, FILE, NORMAL, NOTHING, CENTRAL];
+    let mut subjects = vec![OURS, FILE, REDB, NORMAL, NOTHING, CENTRAL];
     subjects.extend(redis.as_ref().map(|_| REDIS));
     let mut results: Vec<(&str, Timings)> = Vec::new();
     for subject in &subjects {
@@ -96,6 +103,7 @@ pub fn compare(extent: Extent) -> Result<Report, Failed> {
             let sit = |seat: Seat| match *subject {
                 OURS => ours(&scene, &store, seat),
                 FILE => other(&scene, seat, AppendedFile::create(&store)?),
+                REDB => other(&scene, seat, Redb::create(&store)?),
                 NORMAL => other(&scene, seat, SqliteNormal::create(&store)?),
                 NOTHING => other(&scene, seat, Nothing),
                 CENTRAL => other(&scene, seat, Central::connect(&database.url())?),
@@ -169,10 +177,11 @@ fn write_up(
         found.map(|(_, timings)| timings.frame_to_open.micros_at(0.5))
     };
     let ours = p50_of(OURS).ok_or("ours was not measured")?;
-    let durable = [FILE, CENTRAL, REDIS].into_iter().filter_map(p50_of);
+    let durable = [FILE, REDB, CENTRAL, REDIS].into_iter().filter_map(p50_of);
     report.ratio("ours/best alternative", ours / durable.fold(f64::INFINITY, f64::min));
     for (name, subject) in [
         ("ours/file append + fdatasync", FILE),
+        ("ours/redb", REDB),
         ("ours/SQLite NORMAL", NORMAL),
         ("ours/no journal", NOTHING),
         ("ours/ask PostgreSQL", CENTRAL),
@@ -209,7 +218,7 @@ fn flushes(clock: Clock, folder: &Path, every: Duration) -> Result<Latency, Fail
     let mut file = std::fs::File::create(folder.join("flushes"))?;
     let mut latency = Latency::try_new()?;
     for _ in 0..FLUSHES {
-        drive::wait_until(clock, clock.real() + every);
+        wait_until(clock, clock.real() + every);
         let started = clock.real();
         file.write_all(&[0x5A; 512])?;
         file.sync_data()?;

@@ -9,15 +9,15 @@ use domain::{LaneId, PassageId};
 use lane_controller::lane::PassageDraft;
 
 /// A passage as it is kept.
-pub(super) struct Signed {
-    pub(super) seq: u64,
-    pub(super) payload: Vec<u8>,
-    pub(super) signature: Signature,
-    pub(super) digest: Digest256,
+pub(crate) struct Signed {
+    pub(crate) seq: u64,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) signature: Signature,
+    pub(crate) digest: Digest256,
 }
 
 /// Numbers, chains and signs passages.
-pub(super) struct Signer {
+pub(crate) struct Signer {
     lane: LaneId,
     key: SecretKey,
     last: u64,
@@ -25,15 +25,15 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    pub(super) fn new(lane: LaneId, key: SecretKey) -> Self {
+    pub(crate) fn new(lane: LaneId, key: SecretKey) -> Self {
         Self { lane, key, last: 0, head: Digest256::default() }
     }
 
-    pub(super) fn next_seq(&self) -> u64 {
+    pub(crate) fn next_seq(&self) -> u64 {
         self.last + 1
     }
 
-    pub(super) fn sign(&mut self, draft: PassageDraft) -> Signed {
+    pub(crate) fn sign(&mut self, draft: PassageDraft) -> Signed {
         let seq = NonZeroU64::MIN.saturating_add(self.last);
         let passage = Passage {
             id: PassageId { lane: self.lane.clone(), epoch: 1, seq },

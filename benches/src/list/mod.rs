@@ -2,7 +2,8 @@
 //!
 //! Ours is `lane_controller::list` as a station uses it: signed parts into the file, signed deltas
 //! upon it. The others hold tag and status and nothing else, unsigned and unchecked: a hash map
-//! (hashbrown, as the standard library has it) built at start, and a file of `SQLite`.
+//! (hashbrown, as the standard library has it) built at start, a file of `SQLite`, one of redb, and
+//! a Redis over a unix socket.
 
 mod centre;
 mod others;
@@ -17,7 +18,7 @@ use lane_controller::list::ListStore;
 use lane_controller::list::guard::ListSettings;
 
 use self::centre::Centre;
-use self::others::{Map, Sqlite};
+use self::others::{Map, Redb, Redis, Sqlite};
 use crate::Failed;
 use crate::latency::Latency;
 use crate::report::Report;
@@ -100,19 +101,30 @@ pub fn compare(size: Size) -> Result<Report, Failed> {
     report.ratio("ours/hash map, p99.9", ours.micros_at(0.999) / theirs.micros_at(0.999));
     drop(map);
 
+    let few = Size { lookups: size.lookups / 10, ..size };
     let path = folder.path().join("list.sqlite");
     Sqlite::fill(&path, size.tags)?;
-    let started = clock.real();
-    let sqlite = Sqlite::open(&path)?;
-    sqlite.finds(&centre::tag(7)?)?;
-    let opened = clock.real().duration_since(started).as_secs_f64() * 1e3;
-    report.figure(SQLITE, "start to first decision", opened, "ms", 1);
-    let bytes = number(std::fs::metadata(&path)?.len());
-    report.figure(SQLITE, "size", bytes / number(size.tags), "B/tag", size.tags);
-    let few = Size { lookups: size.lookups / 10, ..size };
-    let theirs = measure(clock, &sqlite, few, &mut centre)?;
-    report.latency(SQLITE, "lookup", &theirs);
-    report.ratio("ours/SQLite, p99.9", ours.micros_at(0.999) / theirs.micros_at(0.999));
+    let file = File { subject: SQLITE, path: &path, ours: &ours };
+    file.compare(&mut report, clock, few, &mut centre, Sqlite::open)?;
+    std::fs::remove_file(&path)?;
+
+    let path = folder.path().join("list.redb");
+    Redb::fill(&path, size.tags)?;
+    let file = File { subject: REDB, path: &path, ours: &ours };
+    file.compare(&mut report, clock, few, &mut centre, Redb::open)?;
+    std::fs::remove_file(&path)?;
+
+    match Redis::fill(folder.path(), clock, size.tags)? {
+        Some(redis) => {
+            let theirs = measure(clock, &redis, few, &mut centre)?;
+            report.figure(REDIS, "size", redis.bytes()? / number(size.tags), "B/tag", size.tags);
+            report.latency(REDIS, "lookup", &theirs);
+            report.ratio("ours/Redis, p99.9", ours.micros_at(0.999) / theirs.micros_at(0.999));
+        }
+        None => report.note(
+            "Redis was not measured: there is no redis-server here (apt-get install redis-server).",
+        ),
+    }
     report.note(format!(
         "{} tags, 95 % of lookups for one of them; 10,000 changes a second flow meanwhile, ours \
          signed and proved, the others' bare. Each lookup holds one reading of the clock.",
@@ -124,6 +136,39 @@ pub fn compare(size: Size) -> Result<Report, Failed> {
 
 const OTHER_MAP: &str = "hash map (hashbrown) behind a lock";
 const SQLITE: &str = "SQLite";
+const REDB: &str = "redb";
+const REDIS: &str = "Redis over a unix socket";
+
+/// A contender that keeps the list in a file of its own.
+struct File<'a> {
+    subject: &'static str,
+    path: &'a Path,
+    ours: &'a Latency,
+}
+
+impl File<'_> {
+    fn compare<C: Contender>(
+        &self,
+        report: &mut Report,
+        clock: Clock,
+        size: Size,
+        centre: &mut Centre,
+        open: impl Fn(&Path) -> Result<C, Failed>,
+    ) -> Result<(), Failed> {
+        let started = clock.real();
+        let contender = open(self.path)?;
+        contender.finds(&centre::tag(7)?)?;
+        let opened = clock.real().duration_since(started).as_secs_f64() * 1e3;
+        report.figure(self.subject, "start to first decision", opened, "ms", 1);
+        let bytes = number(std::fs::metadata(self.path)?.len());
+        report.figure(self.subject, "size", bytes / number(size.tags), "B/tag", size.tags);
+        let theirs = measure(clock, &contender, size, centre)?;
+        report.latency(self.subject, "lookup", &theirs);
+        let ratio = self.ours.micros_at(0.999) / theirs.micros_at(0.999);
+        report.ratio(&format!("ours/{}, p99.9", self.subject), ratio);
+        Ok(())
+    }
+}
 
 fn ours(
     report: &mut Report,
