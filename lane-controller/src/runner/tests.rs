@@ -69,7 +69,7 @@ impl World {
             ..Inputs::default()
         };
         let reading = Reading { inputs, ..Reading::default() };
-        let at = domain::Clock::system().real();
+        let at = Clock::system().real();
         self.wakes.send(Wake::Field(FieldWord::Reads { reading, at })).unwrap();
     }
 
@@ -77,7 +77,7 @@ impl World {
     fn comes(&mut self, serial: u8) {
         self.rises += 1;
         self.loops(true);
-        let at = domain::Clock::system().real();
+        let at = Clock::system().real();
         self.wakes.send(Wake::Tag { tag: tag(serial), at, waited: Duration::ZERO }).unwrap();
         self.loops(false);
     }
@@ -128,7 +128,7 @@ fn shared(folder: &Path) -> Shared {
         pass: None,
     };
     let changes = (1..=3).map(entry).map(ListChange::Upsert).collect();
-    let clock = domain::Clock::system();
+    let clock = Clock::system();
     let payload = emit(&DeltaRecord::from(AccountList::default().plan(changes, clock.now())));
     let signature = centre.sign(Context::List, &payload).to_text();
     let list = ListStore::open(&folder.join("list"), centre.public(), ListSettings::default());
