@@ -12,6 +12,7 @@ use domain::wire::v1::{Command, CommandAnswer, CommandReply, emit, parse};
 use futures::StreamExt;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::ask::Asker;
 use crate::runner::{Wake, Word};
 
 /// How often a lane says that it lives, in real time.
@@ -71,14 +72,13 @@ pub async fn commands(
     Ok(())
 }
 
-/// Publishes what a lane says, and tells the uplink what was written.
+/// Publishes what a lane says, tells the uplink what was written, and asks what it wants to know.
 pub async fn words(
-    lane: LaneId,
-    client: Client,
+    asker: Asker,
     mut words: mpsc::UnboundedReceiver<Word>,
     written: watch::Sender<u64>,
 ) {
-    let to = subject::event(&lane);
+    let (to, client) = (subject::event(&asker.lane), asker.client.clone());
     while let Some(word) = words.recv().await {
         match word {
             Word::Written { seq } => {
@@ -91,6 +91,7 @@ pub async fn words(
                 }
             }
             Word::Event(_) => {}
+            Word::Ask(question) => drop(tokio::spawn(asker.clone().ask(question))),
         }
     }
 }

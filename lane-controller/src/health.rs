@@ -16,7 +16,7 @@ use axum::extract::State as Of;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use domain::wire::v1::{Heartbeat, ReaderHealth};
+use domain::wire::v1::{DegradedMode, Heartbeat, ReaderHealth};
 use domain::{Clock, LaneId, StationId, Timestamp};
 use futures::future::join_all;
 use serde::Serialize;
@@ -85,6 +85,8 @@ pub struct LaneHealth {
     pub reader: Option<ReaderHealth>,
     /// Whether loops and arm answer.
     pub field_io: Option<bool>,
+    /// What the lane goes on without.
+    pub degraded: Vec<DegradedMode>,
     /// Whether the journal is written as it should be.
     pub journal: Option<bool>,
     /// Passages that are only in memory.
@@ -180,6 +182,7 @@ impl LaneHealth {
             failures,
             reader: heartbeat.map(|beat| beat.reader),
             field_io: heartbeat.map(|beat| beat.field_io),
+            degraded: heartbeat.map(|beat| beat.degraded.clone()).unwrap_or_default(),
             journal: heartbeat.map(|beat| beat.unwritten.is_none()),
             unwritten: heartbeat.and_then(|beat| beat.unwritten),
             last_seq: heartbeat.map(|beat| beat.last_seq),
@@ -191,6 +194,7 @@ impl LaneHealth {
         self.state == LaneState::Running
             && self.reader == Some(ReaderHealth::Reading)
             && self.field_io == Some(true)
+            && self.degraded.is_empty()
             && self.journal == Some(true)
     }
 }
@@ -260,6 +264,11 @@ impl StationHealth {
             "etc_lane_field_io",
             "1 while loops and arm answer.",
             lanes(&|lane| lane.field_io.map(u64::from)),
+        );
+        gauge(
+            "etc_lane_degraded",
+            "How many kinds of device the lane goes on without.",
+            lanes(&|lane| lane.reader.map(|_| lane.degraded.len().try_into().unwrap_or(u64::MAX))),
         );
         gauge(
             "etc_lane_journal",

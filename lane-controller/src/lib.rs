@@ -14,6 +14,8 @@
 pub mod lane;
 pub mod journal;
 pub mod list;
+pub mod ask;
+pub mod cases;
 pub mod entries;
 pub mod read_age;
 pub mod field_io;

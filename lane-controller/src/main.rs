@@ -87,6 +87,6 @@ fn look_at_list(command: list::command::ListCommand, path: &Path) -> Result<(), 
 }
 
 fn check(path: &Path) -> Result<(), station::StationError> {
-    config::Config::load(path)?.tariffs()?;
+    config::Config::load(path)?.check_files(path)?;
     Ok(())
 }

@@ -18,20 +18,30 @@ use domain::wire::field_io::Output;
 use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
 };
-use domain::{Clock, LaneId, PassageId, TagId};
+use domain::{Clock, Currency, LaneId, PassageId, Plate, TagId, VehicleGroup};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::ask::Question;
+use crate::display::Notice;
 use crate::entries::EntryBook;
 use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
-use crate::journal::{Journal, JournalError, Scribe, ScribeEnded};
+use crate::journal::{CaseNote, Journal, JournalError, Scribe, ScribeEnded};
 use crate::lane::safety::SafetyMonitor;
-use crate::lane::{Action, Answer, CentreAnswer, Event, Knowledge, Lane, LanePolicy, SavedLane};
+use crate::lane::{
+    Action, Answer, Case, CentreAnswer, Certainty, Event, Knowledge, Lane, LanePolicy, SavedLane,
+};
 use crate::list::ListStore;
 
+mod equipment;
 mod record;
+mod sensed;
+mod shown;
 
+use self::equipment::Roll;
+pub use self::equipment::{Device, Equipment};
 use self::record::{Held, LOOK_EVERY};
 pub use self::record::{JournalPolicy, WhenFailing};
+use self::shown::Dossiers;
 
 /// Why a lane's thread could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +85,17 @@ pub struct Shared {
     pub clock: Clock,
 }
 
+/// What a camera read.
+#[derive(Debug)]
+pub struct PlateRead {
+    /// The plate.
+    pub plate: Plate,
+    /// Whether the camera is as sure as the site asks.
+    pub certainty: Certainty,
+    /// What it looked like, by digest.
+    pub pictures: Vec<Digest256>,
+}
+
 /// Everything that wakes a lane.
 #[derive(Debug)]
 pub enum Wake {
@@ -91,6 +112,36 @@ pub enum Wake {
     Reader(ReaderHealth),
     /// The loops.
     Field(FieldWord),
+    /// A camera has read a plate.
+    Plate(PlateRead),
+    /// A classifier has measured a vehicle.
+    Measured(VehicleGroup),
+    /// A classifier saw a vehicle go out backwards.
+    Reversed,
+    /// A device works, for the first time or again, or is lost.
+    Device {
+        /// Which.
+        device: Device,
+        /// Whether it works.
+        works: bool,
+    },
+    /// Another lane of the station let the vehicle of this tag through.
+    TakenElsewhere {
+        /// The tag.
+        tag: TagId,
+    },
+    /// The centre answered the question about a vehicle, or did not in time.
+    CentreAnswered {
+        /// The vehicle.
+        vehicle: u64,
+        /// The answer.
+        answer: CentreAnswer,
+    },
+    /// The broker has the lane's cases up to this number.
+    CasesSent {
+        /// The number.
+        upto: u64,
+    },
     /// An attendant's command, and where its reply goes.
     Command(Box<Command>, oneshot::Sender<CommandReply>),
     /// The account list changed.
@@ -106,6 +157,9 @@ pub enum Wake {
     Health(oneshot::Sender<Heartbeat>),
     /// The process ends.
     Stop,
+    /// A bug.
+    #[cfg(test)]
+    Panic,
 }
 
 /// What a lane tells the outside.
@@ -118,6 +172,8 @@ pub enum Word {
         /// Its sequence.
         seq: u64,
     },
+    /// A question for the centre.
+    Ask(Question),
 }
 
 /// How many passages' causes are remembered for the latency to the receipt.
@@ -148,6 +204,8 @@ pub struct LaneParts {
     pub keep_records: u64,
     /// How far it depends on its disk.
     pub journal_policy: JournalPolicy,
+    /// What else it has.
+    pub equipment: Equipment,
 }
 
 /// A lane with its devices.
@@ -181,6 +239,12 @@ pub struct LaneThread {
     answered: VecDeque<CommandReply>,
     reply_to: Option<(String, oneshot::Sender<CommandReply>)>,
     last_written: Option<PassageId>,
+    equipment: Equipment,
+    roll: Roll,
+    dossiers: Dossiers,
+    currency: Currency,
+    /// What the panels show.
+    shown: Option<Notice>,
 }
 
 impl LaneThread {
@@ -191,6 +255,9 @@ impl LaneThread {
     pub fn try_new(parts: LaneParts) -> Result<Self, LaneError> {
         let LaneParts { id, role, policy, journal, outputs, shared, words, .. } = parts;
         let (keep_records, journal_policy) = (parts.keep_records, parts.journal_policy);
+        let equipment = parts.equipment;
+        let roll = Roll::new(&equipment.expected, equipment.patient_until);
+        let currency = shared.tariffs.versions().last().map(|tariff| tariff.currency);
         let lane = Lane::new(id.clone(), role, policy);
         let saved = journal.saved_lane()?;
         let posted_upto = journal.posted_upto()?;
@@ -223,6 +290,11 @@ impl LaneThread {
             answered: VecDeque::new(),
             reply_to: None,
             last_written: None,
+            equipment,
+            roll,
+            dossiers: Dossiers::default(),
+            currency: currency.unwrap_or(Currency::VND),
+            shown: None,
         })
     }
 
@@ -232,6 +304,7 @@ impl LaneThread {
     /// When it cannot go on with this journal.
     pub fn run(mut self, wakes: &Receiver<Wake>) -> Result<(), LaneEnded> {
         self.outputs.connect();
+        self.show();
         while self.over.is_none() {
             let wake = match self.next_deadline() {
                 None => wakes.recv().map_err(|_closed| RecvTimeoutError::Disconnected),
@@ -265,11 +338,14 @@ impl LaneThread {
         let due = core.into_iter().chain(closing).chain(opening).min();
         let due = due.map(|at| self.shared.clock.real_at(at));
         let look = self.journal_is_behind().then(|| self.shared.clock.real() + LOOK_EVERY);
-        due.into_iter().chain(look).min()
+        due.into_iter().chain(look).chain(self.roll.due_at()).min()
     }
 
     fn do_what_is_due(&mut self) {
         self.look_at_journal();
+        if self.roll.due_at().is_some_and(|at| at <= self.shared.clock.real()) {
+            self.tell_devices();
+        }
         let now = self.shared.clock.uptime();
         if self.lane.next_deadline().is_some_and(|at| at <= now) {
             self.ask(|lane, known| lane.handle_deadline(now, known));
@@ -299,18 +375,33 @@ impl LaneThread {
                     self.reader = health;
                     self.tell(EventKind::Reader { health });
                 }
+                match health {
+                    ReaderHealth::Reading => self.device_is(Device::READER, true),
+                    ReaderHealth::Away | ReaderHealth::Degraded => {
+                        self.device_is(Device::READER, false);
+                    }
+                    // It is not back before it reads.
+                    ReaderHealth::Starting => {}
+                }
             }
             Wake::Field(FieldWord::Reads { reading, at }) => {
                 self.caused_at = Some(at);
                 self.field_reads(reading);
                 self.caused_at = None;
             }
-            Wake::Field(FieldWord::Silent) => {
-                self.field_lost = true;
-                let now = self.shared.clock.uptime();
-                self.monitor.sees(None, true, now);
-                self.event(Event::FieldLost);
-                self.tell(EventKind::Alarm { text: "loops and arm are silent".to_owned() });
+            Wake::Field(FieldWord::Silent) => self.field_is_silent(),
+            Wake::Plate(read) => self.plate_read(read),
+            Wake::Measured(group) => self.group_measured(group),
+            Wake::Reversed => self.event(Event::Reversed),
+            Wake::Device { device, works } => self.device_is(device, works),
+            Wake::TakenElsewhere { tag } => self.event(Event::TakenElsewhere { tag }),
+            Wake::CentreAnswered { vehicle, answer } => {
+                self.event(Event::CentreAnswered { vehicle, answer });
+            }
+            Wake::CasesSent { upto } => {
+                if let Err(ended) = self.scribe.cases_sent(upto) {
+                    self.over = Some(LaneEnded::Journal(ended));
+                }
             }
             Wake::Command(command, reply) => self.command(*command, reply),
             Wake::ListChanged => self.event(Event::ListChanged),
@@ -324,6 +415,8 @@ impl LaneThread {
                 drop(reply.send(self.heartbeat()));
             }
             Wake::Stop => {}
+            #[cfg(test)]
+            Wake::Panic => panic!("a bug"),
         }
     }
 
@@ -358,6 +451,7 @@ impl LaneThread {
         for action in actions {
             self.carry_out(action, decided_after);
         }
+        self.show();
     }
 
     fn carry_out(&mut self, action: Action, decided_after: Option<u64>) {
@@ -378,15 +472,11 @@ impl LaneThread {
             Action::Red => drop(self.set(Output::Green, false)),
             Action::Siren => drop(self.set(Output::Siren, true)),
             Action::Tell(kind) => self.tell(kind),
-            // Nothing here asks the centre yet.
-            Action::AskCentre { vehicle, .. } => {
-                let answer = CentreAnswer::Unknown;
-                self.event(Event::CentreAnswered { vehicle, answer });
+            Action::AskCentre { vehicle, tag, fare: amount } => {
+                // Nobody listens any more when the process ends.
+                drop(self.words.send(Word::Ask(Question { vehicle, tag, amount })));
             }
-            Action::Case { case, .. } => {
-                tracing::warn!(lane.id = %self.id, case = ?case, "a case");
-                self.tell(EventKind::Alarm { text: case.text().to_owned() });
-            }
+            Action::Case { vehicle, case } => self.keep_case(vehicle, case),
             Action::NoVehicle { vehicle } => {
                 tracing::info!(lane.id = %self.id, vehicle, "too short for a vehicle");
             }
@@ -401,34 +491,24 @@ impl LaneThread {
         }
     }
 
-    fn field_reads(&mut self, reading: Reading) {
-        let now = self.shared.clock.uptime();
-        let before = self.field.replace(reading);
-        let first = before.is_none() || std::mem::take(&mut self.field_lost);
-        let (Some(before), false) = (before, first) else {
-            self.monitor.sees(Some(reading.inputs.safety), true, now);
-            let saved = self.saved.take();
-            self.event(Event::Restored { inputs: reading.inputs, saved });
-            return;
-        };
-        let moved = reading.safety_rises != before.safety_rises
-            || reading.inputs.safety_falls != before.inputs.safety_falls;
-        self.monitor.sees(Some(reading.inputs.safety), moved, now);
-        let presence = edges(
-            before.inputs.presence,
-            reading.inputs.presence_rises.wrapping_sub(before.inputs.presence_rises),
-            reading.inputs.presence_falls.wrapping_sub(before.inputs.presence_falls),
-        );
-        for rose in presence {
-            self.edge(if rose { Event::PresenceRose } else { Event::PresenceFell });
+    /// Keeps a case with what is known of its vehicle.
+    fn keep_case(&mut self, vehicle: u64, case: Case) {
+        tracing::warn!(lane.id = %self.id, case = ?case, "a case");
+        let shown::Dossier { passage, pictures, .. } = self.dossiers.of(vehicle);
+        let at = self.shared.clock.now();
+        let note = CaseNote { at, case: case.into(), passage, pictures };
+        if let Err(ended) = self.scribe.keep_case(note) {
+            self.over = Some(LaneEnded::Journal(ended));
         }
-        let safety = edges(
-            before.inputs.safety,
-            reading.safety_rises.wrapping_sub(before.safety_rises),
-            reading.inputs.safety_falls.wrapping_sub(before.inputs.safety_falls),
-        );
-        for rose in safety {
-            self.edge(if rose { Event::SafetyRose } else { Event::SafetyFell });
+        self.equipment.case_noted.notify_one();
+    }
+
+    /// Brings the panels up to what concerns the first vehicle.
+    fn show(&mut self) {
+        let notice = self.dossiers.shown(self.lane.first(), self.currency);
+        if self.shown.as_ref() != Some(&notice) {
+            self.equipment.displays.iter().for_each(|display| display.show(notice.clone()));
+            self.shown = Some(notice);
         }
     }
 
@@ -511,6 +591,7 @@ impl LaneThread {
                 .scribe
                 .unwritten()
                 .map(|count| u64::try_from(count).unwrap_or(u64::MAX)),
+            degraded: self.roll.degraded().into_iter().collect(),
         }
     }
 
@@ -569,31 +650,9 @@ impl LaneThread {
 /// How often, in posted passages, the journal is pruned.
 const PRUNE_EVERY: u64 = 256;
 
-/// The edges of a loop in their order: they alternate, beginning with the one that leaves the
-/// level it had.
-fn edges(occupied: bool, rises: u16, falls: u16) -> impl Iterator<Item = bool> {
-    let count = usize::from(rises) + usize::from(falls);
-    (0..count).map(move |index| occupied == (index % 2 == 1))
-}
-
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_edges_of_a_loop_alternate() {
-        let check = |occupied, rises, falls, expected: &[bool]| {
-            assert_eq!(edges(occupied, rises, falls).collect::<Vec<_>>(), expected);
-        };
-        check(false, 1, 0, &[true]);
-        check(false, 1, 1, &[true, false]);
-        check(false, 2, 1, &[true, false, true]);
-        check(true, 0, 1, &[false]);
-        check(true, 1, 1, &[false, true]);
-        check(true, 0, 0, &[]);
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! A station's lanes put together: threads, connections, files. All of it shell.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Sender, channel};
+mod devices;
+
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -9,28 +10,22 @@ use async_nats::Client;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use broker_link::LinkError;
-use domain::wire::v1::ReaderHealth;
-use domain::{Clock, LaneId, TagId};
-use rfid_driver::session::ReaderSettings;
-use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderError, ReaderEvent, ReaderState};
+use domain::{Clock, LaneId};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, DEVICES_WITHIN};
 use crate::downlink::{self, Downlink, LaneLine};
 use crate::entries::EntryBook;
-use crate::field_io::InputThread;
 use crate::health::{self, AskedLane, Health};
 use crate::list::{ListError, ListStore};
-use crate::read_age::ReadAge;
-use crate::runner::{Shared, Wake};
-use crate::supervise::{Condition, LanePlace, LastHeard, hear};
+use crate::runner::{Equipment, Shared, Wake};
+use crate::supervise::{Condition, LanePlace, LastHeard};
 use crate::uplink::Posted;
 use crate::{desk, notify};
 
-/// Inputs are not read more often than this, in real time, however fast the run is.
-const POLL_MIN: Duration = Duration::from_millis(1);
+use self::devices::{Ear, LaneDevices, Modules};
 
 /// Why a station did not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +59,23 @@ pub enum StationError {
 /// # Errors
 /// When what all lanes need cannot be had.
 pub async fn run(config: Config) -> Result<(), StationError> {
+    let system = |doing| move |source| StationError::System { doing, source };
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(system("listen for the signal to stop"))?;
+    run_until(config, async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+    .await
+}
+
+/// Runs the station until something has come to pass.
+///
+/// # Errors
+/// When what all lanes need cannot be had.
+pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), StationError> {
     let config = Arc::new(config);
     let clock = Clock::of_run(config.clock);
     let folder = config.data.folder.clone();
@@ -78,16 +90,11 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     };
     let client = connect(&config).await?;
     let jetstream = ContextBuilder::new().timeout(Duration::from_secs(5)).build(client.clone());
-    let mut lines = Vec::new();
-    let mut running = Vec::new();
-    let mut inputs = Vec::new();
-    for lane in &config.lanes {
-        let started = start_lane(&config, lane, &shared, &client, &jetstream)?;
-        inputs.push((lane.field_io_index, started.heard, started.line.wakes.clone()));
-        lines.push(started.line);
-        running.push(started.running);
-    }
-    let inputs = read_inputs(&config, clock, inputs)?;
+    let around =
+        Around { config: &config, shared: &shared, client: &client, jetstream: &jetstream };
+    let Lanes { lines, running, modules, ears } = start_lanes(&around)?;
+    let inputs = modules.start(clock)?;
+    let cameras = devices::start_cameras(&config, clock, &ears).await;
     let lanes_by_id = downlink::by_id(&lines);
     let asked = running.iter().map(|lane| AskedLane {
         id: lane.id.clone(),
@@ -121,9 +128,14 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     };
     tracing::info!(station.id = %config.station.station, lanes = running.len(), "station runs");
     let watchdog = tokio::spawn(notify::keep_alive(health));
-    let ended = until_stopped(downlink, desk::commands(client, lanes_by_id)).await;
+    let ended = tokio::select! {
+        ended = downlink.run() => ended.map_err(Into::into),
+        ended = desk::commands(client, lanes_by_id) => ended.map_err(Into::into),
+        () = stop => Ok(()),
+    };
     watchdog.abort();
     notify::tell("STOPPING=1");
+    drop(cameras);
     // Lanes stop side by side, and hear the loops until they have: see the safe position.
     let stopping: Vec<_> =
         running.into_iter().map(|lane| tokio::task::spawn_blocking(move || lane.stop())).collect();
@@ -135,37 +147,6 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     ended
 }
 
-/// Starts the thread that reads the inputs of all lanes.
-fn read_inputs(
-    config: &Config,
-    clock: Clock,
-    lanes: Vec<(u16, Arc<Mutex<LastHeard>>, Sender<Wake>)>,
-) -> Result<InputThread, StationError> {
-    let indices = lanes.iter().map(|(index, ..)| *index).collect();
-    let period = clock.to_real(Duration::from_millis(config.field_io.poll_ms)).max(POLL_MIN);
-    let tell = move |place: usize, word| {
-        let (_, heard, wakes) = &lanes[place];
-        hear(heard, wakes, Wake::Field(word));
-    };
-    InputThread::start(config.field_io.address, indices, period, clock, tell)
-        .map_err(|source| StationError::System { doing: "start the input thread", source })
-}
-
-async fn until_stopped(
-    downlink: Downlink,
-    commands: impl Future<Output = Result<(), async_nats::SubscribeError>>,
-) -> Result<(), StationError> {
-    let system = |doing| move |source| StationError::System { doing, source };
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(system("listen for the signal to stop"))?;
-    tokio::select! {
-        ended = downlink.run() => ended.map_err(Into::into),
-        ended = commands => ended.map_err(Into::into),
-        _ = tokio::signal::ctrl_c() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
 async fn connect(config: &Config) -> Result<Client, StationError> {
     let name = format!("lane-controller {}", config.station.station);
     config.broker.connect(&name).await.map_err(StationError::Connect)
@@ -174,113 +155,104 @@ async fn connect(config: &Config) -> Result<Client, StationError> {
 /// A lane with the devices that are its own.
 struct Running {
     id: LaneId,
-    reader: Option<Reader>,
+    devices: LaneDevices,
     wakes: Sender<Wake>,
     condition: watch::Receiver<Condition>,
     thread: std::thread::JoinHandle<()>,
 }
 
 impl Running {
-    fn stop(self) {
-        if let Some(reader) = self.reader
-            && catch_unwind(AssertUnwindSafe(|| reader.stop())).is_err()
-        {
-            tracing::error!(lane.id = %self.id, "the reader's thread had panicked");
-        }
+    fn stop(mut self) {
+        self.devices.stop_reader(&self.id);
         // A lane that has ended already hears nothing.
         drop(self.wakes.send(Wake::Stop));
         drop(self.thread.join());
     }
 }
 
-struct Started {
-    line: LaneLine,
-    heard: Arc<Mutex<LastHeard>>,
-    running: Running,
+/// What all lanes start with.
+struct Around<'a> {
+    config: &'a Arc<Config>,
+    shared: &'a Shared,
+    client: &'a Client,
+    jetstream: &'a Context,
+}
+
+/// The lanes, started, before anything is heard of their loops.
+struct Lanes {
+    lines: Vec<LaneLine>,
+    running: Vec<Running>,
+    modules: Modules,
+    ears: Vec<Ear>,
+}
+
+fn start_lanes(around: &Around<'_>) -> Result<Lanes, StationError> {
+    let mut ends: Vec<(Ear, Receiver<Wake>)> = Vec::new();
+    for lane in &around.config.lanes {
+        let (wakes, wake_up) = channel();
+        let heard = Arc::new(Mutex::new(LastHeard::default()));
+        ends.push((Ear { id: around.config.lane_id(lane)?, heard, wakes }, wake_up));
+    }
+    let neighbours = ends.iter().map(|(ear, _)| (ear.id.clone(), ear.wakes.clone()));
+    let neighbours = Arc::new(neighbours.collect::<Vec<_>>());
+    let mut lanes = Lanes {
+        lines: Vec::new(),
+        running: Vec::new(),
+        modules: Modules::default(),
+        ears: ends.iter().map(|(ear, _)| ear.clone()).collect(),
+    };
+    for (lane, (ear, wake_up)) in around.config.lanes.iter().zip(ends) {
+        let neighbours = Arc::clone(&neighbours);
+        let (line, running) =
+            start_lane(around, lane, (ear, wake_up), neighbours, &mut lanes.modules)?;
+        lanes.lines.push(line);
+        lanes.running.push(running);
+    }
+    Ok(lanes)
 }
 
 fn start_lane(
-    config: &Arc<Config>,
+    around: &Around<'_>,
     lane: &config::Lane,
-    shared: &Shared,
-    client: &Client,
-    jetstream: &Context,
-) -> Result<Started, StationError> {
-    let id = config.lane_id(lane)?;
-    let (wakes, wake_up) = channel();
+    (ear, wake_up): (Ear, Receiver<Wake>),
+    neighbours: Arc<Vec<(LaneId, Sender<Wake>)>>,
+    modules: &mut Modules,
+) -> Result<(LaneLine, Running), StationError> {
+    let clock = around.shared.clock;
+    let (id, wakes) = (ear.id.clone(), ear.wakes.clone());
     let (epoch, follow_epoch) = watch::channel(0);
     let (posted, _) = watch::channel(Posted::default());
     let (condition, follow_condition) = watch::channel(Condition::Starting);
-    let heard = Arc::new(Mutex::new(LastHeard::default()));
+    let mut devices = LaneDevices::default();
+    let outputs = devices.outputs(around.config, lane, clock, modules, ear.clone())?;
     let place = LanePlace {
-        config: Arc::clone(config),
+        config: Arc::clone(around.config),
         lane: lane.clone(),
         id: id.clone(),
-        shared: shared.clone(),
-        client: client.clone(),
-        jetstream: jetstream.clone(),
+        shared: around.shared.clone(),
+        client: around.client.clone(),
+        jetstream: around.jetstream.clone(),
         handle: Handle::current(),
         epoch,
         posted: posted.clone(),
         condition,
-        heard: Arc::clone(&heard),
+        heard: Arc::clone(&ear.heard),
+        outputs,
+        equipment: Equipment {
+            expected: devices::expected(lane),
+            displays: Arc::new(devices::start_displays(lane, &ear)),
+            neighbours,
+            patient_until: Some(clock.real() + DEVICES_WITHIN),
+            ..Equipment::default()
+        },
+        wakes: wakes.clone(),
     };
     let thread = std::thread::Builder::new()
         .name(format!("lane-{}", id.lane()))
         .spawn(move || place.run(&wake_up))
         .map_err(|source| StationError::System { doing: "start a lane's thread", source })?;
-    // A lane without its reader still serves: by plate, and by its attendant.
-    let reader = start_reader(lane, shared.clock, Arc::clone(&heard), wakes.clone())
-        .inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
-            tracing::error!(lane.id = %id, error, "the lane has no reader");
-        })
-        .ok();
-    tokio::spawn(desk::heartbeats(id.clone(), client.clone(), wakes.clone()));
+    devices.start(lane, clock, &ear);
+    tokio::spawn(desk::heartbeats(id.clone(), around.client.clone(), wakes.clone()));
     let line = LaneLine { id: id.clone(), epoch: follow_epoch, wakes: wakes.clone(), posted };
-    let running = Running { id, reader, wakes, condition: follow_condition, thread };
-    Ok(Started { line, heard, running })
-}
-
-fn start_reader(
-    lane: &config::Lane,
-    clock: Clock,
-    heard: Arc<Mutex<LastHeard>>,
-    wakes: Sender<Wake>,
-) -> Result<Reader, ReaderError> {
-    let mut read_age = ReadAge::default();
-    let reader = ReaderConfig {
-        settings: ReaderSettings { bauds: vec![lane.baud], ..ReaderSettings::default() },
-        time_scale: clock.speed(),
-        ..ReaderConfig::new(lane.reader.clone())
-    };
-    Reader::spawn(reader, move |event| {
-        let wake = match event {
-            ReaderEvent::Tag(read) => {
-                let waited = read.reader_timestamp_ms.map_or(Duration::ZERO, |reader_ms| {
-                    read_age.of(reader_ms, clock.uptime_at(read.at))
-                });
-                match TagId::try_from_slice(read.epc.as_bytes()) {
-                    Ok(tag) => Wake::Tag { tag, at: read.at, waited },
-                    Err(_no_tag) => return,
-                }
-            }
-            ReaderEvent::State(state) => Wake::Reader(health(state)),
-            ReaderEvent::Report(_) => return,
-            ReaderEvent::Gap(gap) => {
-                tracing::warn!(?gap, "the reader was not heard for a while");
-                return;
-            }
-        };
-        hear(&heard, &wakes, wake);
-    })
-}
-
-const fn health(state: ReaderState) -> ReaderHealth {
-    match state {
-        ReaderState::Closed => ReaderHealth::Away,
-        ReaderState::Probing | ReaderState::Configuring => ReaderHealth::Starting,
-        ReaderState::Reading => ReaderHealth::Reading,
-        ReaderState::Degraded => ReaderHealth::Degraded,
-    }
+    Ok((line, Running { id, devices, wakes, condition: follow_condition, thread }))
 }

@@ -8,6 +8,7 @@
 //!
 //! A journal that turns out to be an old copy is put away whole, and a blank one begins.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -26,14 +27,16 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::ask::Asker;
 use crate::config::{self, Config, ConfigError};
+use crate::display::Notice;
 use crate::field_io::{FieldWord, Outputs};
 use crate::journal::{self, Journal, JournalError};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{LanePolicy, SavedLane};
-use crate::runner::{LaneEnded, LaneError, LaneParts, LaneThread, Shared, Wake};
+use crate::runner::{Device, Equipment, LaneEnded, LaneError, LaneParts, LaneThread, Shared, Wake};
 use crate::uplink::{self, Marks, Posted};
-use crate::{desk, epoch};
+use crate::{cases, desk, epoch};
 
 /// How soon a lane that failed is tried again, in real time; doubled each time it fails.
 const AGAIN_AFTER_MIN: Duration = Duration::from_secs(1);
@@ -106,6 +109,8 @@ pub struct LastHeard {
     pub field: Option<FieldWord>,
     /// Of the reader.
     pub reader: Option<ReaderHealth>,
+    /// Of the other devices: whether they work.
+    pub devices: BTreeMap<Device, bool>,
 }
 
 /// Everything of a lane that outlives the lane.
@@ -133,6 +138,12 @@ pub struct LanePlace {
     pub condition: watch::Sender<Condition>,
     /// What was heard last.
     pub heard: Arc<Mutex<LastHeard>>,
+    /// Its arm, light and siren.
+    pub outputs: Outputs,
+    /// What else it has.
+    pub equipment: Equipment,
+    /// Its own line, for answers.
+    pub wakes: Sender<Wake>,
 }
 
 /// Sends something a lane may have to be told again; the order in which it is noted is the order
@@ -142,12 +153,21 @@ pub fn hear(heard: &Mutex<LastHeard>, wakes: &Sender<Wake>, wake: Wake) {
     match &wake {
         Wake::Field(word) => heard.field = Some(*word),
         Wake::Reader(health) => heard.reader = Some(*health),
+        Wake::Device { device, works } => drop(heard.devices.insert(*device, *works)),
         Wake::Tag { .. }
+        | Wake::Plate(_)
+        | Wake::Measured(_)
+        | Wake::Reversed
+        | Wake::TakenElsewhere { .. }
+        | Wake::CentreAnswered { .. }
+        | Wake::CasesSent { .. }
         | Wake::Command(..)
         | Wake::ListChanged
         | Wake::Posted { .. }
         | Wake::Health(_)
         | Wake::Stop => {}
+        #[cfg(test)]
+        Wake::Panic => {}
     }
     // A place that has ended hears nothing any more.
     drop(wakes.send(wake));
@@ -231,23 +251,32 @@ impl LanePlace {
         self.posted.send_replace(Posted { upto, missing_from: None });
         let (written, follow_written) = watch::channel(journal.last_seq());
         let (say, words) = mpsc::unbounded_channel();
-        let reader = journal.reader()?;
+        let (reader, case_reader) = (journal.reader()?, journal.reader()?);
         let marks = Marks { written: follow_written, posted: self.posted.subscribe() };
         let mut thread = LaneThread::try_new(LaneParts {
             id: self.id.clone(),
             role: LaneRole::from(self.lane.role),
             policy: policy(&self.config, self.shared.clock),
             journal,
-            outputs: self.outputs(),
+            outputs: self.outputs.another(),
             shared: self.shared.clone(),
             words: say,
             keep_records: self.config.policy.keep_records,
             journal_policy: self.config.policy.journal(),
+            equipment: self.equipment.clone(),
         })?;
         let (client, jetstream) = (self.client.clone(), self.jetstream.clone());
         let sending = uplink::run(self.id.clone(), epoch, reader, client.clone(), jetstream, marks);
         let _uplink = Task { handle: self.handle.clone(), task: Some(self.handle.spawn(sending)) };
-        self.handle.spawn(desk::words(self.id.clone(), client, words, written));
+        let sending = cases::run(
+            (self.id.clone(), epoch),
+            case_reader,
+            (client.clone(), self.jetstream.clone()),
+            Arc::clone(&self.equipment.case_noted),
+            self.wakes.clone(),
+        );
+        let _cases = Task { handle: self.handle.clone(), task: Some(self.handle.spawn(sending)) };
+        self.handle.spawn(desk::words(self.asker()?, words, written));
         {
             let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
             // What is in the queue is older than what was heard last.
@@ -257,13 +286,29 @@ impl LanePlace {
                 }
             }
             let reader = heard.reader.map(Wake::Reader);
+            let devices = heard.devices.iter();
+            let devices =
+                devices.map(|(device, works)| Wake::Device { device: *device, works: *works });
             reader
                 .into_iter()
                 .chain(heard.field.map(Wake::Field))
+                .chain(devices)
                 .for_each(|wake| thread.wake(wake));
         }
         self.condition.send_replace(Condition::Running);
         Ok(thread.run(wakes)?)
+    }
+
+    fn asker(&self) -> Result<Asker, LaneTrouble> {
+        Ok(Asker {
+            lane: self.id.clone(),
+            key: self.lane.key()?,
+            centre: self.config.centre.public_key,
+            client: self.client.clone(),
+            clock: self.shared.clock,
+            within: Duration::from_millis(self.config.policy.question_ms),
+            wakes: self.wakes.clone(),
+        })
     }
 
     /// Opens the lane's journal; a blank one needs the centre once, for its epoch. Nothing where
@@ -301,10 +346,6 @@ impl LanePlace {
 
     fn journal_path(&self) -> PathBuf {
         self.config.data.folder.join(format!("{}.journal", self.id.lane()))
-    }
-
-    fn outputs(&self) -> Outputs {
-        Outputs::new(self.config.field_io.address, self.lane.field_io_index)
     }
 
     /// Puts an old copy away; tells whether that was done.
@@ -371,10 +412,11 @@ impl LanePlace {
     }
 
     fn parked(&self) -> Parked {
+        self.equipment.displays.iter().for_each(|display| display.show(Notice::LaneClosed));
         let wanted =
             Some(self.config.policy.safe_position()).filter(|at| *at != SafePosition::AsItIs);
         let mut parked = Parked {
-            outputs: self.outputs(),
+            outputs: self.outputs.another(),
             monitor: SafetyMonitor::default(),
             wanted,
             again_at: self.shared.clock.real(),
@@ -406,10 +448,19 @@ fn refuse(wake: Wake, why: &str) -> Told {
         // A lane that does not run has no heart that beats: who asks hears nothing.
         Wake::Health(_)
         | Wake::Tag { .. }
+        | Wake::Plate(_)
+        | Wake::Measured(_)
+        | Wake::Reversed
+        | Wake::Device { .. }
+        | Wake::TakenElsewhere { .. }
+        | Wake::CentreAnswered { .. }
+        | Wake::CasesSent { .. }
         | Wake::Reader(_)
         | Wake::Field(_)
         | Wake::ListChanged
         | Wake::Posted { .. } => {}
+        #[cfg(test)]
+        Wake::Panic => {}
     }
     Told::Nothing
 }
@@ -488,12 +539,14 @@ fn policy(config: &Config, clock: Clock) -> LanePolicy {
     let policy = LanePolicy::from(config.policy);
     let least = DUPLICATE_WINDOW_REAL_MIN.mul_f64(clock.speed());
     let duplicate_window = policy.duplicate_window.max(least);
+    // The centre answers in real time.
+    let question = policy.question.mul_f64(clock.speed());
     if clock.speed() > 1.0 {
         // The loops are not read often enough then to tell a loop that chatters from two vehicles.
         let (same_vehicle, shortest_vehicle) = (Duration::ZERO, Duration::ZERO);
-        return LanePolicy { duplicate_window, same_vehicle, shortest_vehicle, ..policy };
+        return LanePolicy { duplicate_window, same_vehicle, shortest_vehicle, question, ..policy };
     }
-    LanePolicy { duplicate_window, ..policy }
+    LanePolicy { duplicate_window, question, ..policy }
 }
 
 #[cfg(test)]

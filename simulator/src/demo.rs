@@ -54,7 +54,7 @@ use self::screen::{Screen, View};
 use self::summary::Summary;
 use self::system::{Centre, DESK_USER, Ground, System, close_books};
 use self::watch::Watch;
-use crate::plaza::{Plaza, PlazaSetup, TopUp};
+use crate::plaza::{Fittings, Plaza, PlazaSetup, TopUp};
 
 /// How long the lanes may take to come up while none of them gets any further.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
@@ -202,6 +202,14 @@ async fn told_to_stop() {
     futures::future::select_all(any).await;
 }
 
+/// Tells what stands at the lanes, and where a person may look on.
+fn tell_places(screen: &mut Screen, plaza: &Plaza, system: &System) {
+    screen.say(&format!("plaza       {}", plaza.equipment()));
+    screen.say(&format!("console     {}", system.console_url));
+    screen
+        .say(&format!("            user {DESK_USER}, password {}", system.desk_password.reveal()));
+}
+
 async fn run(options: Options) -> Result<Finished, DemoError> {
     let mut screen = Screen::stdout();
     let scenario = Scenario::try_new(&options)?;
@@ -235,15 +243,14 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
         devices_folder: ground.run.join("data"),
         broker: ground.broker.link(&BrokerUser::Simulator),
         truth: truth.clone(),
+        fittings: Fittings::Mixed,
     })
     .await?;
     let mut system =
         block_in_place(|| System::start(&ground, &centre, clock_config, plaza.devices()))?;
     let lanes: Vec<LaneId> = scenario.network.lanes().map(|lane| lane.id.clone()).collect();
     wait_for_lanes(&watch, &lanes, &system).await?;
-    screen.say(&format!("console     {}", system.console_url));
-    screen
-        .say(&format!("            user {DESK_USER}, password {}", system.desk_password.reveal()));
+    tell_places(&mut screen, &plaza, &system);
     let top_ups = pay_in(&mut plaza, centre.clearing_house_as(&ground, Role::Accounts));
     plaza.begin();
     screen.say(&format!("traffic     {} vehicles\n", plaza.progress().vehicles));

@@ -38,11 +38,19 @@ struct LanePoints {
 #[derive(Debug)]
 pub(crate) struct StationPoints {
     lanes: Vec<LanePoints>,
+    /// Whether the module refuses everything.
+    failing: AtomicBool,
 }
 
 impl StationPoints {
     pub(crate) fn new(lanes: usize) -> Self {
-        Self { lanes: (0..lanes).map(|_| LanePoints::default()).collect() }
+        let lanes = (0..lanes).map(|_| LanePoints::default()).collect();
+        Self { lanes, failing: AtomicBool::new(false) }
+    }
+
+    /// Lets the module fail, or mends it; what its lanes do meanwhile is counted all the same.
+    pub(crate) fn set_failing(&self, failing: bool) {
+        self.failing.store(failing, Ordering::Release);
     }
 
     /// Shows what a lane's loops and arm say now.
@@ -115,6 +123,9 @@ impl StationPoints {
     }
 
     fn answer(&self, request: &Request<'_>) -> Result<Response, ExceptionCode> {
+        if self.failing.load(Ordering::Acquire) {
+            return Err(ExceptionCode::ServerDeviceFailure);
+        }
         match request {
             Request::ReadDiscreteInputs(first, count) => {
                 let read = span(*first, *count, BITS_MAX)?.map(|address| self.input(address));

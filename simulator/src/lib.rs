@@ -34,7 +34,12 @@ mod world;
 // The wires.
 mod attendant;
 mod field_io;
+mod pty_line;
 mod relay_card;
+
+pub mod classifier;
+
+pub mod panel;
 
 pub mod camera;
 

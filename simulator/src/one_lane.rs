@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +14,13 @@ use crate::relay_card::RelayCard;
 use crate::road::{CrossingKey, LaneRoad, STEP_MAX};
 
 enum Device {
-    Modbus { points: Arc<StationPoints>, _server: FieldIoServer },
+    Modbus {
+        points: Arc<StationPoints>,
+        _server: FieldIoServer,
+    },
     Card(RelayCard),
+    /// A card whose cable is pulled, and where its port was.
+    CardAway(PathBuf),
 }
 
 /// A lane on its own.
@@ -70,7 +75,7 @@ impl OneLane {
         let pulses = match &mut self.device {
             Some(Device::Modbus { points, .. }) => points.take_pulses(0),
             Some(Device::Card(card)) => card.listen()?,
-            None => Vec::new(),
+            Some(Device::CardAway(_)) | None => Vec::new(),
         };
         pulses.into_iter().for_each(|pulse| self.road.handle_pulse(pulse));
         self.road.step(STEP_MAX, &mut Vec::new());
@@ -78,7 +83,7 @@ impl OneLane {
         match &mut self.device {
             Some(Device::Modbus { points, .. }) => points.show(0, &self.road),
             Some(Device::Card(card)) => card.speak(self.road.inputs(), self.now)?,
-            None => {}
+            Some(Device::CardAway(_)) | None => {}
         }
         Ok(())
     }
@@ -86,6 +91,44 @@ impl OneLane {
     /// Takes the device away, as when its cable is pulled.
     pub fn lose_device(&mut self) {
         self.device = None;
+    }
+
+    /// Lets the device fail: a module refuses everything, a card's cable is pulled.
+    pub fn fail_device(&mut self) {
+        if let Some(Device::Modbus { points, .. }) = &self.device {
+            points.set_failing(true);
+        } else if let Some(Device::Card(card)) = self.device.take() {
+            let port = card.port().to_owned();
+            drop(card);
+            self.device = Some(Device::CardAway(port));
+        }
+    }
+
+    /// Mends what [`Self::fail_device`] broke.
+    ///
+    /// # Errors
+    /// When the system gives no pseudo-terminal, or the link cannot be made.
+    pub fn mend_device(&mut self) -> io::Result<()> {
+        match &self.device {
+            Some(Device::Modbus { points, .. }) => points.set_failing(false),
+            Some(Device::CardAway(port)) => {
+                self.device = Some(Device::Card(RelayCard::start(port)?));
+            }
+            Some(Device::Card(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Whether somebody is on the presence loop.
+    #[must_use]
+    pub fn presence(&self) -> bool {
+        self.road.inputs().presence
+    }
+
+    /// Whether the arm is fully up.
+    #[must_use]
+    pub fn arm_is_up(&self) -> bool {
+        self.road.inputs().arm_up
     }
 
     /// Whether nobody is in the lane.

@@ -7,32 +7,32 @@
 //! It does not mind who is at the other end of its wires: lane controllers, the broker and the
 //! centre may come and go.
 
+mod fittings;
 mod wires;
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as thread_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker_link::{Link, LinkError};
-use domain::passage::LaneRole;
 use domain::tariff::TariffError;
-use domain::{Clock, LaneId, OperatorId, StationId};
-use rfid_driver::emulator::EmulatorSettings;
-use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
+use domain::{Clock, LaneId, StationId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::attendant::Attendant;
-use crate::field_io::{FieldIoServer, StationPoints};
-use crate::network::{Network, Station};
+use crate::field_io::FieldIoServer;
+use crate::network::Network;
 use crate::plan::Plan;
 use crate::world::World;
 
 pub use crate::world::{Progress, TopUp};
 
+pub use fittings::{CameraDevice, Fittings, LaneDevices, StationDevices};
+
+use fittings::Equipment;
 use wires::{TruthFile, Wires};
 
 /// Who was turned away stays away for at least this long on the machine: a top-up must get from
@@ -60,6 +60,8 @@ pub struct PlazaSetup {
     pub broker: Link,
     /// The file that the truth is written to.
     pub truth: PathBuf,
+    /// What its lanes have.
+    pub fittings: Fittings,
 }
 
 /// Why a plaza could not start, or stopped.
@@ -83,6 +85,18 @@ pub enum PlazaError {
         #[source]
         source: io::Error,
     },
+    /// Another device of a lane could not be switched on.
+    #[error("switch on a device of lane {lane}")]
+    Device {
+        /// Its lane.
+        lane: LaneId,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A device's line failed.
+    #[error("speak for a lane's device")]
+    Line(#[source] io::Error),
     /// A station's field I/O could not be served.
     #[error("serve the field I/O of station {station}")]
     FieldIo {
@@ -115,34 +129,6 @@ pub enum PlazaError {
     Stopped,
 }
 
-/// Where a lane's devices are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneDevices {
-    /// The lane.
-    pub lane: LaneId,
-    /// What it is for.
-    pub role: LaneRole,
-    /// The reader's serial port.
-    pub reader: PathBuf,
-    /// Its block in the field I/O.
-    pub field_io_index: u16,
-}
-
-/// Where a station's devices are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StationDevices {
-    /// Who runs it.
-    pub operator: OperatorId,
-    /// The station.
-    pub station: StationId,
-    /// The road, where the station is on an entry/exit road.
-    pub road: Option<String>,
-    /// Its Modbus TCP server.
-    pub field_io: SocketAddr,
-    /// Its lanes.
-    pub lanes: Vec<LaneDevices>,
-}
-
 /// A running plaza. Dropping it switches everything off.
 #[derive(Debug)]
 pub struct Plaza {
@@ -165,7 +151,8 @@ impl Plaza {
     /// # Errors
     /// When a device cannot be made or the truth cannot be written. The broker may be away.
     pub async fn start(setup: PlazaSetup) -> Result<Self, PlazaError> {
-        let PlazaSetup { network, plan, clock, seed, devices_folder, broker, truth } = setup;
+        let PlazaSetup { network, plan, clock, seed, devices_folder, broker, truth, fittings } =
+            setup;
         std::fs::create_dir_all(&devices_folder)
             .map_err(|source| PlazaError::Folder { path: devices_folder.clone(), source })?;
         let truth = TruthFile::create(truth)?;
@@ -177,7 +164,7 @@ impl Plaza {
 
         let mut equipment = Equipment::default();
         for (station, seed) in stations.iter().zip(seed..) {
-            equipment.fit_out(station, &devices_folder, &clock, seed).await?;
+            equipment.fit_out(station, fittings, &devices_folder, &clock, seed).await?;
         }
         let mut attendants = JoinSet::new();
         for (station, seed) in stations.into_iter().zip(seed..) {
@@ -200,6 +187,8 @@ impl Plaza {
             clock,
             readers: equipment.readers,
             points: equipment.points,
+            roadside: equipment.roadside,
+            handle: tokio::runtime::Handle::current(),
             truth,
             top_ups: top_up_sender,
             progress: progress_sender,
@@ -225,6 +214,23 @@ impl Plaza {
     #[must_use]
     pub fn devices(&self) -> &[StationDevices] {
         &self.devices
+    }
+
+    /// What stands at the lanes, in one line.
+    #[must_use]
+    pub fn equipment(&self) -> String {
+        let lanes = || self.devices.iter().flat_map(|station| &station.lanes);
+        let protocols: std::collections::BTreeSet<_> = lanes().map(|lane| lane.protocol).collect();
+        let protocols = protocols.into_iter().collect::<Vec<_>>().join(", ");
+        let cards = lanes().filter(|lane| lane.relay_card.is_some()).count();
+        let panels = lanes().filter(|lane| lane.panel.is_some()).count();
+        let cameras = lanes().filter(|lane| lane.camera.is_some()).count();
+        let readers = lanes().count();
+        format!(
+            "{readers} readers ({protocols}), {} lanes by Modbus, {cards} by relay card, \
+             {panels} panels, {cameras} cameras",
+            readers - cards
+        )
     }
 
     /// Lets vehicles come from now on: the lanes are ready.
@@ -273,74 +279,8 @@ impl Drop for Plaza {
     }
 }
 
-/// What stands at the stations; readers and points are in the order of the network's lanes.
-#[derive(Default)]
-struct Equipment {
-    devices: Vec<StationDevices>,
-    field_io: Vec<FieldIoServer>,
-    readers: Vec<PtyReader>,
-    points: Vec<(Arc<StationPoints>, usize)>,
-}
-
-impl Equipment {
-    /// Fits a station out with field I/O and readers.
-    async fn fit_out(
-        &mut self,
-        station: &Station,
-        devices_folder: &Path,
-        clock: &Clock,
-        seed: u64,
-    ) -> Result<(), PlazaError> {
-        let points = Arc::new(StationPoints::new(station.lanes.len()));
-        let server = FieldIoServer::start(Arc::clone(&points))
-            .await
-            .map_err(|source| PlazaError::FieldIo { station: station.id.clone(), source })?;
-        let lanes = ports_of(station, devices_folder);
-        for lane in &lanes {
-            self.readers.push(switch_on(lane, clock, seed)?);
-            self.points.push((Arc::clone(&points), usize::from(lane.field_io_index)));
-        }
-        self.devices.push(StationDevices {
-            operator: station.operator.clone(),
-            station: station.id.clone(),
-            road: station.road.clone(),
-            field_io: server.address(),
-            lanes,
-        });
-        self.field_io.push(server);
-        Ok(())
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn ports_of(station: &Station, devices_folder: &Path) -> Vec<LaneDevices> {
-    station
-        .lanes
-        .iter()
-        .map(|lane| LaneDevices {
-            lane: lane.id.clone(),
-            role: lane.role,
-            reader: devices_folder.join(format!("{}-{}.reader", station.id, lane.id.lane())),
-            field_io_index: lane.field_io_index,
-        })
-        .collect()
-}
-
-fn switch_on(port: &LaneDevices, clock: &Clock, seed: u64) -> Result<PtyReader, PlazaError> {
-    let config = PtyReaderConfig {
-        time_scale: clock.speed(),
-        reader: EmulatorSettings {
-            seed: seed.wrapping_add(u64::from(port.field_io_index) << 32),
-            read_interval: READ_INTERVAL_REAL.mul_f64(clock.speed()).max(READ_INTERVAL_MIN),
-            ..EmulatorSettings::default()
-        },
-        ..PtyReaderConfig::default()
-    };
-    PtyReader::start(&port.reader, config)
-        .map_err(|source| PlazaError::Reader { lane: port.lane.clone(), source })
 }
 
 #[cfg(test)]

@@ -5,16 +5,11 @@
 //! `R3,N,01`. It has no thread: whoever moves the road lets it listen and speak. Input 1 is the
 //! presence loop, 2 the safety loop, 3 the switch of an arm that is up.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
-
+use crate::pty_line::PtyLine;
 use crate::road::{Inputs, Pulse};
 
 /// How often it says its state.
@@ -23,9 +18,7 @@ const STATE_EVERY: Duration = Duration::from_secs(12);
 /// A card on its line. Dropping it hangs up and removes its name.
 #[derive(Debug)]
 pub(crate) struct RelayCard {
-    link: PathBuf,
-    master: PtyMaster,
-    _host_end: File,
+    line: PtyLine,
     heard: Vec<u8>,
     shown: [bool; 3],
     state_due: Duration,
@@ -35,25 +28,8 @@ pub(crate) struct RelayCard {
 impl RelayCard {
     /// Switches a card on and lets `link` point at its line.
     pub(crate) fn start(link: &Path) -> io::Result<Self> {
-        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let master = posix_openpt(flags)?;
-        grantpt(&master)?;
-        unlockpt(&master)?;
-        let device = ptsname_r(&master)?;
-        // Its own hand on the host's end keeps the line whole while no host is there.
-        let host_end = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags((OFlag::O_NOCTTY | OFlag::O_CLOEXEC).bits())
-            .open(&device)?;
-        let mut settings = tcgetattr(&host_end)?;
-        cfmakeraw(&mut settings);
-        tcsetattr(&host_end, SetArg::TCSANOW, &settings)?;
-        symlink(device, link)?;
         Ok(Self {
-            link: link.to_owned(),
-            master,
-            _host_end: host_end,
+            line: PtyLine::start(link)?,
             heard: Vec::new(),
             shown: [false; 3],
             state_due: Duration::ZERO,
@@ -61,14 +37,14 @@ impl RelayCard {
         })
     }
 
+    /// Where its port appears.
+    pub(crate) fn port(&self) -> &Path {
+        self.line.link()
+    }
+
     /// Takes what the host has said since, and returns the pulses for the arm in their order.
     pub(crate) fn listen(&mut self) -> io::Result<Vec<Pulse>> {
-        let mut buffer = [0; 512];
-        match self.master.read(&mut buffer) {
-            Ok(len) => self.heard.extend(&buffer[..len]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
+        self.line.listen(&mut self.heard)?;
         let mut pulses = Vec::new();
         while let Some(end) = self.heard.windows(2).position(|pair| pair == b"\r\n") {
             let line: Vec<u8> = self.heard.drain(..end + 2).collect();
@@ -90,13 +66,13 @@ impl RelayCard {
         for (number, (shown, level)) in (1..).zip(self.shown.iter_mut().zip(levels)) {
             if std::mem::replace(shown, level) != level {
                 let word = if level { "HIGH" } else { "LOW" };
-                write!(self.master, "VARAINPUT{number}{word}\r")?;
+                self.line.say(format!("VARAINPUT{number}{word}\r").as_bytes())?;
             }
         }
         if now >= self.state_due {
             self.state_due = now + STATE_EVERY;
             let digits: String = levels.map(|level| if level { '1' } else { '0' }).iter().collect();
-            write!(self.master, "MSSL07M{digits}00000")?;
+            self.line.say(format!("MSSL07M{digits}00000").as_bytes())?;
         }
         Ok(())
     }
@@ -104,13 +80,5 @@ impl RelayCard {
     /// Whether the light shows green.
     pub(crate) fn is_green(&self) -> bool {
         self.green
-    }
-}
-
-impl Drop for RelayCard {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.link) {
-            tracing::warn!(link = %self.link.display(), error = &error as &dyn std::error::Error, "remove link");
-        }
     }
 }

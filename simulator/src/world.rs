@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use domain::passage::LaneRole;
 use domain::tariff::TariffError;
-use domain::{AccountId, Amount, LaneId, Timestamp};
+use domain::{AccountId, Amount, LaneId, Plate, Timestamp};
 use rfid_driver::emulator::FieldTag;
 
 use crate::antenna;
@@ -215,6 +215,13 @@ impl World {
         let crossing = lane.road.head()?;
         let vehicle = self.journeys.vehicle(self.crossings.get(&crossing)?.journey).clone();
         Some(Head { crossing, role: lane.role, stands: lane.road.head_stands(), vehicle })
+    }
+
+    /// The plate of the vehicle that came into a lane's zone last: who is on the presence loop.
+    pub(crate) fn newest_plate(&self, lane: LaneIndex) -> Option<Plate> {
+        let (key, _) = self.lanes[lane.0].road.in_zone().last()?;
+        let journey = self.crossings.get(&key)?.journey;
+        Some(self.journeys.vehicle(journey).plate.clone())
     }
 
     /// The attendant has sent a command about a crossing; nobody knows yet what became of it.

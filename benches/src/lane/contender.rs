@@ -69,7 +69,17 @@ impl Contender {
                 Wake::ListChanged => self.handle(Event::ListChanged)?,
                 Wake::Field(FieldWord::Silent) => return Err("the loops are silent".into()),
                 Wake::Stop => return Ok(()),
-                Wake::Reader(_) | Wake::Command(..) | Wake::Posted { .. } | Wake::Health(_) => {}
+                Wake::Reader(_)
+                | Wake::Command(..)
+                | Wake::Posted { .. }
+                | Wake::Health(_)
+                | Wake::Plate(_)
+                | Wake::Measured(_)
+                | Wake::Reversed
+                | Wake::Device { .. }
+                | Wake::TakenElsewhere { .. }
+                | Wake::CentreAnswered { .. }
+                | Wake::CasesSent { .. } => {}
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ use lane_controller::journal::Journal;
 use lane_controller::lane::LanePolicy;
 use lane_controller::list::guard::ListSettings;
 use lane_controller::list::{ListStore, SignedMessage};
-use lane_controller::runner::{JournalPolicy, LaneParts, LaneThread, Shared};
+use lane_controller::runner::{Equipment, JournalPolicy, LaneParts, LaneThread, Shared};
 use simulator::demo::database::Database;
 use simulator::demo::run_folder::RunFolder;
 
@@ -136,6 +136,7 @@ fn ours(scene: &Scene, store: &Path, seat: Seat) -> Result<drive::Sitting, Faile
         words: seat.words,
         keep_records: 100_000,
         journal_policy: JournalPolicy::default(),
+        equipment: Equipment::default(),
     })?;
     let wakes = seat.wakes;
     drive::sitting(move || Ok(thread.run(&wakes)?))

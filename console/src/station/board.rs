@@ -187,6 +187,8 @@ impl Lane {
             }
             EventKind::Violation => self.violations += 1,
             EventKind::Alarm { text } => self.alarm = Some((at, text)),
+            // A case holds nobody up: it is for afterwards.
+            EventKind::Case { .. } => {}
             // The arm's own switch, in the heartbeat, says where it is; an order does not.
             EventKind::Opened { .. } => {}
         }

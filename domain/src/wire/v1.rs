@@ -12,7 +12,7 @@ use crate::signature::Digest256;
 use crate::{LaneId, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
 
 pub use command::{Command, CommandAnswer, CommandReply, ReasonRecord, Verb};
-pub use event::{EventKind, Heartbeat, LaneEvent, ReaderHealth};
+pub use event::{CaseKind, DegradedMode, EventKind, Heartbeat, LaneEvent, ReaderHealth};
 pub use list::{ChangeRecord, DeltaRecord, ListEntryRecord, Manifest, PassRecord, StatusRecord};
 pub use passage::{
     AttendanceRecord, ClockRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,

@@ -124,6 +124,17 @@ pub enum CameraWord {
     },
 }
 
+impl CameraWord {
+    /// Which camera it is of: whatever it posted, it is alive.
+    #[must_use]
+    pub fn camera(&self) -> &str {
+        match self {
+            Self::Seen(seen) => &seen.camera,
+            Self::Alive { camera } | Self::Quarantined { camera, .. } => camera,
+        }
+    }
+}
+
 /// Why cameras cannot be listened for.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
@@ -248,7 +259,16 @@ async fn take_in(
             let Sighting { plate, confidence, camera_time } = sighting;
             let pictures = desk.keep(camera, &pictures);
             let lane = camera.lane.clone();
-            CameraWord::Seen(PlateSeen { lane, plate, confidence, at, camera_time, pictures })
+            let camera = name;
+            CameraWord::Seen(PlateSeen {
+                camera,
+                lane,
+                plate,
+                confidence,
+                at,
+                camera_time,
+                pictures,
+            })
         }
         Ok((None, _)) => CameraWord::Alive { camera: name },
         Err(why) => {

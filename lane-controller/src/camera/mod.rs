@@ -19,6 +19,7 @@ pub mod hikvision;
 pub mod dahua;
 pub mod store;
 pub mod listener;
+pub mod watch;
 
 use std::time::Instant;
 
@@ -29,10 +30,13 @@ pub use listener::{
 };
 pub use sighting::{Confidence, EventError, Sighting};
 pub use store::Picture;
+pub use watch::CameraWatch;
 
 /// A plate that a camera read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlateSeen {
+    /// The camera's name.
+    pub camera: String,
     /// The lane that the camera looks at.
     pub lane: LaneId,
     /// The plate.

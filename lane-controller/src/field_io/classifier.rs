@@ -14,10 +14,15 @@
 //! `Documents/SDK_Sagar`. It does not tell the unit of the wheelbase, which is kept as text of
 //! digits, nor where the count wraps: a count that goes down is taken for a restart.
 
+mod line;
+
 use rfid_driver::codec::{Cut, Framing};
 
+pub use line::{ClassifierSettings, ClassifierThread, ClassifierWord};
+
 /// A class as the classifier knows them; the tariff's groups are another matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AxleClass {
     /// Motorcycle, three-wheeler, car.
     Light,

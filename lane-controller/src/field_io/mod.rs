@@ -114,6 +114,15 @@ impl Outputs {
         Self::Modbus(modbus::Outputs::new(&modbus::Bus::tcp(module), index))
     }
 
+    /// The same outputs once more: over TCP on a line of their own, on a serial line on that.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        match self {
+            Self::Modbus(outputs) => Self::Modbus(outputs.another()),
+            Self::RelayCard(outputs) => Self::RelayCard(outputs.clone()),
+        }
+    }
+
     /// Connects before the first vehicle comes, where the device is there. Blocks: to be called
     /// on the lane's own thread, as everything here.
     pub fn connect(&mut self) {

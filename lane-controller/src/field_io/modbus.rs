@@ -150,6 +150,10 @@ impl Outputs {
         Self { bus: bus.clone(), index }
     }
 
+    pub(super) fn another(&self) -> Self {
+        Self { bus: self.bus.for_outputs(), index: self.index }
+    }
+
     pub(super) fn connect(&self) {
         let index = self.index;
         if let Err(error) = self.bus.call(|context| context.read_coils(address(index, 0), 1)) {

@@ -22,6 +22,7 @@ fn heartbeat(unwritten: Option<u64>) -> Heartbeat {
         calls: 0,
         arm_up: None,
         unwritten,
+        degraded: Vec::new(),
     }
 }
 
@@ -47,7 +48,10 @@ fn a_station_is_well_only_when_every_lane_is() {
     let degraded = LaneHealth::of(lane("l02"), Condition::Running, Some(&heartbeat(Some(2))));
     let broken = LaneHealth::of(lane("l03"), failed(), None);
     assert_eq!(broken.why.as_deref(), Some("its journal is damaged"));
-    for other in [degraded, broken] {
+    let unseen = Heartbeat { degraded: vec![DegradedMode::NoCamera], ..heartbeat(None) };
+    let unseen = LaneHealth::of(lane("l04"), Condition::Running, Some(&unseen));
+    assert_eq!(unseen.degraded, [DegradedMode::NoCamera]);
+    for other in [degraded, broken, unseen] {
         let station = station(vec![well.clone(), other]);
         assert!(!station.is_well());
         assert!(station.lives());

@@ -14,6 +14,7 @@
 //! although the journal could not be written; a journal is *rolled back* when it is older than
 //! what its lane has written.
 
+mod cases;
 mod error;
 mod mark;
 mod reader;
@@ -31,6 +32,7 @@ use domain::wire::v1::{PassageRecord, emit};
 use domain::{LaneId, PassageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+pub use cases::{CaseNote, CaseRow};
 pub use error::JournalError;
 pub use reader::{JournalReader, Record};
 pub use scribe::{Kept, Page, Scribe, ScribeEnded};

@@ -7,6 +7,8 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::JournalError;
 use super::error::store;
+use super::store::meta;
+use crate::lane::SavedLane;
 
 /// A record as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,23 @@ impl JournalReader {
         let connection =
             Connection::open_with_flags(path, flags).map_err(store(path, "open for reading"))?;
         Ok(Self { connection, path: path.to_owned() })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the lane was like when the last passage was written.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn saved_lane(&self) -> Result<Option<SavedLane>, JournalError> {
+        let text = meta(&self.connection, &self.path, "lane-state")?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
     /// Records from `first` on, at most `limit`, in order.

@@ -18,13 +18,16 @@ use std::time::{Duration, Instant};
 use domain::passage::LaneRole;
 use domain::{Clock, Timestamp};
 
-use super::{Episode, Journal, JournalError};
+use super::{CaseNote, Episode, Journal, JournalError};
 use crate::lane::{PassageDraft, SavedLane};
 
 /// How long to wait before a failed write is tried again, in real time.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// After so many passages the log is moved into the file.
 const CHECKPOINT_EVERY: u32 = 256;
+
+/// So many cases are kept in memory while the store fails; then the oldest is given up.
+const CASES_IN_MEMORY_MAX: usize = 1_000;
 
 /// A passage on its way into the journal.
 #[derive(Debug, Clone)]
@@ -44,6 +47,8 @@ enum Request {
     Write(Box<Page>),
     Prune { posted_upto: u64, keep: u64 },
     Note(Episode),
+    Case(CaseNote),
+    CasesSent { upto: u64 },
 }
 
 #[derive(Debug)]
@@ -210,6 +215,23 @@ impl Scribe {
         self.ask(Request::Prune { posted_upto, keep })
     }
 
+    /// Keeps a case. It holds nobody up: it is written behind the passages before it, and again
+    /// with each later request where the store failed.
+    ///
+    /// # Errors
+    /// When the journal can no longer be written at all.
+    pub fn keep_case(&mut self, note: CaseNote) -> Result<(), ScribeEnded> {
+        self.ask(Request::Case(note))
+    }
+
+    /// Notes up to where the broker has the cases.
+    ///
+    /// # Errors
+    /// When the journal can no longer be written at all.
+    pub fn cases_sent(&mut self, upto: u64) -> Result<(), ScribeEnded> {
+        self.ask(Request::CasesSent { upto })
+    }
+
     /// Lets what is in memory be written, for so long of real time, and ends; returns how many
     /// passages were lost.
     #[must_use]
@@ -283,6 +305,7 @@ fn write_all(
     stop: &AtomicBool,
 ) {
     let mut since_checkpoint = 0;
+    let mut cases = VecDeque::new();
     while let Ok(request) = asked.recv() {
         match request {
             Request::Write(page) => {
@@ -301,11 +324,34 @@ fn write_all(
                     complain(&error, "an episode was not noted");
                 }
             }
+            Request::Case(note) => cases.push_back(note),
+            Request::CasesSent { upto } => {
+                if let Err(error) = journal.cases_sent(upto) {
+                    complain(&error, "cases will be sent again");
+                }
+            }
         }
+        write_cases(&mut journal, &mut cases);
         if since_checkpoint >= CHECKPOINT_EVERY {
             since_checkpoint = 0;
             if let Err(error) = journal.checkpoint() {
                 complain(&error, "the log was not moved");
+            }
+        }
+    }
+}
+
+/// Writes what is there of cases, the oldest first, as far as the store takes them.
+fn write_cases(journal: &mut Journal, cases: &mut VecDeque<CaseNote>) {
+    while let Some(note) = cases.front() {
+        match journal.note_case(note) {
+            Ok(_number) => drop(cases.pop_front()),
+            Err(error) => {
+                complain(&error, "a case was not written yet");
+                if cases.len() > CASES_IN_MEMORY_MAX {
+                    cases.pop_front();
+                }
+                return;
             }
         }
     }

@@ -34,6 +34,11 @@ const SCHEMA: &str = "
         until    text,
         cause    text not null
     ) strict;
+    create table if not exists case_note (
+        number  integer primary key,
+        payload blob not null,
+        crc32c  integer not null
+    ) strict;
     create table if not exists reserve (filler blob not null) strict;
 ";
 

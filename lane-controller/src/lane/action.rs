@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::account_list::ListStatus;
 use domain::passage::{Attendance, ClockQuality, Decision, EntryRef, ExceptionKind, Payment};
-use domain::wire::v1::EventKind;
+use domain::wire::v1::{CaseKind, EventKind};
 use domain::{Amount, Plate, TagId, Timestamp, VehicleGroup};
 
 use super::verdict::{Knowledge, Terms};
@@ -78,6 +78,18 @@ pub enum Case {
     TakenElsewhere,
 }
 
+impl From<Case> for CaseKind {
+    fn from(case: Case) -> Self {
+        match case {
+            Case::TwoTags => Self::TwoTags,
+            Case::GroupDiffers { listed, measured } => Self::GroupDiffers { listed, measured },
+            Case::Reversed => Self::Reversed,
+            Case::LeftUnseen => Self::LeftUnseen,
+            Case::TakenElsewhere => Self::TakenElsewhere,
+        }
+    }
+}
+
 impl Case {
     /// What it is, for a person to read.
     #[must_use]
@@ -116,6 +128,8 @@ pub enum Action {
         vehicle: u64,
         /// Its tag.
         tag: TagId,
+        /// What its passage would cost, where that is known.
+        fare: Option<Amount>,
     },
     /// Something about a vehicle has to be looked at afterwards; it holds nobody up.
     Case {

@@ -190,6 +190,18 @@ impl Lane {
         self.queue.len()
     }
 
+    /// The first of the queue.
+    #[must_use]
+    pub fn first(&self) -> Option<&Vehicle> {
+        self.queue.front()
+    }
+
+    /// The vehicle that came last: what cameras and classifiers see is of it.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Vehicle> {
+        self.queue.back()
+    }
+
     /// How many calls wait.
     #[must_use]
     pub fn calls_waiting(&self) -> usize {
@@ -282,7 +294,7 @@ impl Lane {
                 let vehicle = &mut self.queue[index];
                 vehicle.asked = true;
                 vehicle.state = VehicleState::Asking { until: m.now + self.policy.question, fare };
-                m.act(Action::AskCentre { vehicle: vehicle.number, tag });
+                m.act(Action::AskCentre { vehicle: vehicle.number, tag, fare });
             }
             Verdict::Refuse { exception, fare } => self.call(index, exception, fare, m),
         }

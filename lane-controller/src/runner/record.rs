@@ -13,7 +13,7 @@ use domain::PassageId;
 use domain::passage::Decision;
 use domain::wire::v1::EventKind;
 
-use super::{CAUSES_MAX, LaneEnded, LaneThread, Word};
+use super::{CAUSES_MAX, LaneEnded, LaneThread, Wake, Word};
 use crate::journal::{Kept, Page};
 use crate::lane::{Action, PassageDraft};
 
@@ -132,7 +132,23 @@ impl LaneThread {
                 return;
             }
         }
+        self.dossiers.recorded(vehicle, seq, &draft, self.currency);
         self.was_recorded(seq, &draft, decided_after);
+        self.tell_neighbours(&draft);
+    }
+
+    /// Tells the other lanes which tag has been let through here: who reads it across the island
+    /// charges nobody for it.
+    fn tell_neighbours(&self, draft: &PassageDraft) {
+        let Some(tag) = draft.tag.as_ref().filter(|_| draft.decision.went_through()) else {
+            return;
+        };
+        for (lane, wakes) in self.equipment.neighbours.iter() {
+            if *lane != self.id {
+                // A lane that has ended has nobody to charge.
+                drop(wakes.send(Wake::TakenElsewhere { tag: tag.clone() }));
+            }
+        }
     }
 
     fn was_recorded(&mut self, seq: u64, draft: &PassageDraft, decided_after: Option<u64>) {

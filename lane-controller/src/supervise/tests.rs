@@ -69,8 +69,9 @@ impl World {
              [centre]\npublic_key = \"{public}\"\n\
              [data]\nfolder = \"{folder}\"\ntariffs = []\n\
              [field_io]\naddress = \"{nobody}\"\npoll_ms = 10\n\
-             [[lane]]\nid = \"{lane}\"\nrole = \"open\"\nreader = \"none\"\nbaud = 115200\n\
-             field_io_index = 0\nkey_file = \"{folder}/key\"\n",
+             [[lane]]\nid = \"{lane}\"\nrole = \"open\"\n\
+             field_io_index = 0\nkey_file = \"{folder}/key\"\n\
+             [lane.reader]\nprotocol = \"mercury\"\nport = \"none\"\n",
             public = String::from(public),
         );
         toml::from_str(&text).unwrap()
@@ -101,6 +102,9 @@ impl World {
             posted,
             condition,
             heard: Arc::new(Mutex::new(LastHeard::default())),
+            outputs: Outputs::new(self.nobody, 0),
+            equipment: Equipment::default(),
+            wakes: wakes.clone(),
         };
         let thread = std::thread::spawn(move || place.run(&wake_up));
         Placed { wakes, condition: follow, epoch: follow_epoch, thread }
@@ -157,6 +161,27 @@ async fn a_lane_whose_journal_somebody_holds_waits_for_it_and_says_who() {
     drop(held);
     lane.until(|condition| *condition == Condition::Running).await;
     lane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_panics_comes_back_and_its_neighbour_notices_nothing() {
+    let world = World::new().await;
+    world.journal("l01");
+    world.journal("l02");
+    let (mut bad, mut good) = (world.place("l01"), world.place("l02"));
+    good.until(|condition| *condition == Condition::Running).await;
+    bad.until(|condition| *condition == Condition::Running).await;
+    good.condition.mark_unchanged();
+    bad.wakes.send(Wake::Panic).unwrap();
+    let Condition::Failed { why, .. } = bad.until(has_failed).await else { unreachable!() };
+    assert!(why.contains("panicked"), "{why}");
+    bad.until(|condition| *condition == Condition::Running).await;
+    assert!(!good.condition.has_changed().unwrap(), "the neighbour ran all the time");
+    let (reply, heartbeat) = oneshot::channel();
+    good.wakes.send(Wake::Health(reply)).unwrap();
+    assert_eq!(heartbeat.await.unwrap().lane, World::id("l02"));
+    good.stop().await;
+    bad.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

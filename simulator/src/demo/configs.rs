@@ -17,7 +17,7 @@ use super::broker::{Broker, BrokerUser};
 use super::database::{Database, Role};
 use super::process::ProcessError;
 use super::run_folder::{RunFolder, write_secret};
-use crate::plaza::StationDevices;
+use crate::plaza::{CameraDevice, LaneDevices, StationDevices};
 
 /// How often the lanes look at loops and arm: in run time, and on the machine at most.
 const POLL_MS: f64 = 20.0;
@@ -135,13 +135,54 @@ fn poll_ms(speed: f64) -> u64 {
 }
 
 #[derive(Serialize)]
+struct ReaderPart<'a> {
+    protocol: &'a str,
+    port: &'a Path,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bauds: Vec<u32>,
+}
+
+/// A simulated relay card, as it is wired.
+#[derive(Serialize)]
+struct CardPart<'a> {
+    family: &'static str,
+    port: &'a Path,
+    presence_input: u8,
+    safety_input: u8,
+    arm_up_input: u8,
+}
+
+#[derive(Serialize)]
+struct PanelPart<'a> {
+    port: &'a Path,
+}
+
+#[derive(Serialize)]
+struct CameraPart<'a> {
+    name: &'a str,
+    format: &'static str,
+    secret_file: PathBuf,
+    /// A simulated camera has nothing to say while nobody comes.
+    silent_after_s: u64,
+}
+
+#[derive(Serialize)]
 struct LanePart<'a> {
     id: &'a str,
     role: &'static str,
-    reader: &'a Path,
-    baud: u32,
-    field_io_index: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field_io_index: Option<u16>,
     key_file: PathBuf,
+    reader: ReaderPart<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field_io: Option<CardPart<'a>>,
+    display: Vec<PanelPart<'a>>,
+    camera: Vec<CameraPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct CamerasPart {
+    listen: SocketAddr,
 }
 
 #[derive(Serialize)]
@@ -152,6 +193,8 @@ struct LaneControllerFile<'a> {
     centre: PublicKeyPart<'a>,
     data: DataPart,
     field_io: FieldIoPart,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cameras: Option<CamerasPart>,
     lane: Vec<LanePart<'a>>,
 }
 
@@ -222,14 +265,8 @@ impl Common<'_> {
         tariffs: Vec<PathBuf>,
     ) -> Result<PathBuf, ProcessError> {
         let name = lane_controller_name(&devices.operator, &devices.station);
-        let lanes = devices.lanes.iter().map(|lane| LanePart {
-            id: lane.lane.lane(),
-            role: role_name(lane.role),
-            reader: &lane.reader,
-            baud: BAUD,
-            field_io_index: lane.field_io_index,
-            key_file: lane_folder(self.run, &name).join(format!("{}.key", lane.lane.lane())),
-        });
+        let lanes = devices.lanes.iter().map(|lane| self.lane_part(&name, lane));
+        let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
         let file = LaneControllerFile {
             clock: self.clock,
             station: StationPart {
@@ -241,13 +278,54 @@ impl Common<'_> {
             centre: PublicKeyPart { public_key },
             data: DataPart { folder: self.run.join("data").join(&name), tariffs },
             field_io: FieldIoPart { address: devices.field_io, poll_ms: poll_ms(self.clock.speed) },
-            lane: lanes.collect(),
+            cameras: devices.cameras.map(|listen| CamerasPart { listen }),
+            lane: lanes,
         };
         self.write(&name, &file)
     }
 
     fn database_part(&self, role: Role) -> DatabasePart {
         DatabasePart { url: self.database.url_for(role), lists_url: None }
+    }
+
+    fn lane_part<'a>(
+        &self,
+        name: &str,
+        lane: &'a LaneDevices,
+    ) -> Result<LanePart<'a>, ProcessError> {
+        let mut cameras = Vec::new();
+        if let Some(CameraDevice { name: camera, secret }) = &lane.camera {
+            let secret_file = self.run.secret(&format!("camera-{camera}.secret"));
+            write_secret(&secret_file, secret)?;
+            cameras.push(CameraPart {
+                name: camera,
+                format: "hikvision",
+                secret_file,
+                silent_after_s: 0,
+            });
+        }
+        let is_mercury = lane.protocol == "mercury";
+        Ok(LanePart {
+            id: lane.lane.lane(),
+            role: role_name(lane.role),
+            field_io_index: lane.relay_card.is_none().then_some(lane.field_io_index),
+            key_file: lane_folder(self.run, name).join(format!("{}.key", lane.lane.lane())),
+            reader: ReaderPart {
+                protocol: lane.protocol,
+                port: &lane.reader,
+                // The others are looked for at every rate that they may have.
+                bauds: if is_mercury { vec![BAUD] } else { Vec::new() },
+            },
+            field_io: lane.relay_card.as_deref().map(|port| CardPart {
+                family: "relay-card",
+                port,
+                presence_input: 1,
+                safety_input: 2,
+                arm_up_input: 3,
+            }),
+            display: lane.panel.as_deref().map(|port| PanelPart { port }).into_iter().collect(),
+            camera: cameras,
+        })
     }
 
     /// A configuration may hold the database's password: only its owner reads it.

@@ -115,6 +115,7 @@ impl Seen {
             | EventKind::VehicleLeft { .. }
             | EventKind::Violation
             | EventKind::Reader { .. }
+            | EventKind::Case { .. }
             | EventKind::Alarm { .. } => {}
         }
     }

@@ -91,6 +91,7 @@ async fn vehicles_with_tags_drive_through_real_wires_without_a_broker() {
         // The discard port: nobody listens, and a plaza does not mind.
         broker: Link::of_folder("tls://127.0.0.1:9", &identity),
         truth: truth.clone(),
+        fittings: Fittings::Alike,
     })
     .await
     .unwrap();

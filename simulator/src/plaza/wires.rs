@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use domain::Clock;
 use rfid_driver::emulator::pty::PtyReader;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
+use super::fittings::Roadside;
 use super::{PlazaError, lock};
 use crate::field_io::StationPoints;
 use crate::road::STEP_MAX;
@@ -27,6 +29,9 @@ pub(super) struct Wires {
     pub(super) readers: Vec<PtyReader>,
     /// The points of each lane's station, and the lane's place in them.
     pub(super) points: Vec<(Arc<StationPoints>, usize)>,
+    pub(super) roadside: Roadside,
+    /// Where cameras post from.
+    pub(super) handle: Handle,
     pub(super) truth: TruthFile,
     pub(super) top_ups: mpsc::UnboundedSender<TopUp>,
     pub(super) progress: watch::Sender<Progress>,
@@ -48,13 +53,30 @@ impl Wires {
         let (fields, truths, top_ups, progress) = {
             let mut world = lock(&self.world);
             for (index, (points, lane)) in self.points.iter().enumerate() {
-                for pulse in points.take_pulses(*lane) {
+                let pulses = match self.roadside.cards.get_mut(&index) {
+                    Some(card) => card.listen().map_err(PlazaError::Line)?,
+                    None => points.take_pulses(*lane),
+                };
+                for pulse in pulses {
                     world.handle_pulse(LaneIndex(index), pulse);
                 }
             }
-            world.advance(self.clock.uptime()).map_err(PlazaError::Fare)?;
+            let now = self.clock.uptime();
+            world.advance(now).map_err(PlazaError::Fare)?;
             for (index, (points, lane)) in self.points.iter().enumerate() {
-                points.show(*lane, world.road(LaneIndex(index)));
+                match self.roadside.cards.get_mut(&index) {
+                    Some(card) => {
+                        let inputs = world.road(LaneIndex(index)).inputs();
+                        card.speak(inputs, now).map_err(PlazaError::Line)?;
+                    }
+                    None => points.show(*lane, world.road(LaneIndex(index))),
+                }
+            }
+            for (index, camera) in &mut self.roadside.cameras {
+                camera.look(LaneIndex(*index), &world, &self.handle);
+            }
+            for panel in self.roadside.panels.values_mut() {
+                panel.listen().map_err(PlazaError::Line)?;
             }
             let fields = world.take_field_changes();
             (fields, world.take_truths(), world.take_top_ups(), world.progress())

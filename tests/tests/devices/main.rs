@@ -1,6 +1,9 @@
 //! Lane devices end to end: the lane controller's drivers against the simulator's devices, which
 //! were written apart from them. The same stories for every family of field I/O.
 
+mod site;
+mod station;
+
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 

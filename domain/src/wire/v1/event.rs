@@ -21,6 +21,43 @@ pub enum ReaderHealth {
     Degraded,
 }
 
+/// What a lane goes on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DegradedMode {
+    /// No reader: vehicles are served by their plates.
+    NoReader,
+    /// Neither loops nor arm.
+    NoFieldIo,
+    /// Nobody measures vehicles.
+    NoClassifier,
+    /// A panel shows drivers nothing.
+    NoDisplay,
+    /// A camera is not heard.
+    NoCamera,
+}
+
+/// Why a vehicle has to be looked at afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
+pub enum CaseKind {
+    /// It carries more than one tag; one of them is charged.
+    TwoTags,
+    /// Another group was measured than the list has; the list's is charged.
+    GroupDiffers {
+        /// The list's.
+        listed: VehicleGroup,
+        /// The measured one.
+        measured: VehicleGroup,
+    },
+    /// It was let through and went out backwards.
+    Reversed,
+    /// It was let through and was not seen to go.
+    LeftUnseen,
+    /// Its tag was let through at another lane.
+    TakenElsewhere,
+}
+
 /// What happened in a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
@@ -88,6 +125,20 @@ pub enum EventKind {
         /// How it is now.
         health: ReaderHealth,
     },
+    /// A vehicle has to be looked at afterwards. Kept in the lane's journal, and sent until the
+    /// broker has it.
+    Case {
+        /// The epoch of that journal.
+        epoch: u32,
+        /// The case's number in it, from 1 without gaps.
+        number: u64,
+        /// What.
+        case: CaseKind,
+        /// The vehicle's passage, where one was written.
+        passage: Option<u64>,
+        /// Pictures of the vehicle, by their digests, that the lane keeps.
+        pictures: Vec<Digest256>,
+    },
     /// Something needs a person on call.
     Alarm {
         /// What, without anything personal.
@@ -143,4 +194,7 @@ pub struct Heartbeat {
     /// can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unwritten: Option<u64>,
+    /// What the lane goes on without; absent where it has everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<DegradedMode>,
 }

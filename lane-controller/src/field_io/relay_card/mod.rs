@@ -58,8 +58,8 @@ pub struct CardSettings {
 /// The way to write to a card; nothing while its port is closed.
 type Writer = Arc<Mutex<Option<Port>>>;
 
-/// The relays of a card.
-#[derive(Debug)]
+/// The relays of a card. Clones write on the same line.
+#[derive(Debug, Clone)]
 pub struct Outputs {
     port: PathBuf,
     writer: Writer,

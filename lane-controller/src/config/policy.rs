@@ -1,133 +1,13 @@
-//! Configuration of a station's controller: one TOML file, unknown keys refused, `ETC_BROKER_URL`
-//! overrides the broker's address.
+//! The part of the configuration that says how lanes behave.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use broker_link::Link;
-use domain::signature::{PublicKey, SecretKey, SignatureError};
-use domain::tariff::{Tariff, TariffBook, TariffFile};
-use domain::time::ClockConfig;
-use domain::wire::v1::{PaymentRecord, RoleRecord};
-use domain::{IdError, LaneId, OperatorId, StationId};
+use domain::wire::v1::PaymentRecord;
 use serde::Deserialize;
 
 use crate::lane::policy::{Choice, LanePolicy, Layout, VerdictPolicy};
-use crate::list::guard::ListSettings;
 use crate::runner::{JournalPolicy, WhenFailing};
 use crate::supervise::SafePosition;
-
-/// Why a configuration was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file could not be read.
-    #[error("read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file is not as it should be; the text names the key and what is allowed.
-    #[error("{path} is not valid: {message}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Key, place and what was expected.
-        message: String,
-    },
-    /// A lane's key file holds no key.
-    #[error("{path} holds no secret key")]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: SignatureError,
-    },
-    /// A lane's id is no token.
-    #[error("lane of the configuration")]
-    Lane(#[source] IdError),
-}
-
-/// The whole file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// The run's clock; the machine's where absent.
-    pub clock: Option<ClockConfig>,
-    /// Where this is.
-    pub station: Station,
-    /// The broker.
-    pub broker: Link,
-    /// The clearing house.
-    pub centre: Centre,
-    /// What is kept here.
-    pub data: Data,
-    /// Loops, arm and light.
-    pub field_io: FieldIo,
-    /// How the account list is kept.
-    #[serde(default)]
-    pub list: ListSettings,
-    /// Where health and metrics can be asked for; nowhere where absent.
-    pub health: Option<Health>,
-    /// How lanes behave.
-    #[serde(default)]
-    pub policy: Policy,
-    /// The lanes.
-    #[serde(rename = "lane")]
-    pub lanes: Vec<Lane>,
-}
-
-/// Where this is.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Station {
-    /// The operator.
-    pub operator: OperatorId,
-    /// The station.
-    pub station: StationId,
-    /// The entry/exit road it belongs to; none for an open station.
-    pub road: Option<String>,
-}
-
-/// The clearing house.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Centre {
-    /// The key that signs lists, receipts, entries and epochs.
-    pub public_key: PublicKey,
-}
-
-/// What is kept here.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Data {
-    /// The folder of journals and list.
-    pub folder: PathBuf,
-    /// Tariff files.
-    pub tariffs: Vec<PathBuf>,
-}
-
-/// Loops, arm and light.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldIo {
-    /// The I/O module (Modbus TCP).
-    pub address: SocketAddr,
-    /// How often the inputs are read, in milliseconds of run time.
-    pub poll_ms: u64,
-}
-
-/// Where health and metrics can be asked for.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Health {
-    /// Address and port; best a loopback one, there is no password.
-    pub listen: SocketAddr,
-}
 
 /// Where the barrier of a lane that does not run is left, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -173,6 +53,19 @@ pub struct Policy {
     pub shortest_vehicle_ms: u64,
     /// How long a vehicle may take to the safety loop once the arm is up for it.
     pub drive_timeout_s: u64,
+    /// How long a vehicle that was turned away may take to be gone.
+    pub back_out_timeout_s: u64,
+    /// How long a loop may stay occupied before it is taken for stuck.
+    pub loop_stuck_s: u64,
+    /// How long after the safety loop cleared the arm is lowered: 1000 at least.
+    pub close_after_ms: u64,
+    /// How many vehicles without a tag in a row say that it is the reader, and not they.
+    pub untagged_in_row: u32,
+    /// How long the centre is asked about a tag without money, in real milliseconds: 200 at most;
+    /// 0: it is not asked.
+    pub question_ms: u64,
+    /// How sure a camera must be of a plate, in percent.
+    pub plate_confidence_min: u8,
     /// Whether an arm stands at the lane's end: `barrier` or `free-flow`.
     pub layout: Layout,
     /// A tag on no list: `call` (a white list) or `serve` (a black list).
@@ -199,7 +92,39 @@ pub struct Policy {
     pub safe_position: SafePositionRecord,
 }
 
+/// The centre is never waited for longer than that, in real time.
+const QUESTION_MS_MAX: u64 = 200;
+
 impl Policy {
+    /// Values that no lane may have, each with its key.
+    pub(super) fn wrongs(self) -> impl Iterator<Item = String> {
+        let longer_than_0 = [
+            ("tag_wait_ms", self.tag_wait_ms),
+            ("call_repeat_s", self.call_repeat_s),
+            ("drive_timeout_s", self.drive_timeout_s),
+            ("back_out_timeout_s", self.back_out_timeout_s),
+            ("loop_stuck_s", self.loop_stuck_s),
+            ("reads_needed", self.reads_needed.into()),
+            ("untagged_in_row", self.untagged_in_row.into()),
+            ("keep_records", self.keep_records),
+        ];
+        let zero = longer_than_0
+            .into_iter()
+            .filter(|(_, value)| *value == 0)
+            .map(|(key, _)| format!("policy.{key} is 1 at least"));
+        let question = (self.question_ms > QUESTION_MS_MAX).then(|| {
+            format!("policy.question_ms is {QUESTION_MS_MAX} at most, not {}", self.question_ms)
+        });
+        let close = (self.close_after_ms < 1_000).then(|| {
+            format!("policy.close_after_ms is 1000 at least, not {}", self.close_after_ms)
+        });
+        let plate = (self.plate_confidence_min > 100).then(|| {
+            let percent = self.plate_confidence_min;
+            format!("policy.plate_confidence_min is 0 to 100, not {percent}")
+        });
+        zero.chain(question).chain(close).chain(plate)
+    }
+
     /// How far a lane depends on its disk.
     #[must_use]
     pub fn journal(self) -> JournalPolicy {
@@ -240,6 +165,12 @@ impl Default for Policy {
             same_vehicle_ms: 300,
             shortest_vehicle_ms: 300,
             drive_timeout_s: 60,
+            back_out_timeout_s: 60,
+            loop_stuck_s: 120,
+            close_after_ms: 1_000,
+            untagged_in_row: 5,
+            question_ms: QUESTION_MS_MAX,
+            plate_confidence_min: 80,
             layout: Layout::Barrier,
             unlisted: Choice::Call,
             low: Choice::Serve,
@@ -263,6 +194,11 @@ impl From<Policy> for LanePolicy {
             same_vehicle: Duration::from_millis(policy.same_vehicle_ms),
             shortest_vehicle: Duration::from_millis(policy.shortest_vehicle_ms),
             drive_timeout: Duration::from_secs(policy.drive_timeout_s),
+            back_out_timeout: Duration::from_secs(policy.back_out_timeout_s),
+            loop_stuck: Duration::from_secs(policy.loop_stuck_s),
+            close_after: Duration::from_millis(policy.close_after_ms),
+            untagged_in_row: policy.untagged_in_row,
+            question: Duration::from_millis(policy.question_ms),
             layout: policy.layout,
             verdict: VerdictPolicy {
                 unlisted: policy.unlisted,
@@ -273,91 +209,8 @@ impl From<Policy> for LanePolicy {
                 missing_entry: policy.missing_entry,
                 equipment_fault: policy.equipment_fault.into(),
             },
-            ..Self::default()
         }
     }
-}
-
-/// A lane.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Lane {
-    /// Its token.
-    pub id: String,
-    /// What it is for.
-    pub role: RoleRecord,
-    /// The serial port of its reader; best one of `/dev/serial/by-id`.
-    pub reader: PathBuf,
-    /// The reader's speed.
-    pub baud: u32,
-    /// Its block in the I/O module, from 0.
-    pub field_io_index: u16,
-    /// The file that holds its secret key.
-    pub key_file: PathBuf,
-}
-
-impl Lane {
-    /// Reads the lane's key.
-    ///
-    /// # Errors
-    /// When the file cannot be read or holds no key.
-    pub fn key(&self) -> Result<SecretKey, ConfigError> {
-        SecretKey::try_from_secret_text(&read(&self.key_file)?)
-            .map_err(|source| ConfigError::Key { path: self.key_file.clone(), source })
-    }
-}
-
-impl Config {
-    /// Reads the file.
-    ///
-    /// # Errors
-    /// When it cannot be read, or a key is missing, unknown or of the wrong kind.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let mut config: Self = parse(path)?;
-        config.broker = config.broker.or_environment();
-        for lane in &config.lanes {
-            config.lane_id(lane)?;
-        }
-        Ok(config)
-    }
-
-    /// The id of one of the lanes.
-    ///
-    /// # Errors
-    /// When its token is none.
-    pub fn lane_id(&self, lane: &Lane) -> Result<LaneId, ConfigError> {
-        LaneId::try_new(self.station.operator.clone(), self.station.station.clone(), &lane.id)
-            .map_err(ConfigError::Lane)
-    }
-
-    /// Reads the tariffs.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is no tariff.
-    pub fn tariffs(&self) -> Result<TariffBook, ConfigError> {
-        let mut book = TariffBook::default();
-        for path in &self.data.tariffs {
-            let file: TariffFile = parse(path)?;
-            let tariff = Tariff::try_from(file).map_err(|error| ConfigError::Parse {
-                path: path.clone(),
-                message: error.to_string(),
-            })?;
-            book.insert(tariff);
-        }
-        Ok(book)
-    }
-}
-
-fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
-}
-
-fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    toml::from_str(&read(path)?).map_err(|error| ConfigError::Parse {
-        path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
-    })
 }
 
 #[cfg(test)]
@@ -367,7 +220,9 @@ mod tests {
     #[test]
     fn a_policy_that_says_nothing_is_the_usual_one() {
         let said = LanePolicy::from(toml::from_str::<Policy>("").unwrap());
-        assert_eq!(said, LanePolicy::default());
+        // A core that nobody told of a centre asks none.
+        let question = Duration::from_millis(200);
+        assert_eq!(said, LanePolicy { question, ..LanePolicy::default() });
     }
 
     #[test]
@@ -378,5 +233,22 @@ mod tests {
         assert_eq!(said.verdict.equipment_fault, domain::passage::Payment::Nothing);
         assert!(toml::from_str::<Policy>("unlisted = 'perhaps'").is_err());
         assert!(toml::from_str::<Policy>("not_a_key = 1").is_err());
+    }
+
+    #[test]
+    fn what_no_lane_may_have_is_named_with_what_is_allowed() {
+        let text = "question_ms = 201\nclose_after_ms = 999\ntag_wait_ms = 0\n\
+                    plate_confidence_min = 101";
+        let wrongs: Vec<_> = toml::from_str::<Policy>(text).unwrap().wrongs().collect();
+        assert_eq!(
+            wrongs,
+            [
+                "policy.tag_wait_ms is 1 at least",
+                "policy.question_ms is 200 at most, not 201",
+                "policy.close_after_ms is 1000 at least, not 999",
+                "policy.plate_confidence_min is 0 to 100, not 101",
+            ]
+        );
+        assert_eq!(Policy::default().wrongs().count(), 0);
     }
 }
