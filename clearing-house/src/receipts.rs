@@ -99,8 +99,14 @@ impl Receipts {
         let Some(posted_upto) = watermark else { return Ok(None) };
         let gaps = sqlx::query(
             "select before + 1, seq - 1 from ( \
-                 select seq, lag(seq, 1, $3) over (order by seq) as before from passage \
-                 where lane = $1 and epoch = $2 and seq > $3) s \
+                 select p.seq::int8, lag(p.seq::int8, 1, $3) over (order by p.seq) as before \
+                 from lane_epoch e cross join lateral ( \
+                     select seq from posting \
+                     where journal_no = e.journal_no and seq > $3::int8::int4 \
+                     union all \
+                     select seq from waiting_exit \
+                     where journal_no = e.journal_no and seq > $3::int8::int4) p \
+                 where e.lane = $1 and e.epoch = $2 and e.last_seq > e.posted_upto) s \
              where seq > before + 1 order by 1 limit $4",
         )
         .bind(lane.to_string())

@@ -385,12 +385,12 @@ impl Books {
     /// # Errors
     /// When the database fails.
     pub async fn tend(&self) -> Result<(), BooksError> {
+        ledger::fold(&self.pool).await.map_err(BooksError::Ledger)?;
         let today = BusinessDate::new(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date());
         let last = std::iter::successors(Some(today), |day| Some(day.next())).nth(DAYS_AHEAD);
         let mut tx = self.pool.begin().await.map_err(failed("begin tending the books"))?;
         days::make_partitions(&mut tx, today, last.unwrap_or(today)).await?;
-        tx.commit().await.map_err(failed("make partitions for the days to come"))?;
-        ledger::fold(&self.pool).await.map_err(BooksError::Ledger)
+        tx.commit().await.map_err(failed("make partitions for the days to come"))
     }
 
     /// Puts a delivery aside that the books cannot take whatever is done.
