@@ -515,7 +515,12 @@ async fn sort<'a>(
         let place = place_of(journal.journal_no, &passage.id);
         let mut digest = HalfDigest::default();
         digest.copy_from_slice(&passage.content_hash.as_bytes()[..16]);
-        match known.insert(place, digest) {
+        let before = known.insert(place, digest);
+        if before.is_some() && seq > journal.last_seq {
+            // The watermark has forgotten it, and learns it anew.
+            progress.stored.insert(seq);
+        }
+        match before {
             None => {
                 progress.stored.insert(seq);
                 sorted.fresh.push((passage, journal));
