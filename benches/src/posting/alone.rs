@@ -35,15 +35,15 @@ const FREQUENT_SHARE: f64 = 0.2;
 
 /// How much is posted, and onto what.
 #[derive(Debug, Clone, Copy)]
-pub struct Load {
+pub(super) struct Load {
     /// Accounts with a balance.
-    pub accounts: u32,
+    pub(super) accounts: u32,
     /// Passages in a batch.
-    pub batch_len: usize,
+    pub(super) batch_len: usize,
     /// Passages in all.
-    pub passages: usize,
+    pub(super) passages: usize,
     /// Bytes of the signed original that are kept for each passage, or none.
-    pub payload_len: usize,
+    pub(super) payload_len: usize,
 }
 
 /// What a run came to.

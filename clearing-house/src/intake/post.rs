@@ -401,12 +401,12 @@ impl Books {
     /// # Errors
     /// When the database fails.
     pub async fn tend(&self) -> Result<(), BooksError> {
+        ledger::fold(&self.pool).await.map_err(BooksError::Ledger)?;
         let today = BusinessDate::new(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date());
         let last = std::iter::successors(Some(today), |day| Some(day.next())).nth(DAYS_AHEAD);
         let mut tx = self.pool.begin().await.map_err(failed("begin tending the books"))?;
         days::make_partitions(&mut tx, today, last.unwrap_or(today)).await?;
-        tx.commit().await.map_err(failed("make partitions for the days to come"))?;
-        ledger::fold(&self.pool).await.map_err(BooksError::Ledger)
+        tx.commit().await.map_err(failed("make partitions for the days to come"))
     }
 
     /// Puts a delivery aside that the books cannot take whatever is done.
@@ -534,7 +534,12 @@ async fn sort<'a>(
         let place = place_of(journal.journal_no, &passage.id);
         let mut digest = HalfDigest::default();
         digest.copy_from_slice(&passage.content_hash.as_bytes()[..16]);
-        match known.insert(place, digest) {
+        let before = known.insert(place, digest);
+        if before.is_some() && seq > journal.last_seq {
+            // The watermark has forgotten it, and learns it anew.
+            progress.stored.insert(seq);
+        }
+        match before {
             None => {
                 progress.stored.insert(seq);
                 sorted.fresh.push((passage, journal));

@@ -80,6 +80,11 @@ pub(crate) async fn make_partitions(
     first: BusinessDate,
     last: BusinessDate,
 ) -> Result<i32, BooksError> {
+    // Whoever reads all days for long must not make the posting wait behind us: there is a week.
+    sqlx::query("set local lock_timeout = '200ms'")
+        .execute(&mut *tx)
+        .await
+        .map_err(failed("make partitions for the days to come"))?;
     sqlx::query_scalar("select make_posting_days($1, $2)")
         .bind(day_to_sql(first))
         .bind(day_to_sql(last))
