@@ -12,7 +12,7 @@ use rand::RngExt as _;
 
 use super::facts::{ENTRY, EXIT};
 use super::happening::Happening;
-use super::plan::{MILLI, MINUTE, SECOND};
+use super::plan::{Fault, MILLI, MINUTE, SECOND};
 use super::whole::Whole;
 
 /// A vehicle on its way over a lane.
@@ -24,6 +24,8 @@ pub(crate) struct Crossing {
     pub reads: bool,
     /// Whether it has set out for the arm.
     pub goes: bool,
+    /// Whether it follows the one before it at a red light.
+    pub dares: bool,
 }
 
 /// The road of one lane.
@@ -74,8 +76,10 @@ impl Whole {
     /// Lets every vehicle of the seed set out at some time.
     pub(crate) fn plan_road(&mut self) {
         let mut planned = 0;
+        // On some days everybody comes at once.
+        let span = if self.chance(300) { 3 * MINUTE } else { self.plan.span };
         while planned < self.plan.crossings {
-            let at = self.between(5 * SECOND, self.plan.span);
+            let at = self.between(5 * SECOND, span);
             // Two of the vehicles are of those that pay nothing or cannot pay.
             let vehicle = match self.dice.random_range(0..10) {
                 0 => 49 + self.dice.random_range(0..3),
@@ -107,7 +111,13 @@ impl Whole {
         self.crossings_to_come -= 1;
         self.road[lane].numbers += 1;
         let number = self.road[lane].numbers;
-        self.road[lane].waiting.push_back(Crossing { number, vehicle, reads, goes: false });
+        self.road[lane].waiting.push_back(Crossing {
+            number,
+            vehicle,
+            reads,
+            goes: false,
+            dares: false,
+        });
         self.next_comes(lane);
     }
 
@@ -171,7 +181,7 @@ impl Whole {
         let Some(first) = road.on_presence.as_mut().filter(|first| first.number == crossing) else {
             return;
         };
-        if !road.is_green || !road.arm_is_up {
+        if !(road.is_green || first.dares) || !road.arm_is_up {
             first.goes = false;
             return;
         }
@@ -227,6 +237,27 @@ impl Whole {
         self.monitor_sees(lane, true);
         self.lane_hears(lane, Event::SafetyFell);
         self.sees_light(lane);
+        if self.plan.has(Fault::FieldSilent) && self.fault_of(300) {
+            self.somebody_dares(lane);
+        }
+    }
+
+    /// The next vehicle follows while the arm is still up, and just then the loops fall silent.
+    fn somebody_dares(&mut self, lane: usize) {
+        let road = &mut self.road[lane];
+        let may = road.arm_is_up && road.is_heard && road.on_safety.is_none();
+        let Some(next) = road.on_presence.as_mut().filter(|next| may && !next.goes) else {
+            return;
+        };
+        (next.goes, next.dares) = (true, true);
+        let crossing = next.number;
+        self.reached.insert("a vehicle followed at a red light");
+        let takes = self.between(100 * MILLI, 900 * MILLI);
+        self.after(takes, Happening::DrivesOff { lane, crossing });
+        if self.chance(500) {
+            self.field_falls_silent(lane);
+            self.after(5 * SECOND, Happening::FieldIsBack { lane });
+        }
     }
 
     /// A vehicle that was turned away has backed out.
