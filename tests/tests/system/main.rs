@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
 mod books;
+mod rating;
 mod receipts;
 mod top_up;
 mod verify_can_fail;
