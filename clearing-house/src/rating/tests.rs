@@ -5,6 +5,8 @@ use domain::{Currency, OperatorId};
 
 use super::*;
 
+mod rows;
+
 fn tariffs() -> TariffBook {
     let mut tariff = Tariff::new(
         "v1".into(),

@@ -6,6 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use broker_authority::Authority;
+use broker_link::Link;
 use domain::account_list::{AccountList, ListChange, ListEntry, ListStatus};
 use domain::signature::{Context, SecretKey};
 use domain::wire::v1::{DeltaRecord, emit};
@@ -56,13 +58,6 @@ fn field(tags: &[TagId]) -> Vec<FieldTag> {
     tags.iter().map(field).collect()
 }
 
-/// Where the broker is, and who the station is there.
-pub(crate) struct Link {
-    pub(crate) url: String,
-    pub(crate) user: String,
-    pub(crate) password: String,
-}
-
 /// The station with its devices.
 pub(crate) struct Site {
     pub(crate) l01: OneLane,
@@ -72,6 +67,8 @@ pub(crate) struct Site {
     pub(crate) panels: Vec<Panel>,
     pub(crate) camera_posts: bool,
     folder: tempfile::TempDir,
+    /// What the station shows a broker that is not there.
+    identity: Option<tempfile::TempDir>,
     clock: Clock,
     health: SocketAddr,
     cameras: SocketAddr,
@@ -82,12 +79,14 @@ pub(crate) struct Site {
 impl Site {
     /// A station without a link to anybody, of which the policy says this besides.
     pub(crate) async fn alone(policy: &str) -> Self {
-        let nobody = Link {
-            url: "nats://127.0.0.1:9".to_owned(),
-            user: "u".to_owned(),
-            password: "p".to_owned(),
-        };
-        Self::with(policy, &nobody).await
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = Clock::system().now();
+        let authority = Authority::make(&folder.path().join("authority"), now).expect("keys");
+        let issued = authority.issue_to_lanes(&[lane("l01"), lane("l02")], now);
+        let shown = folder.path().join("shown");
+        issued.and_then(|issued| issued.identity.write(&shown)).expect("a credential");
+        let site = Self::with(policy, &Link::of_folder("tls://127.0.0.1:9", &shown)).await;
+        Self { identity: Some(folder), ..site }
     }
 
     pub(crate) async fn with(policy: &str, link: &Link) -> Self {
@@ -105,7 +104,6 @@ impl Site {
         let [health, cameras] = [(); 2]
             .map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().expect("a free port"))));
         fs::write(at("key"), lane_key().to_secret_text()).expect("a key file");
-        fs::write(at("password"), &link.password).expect("a password file");
         fs::write(at("secret"), SECRET).expect("a secret file");
         prepare(&at("data"));
         let text = config(folder.path(), module, (health, cameras), policy, link);
@@ -123,6 +121,7 @@ impl Site {
             panels: panels.into(),
             camera_posts: true,
             folder,
+            identity: None,
             clock: Clock::system(),
             health,
             cameras,
@@ -276,17 +275,19 @@ fn config(
 ) -> String {
     let (dir, public) = (folder.display(), String::from(centre().public()));
     let tariff = repository("deploy/viet-nam/tariff-ben-thuy.toml");
-    let (tariff, Link { url, user, .. }) = (tariff.display(), link);
+    let tariff = tariff.display();
+    let broker = toml::to_string(link).expect("a link has a TOML form");
     format!(
         r#"
 station = {{ operator = "cienco4", station = "ben-thuy" }}
-broker = {{ url = "{url}", user = "{user}", password_file = "{dir}/password" }}
 centre = {{ public_key = "{public}" }}
 data = {{ folder = "{dir}/data", tariffs = ["{tariff}"] }}
 field_io = {{ address = "{module}", poll_ms = 5 }}
 health = {{ listen = "{health}" }}
 cameras = {{ listen = "{cameras}" }}
 
+[broker]
+{broker}
 [policy]
 # The road runs faster here than the lanes' clock: a pulse is short.
 shortest_vehicle_ms = 0

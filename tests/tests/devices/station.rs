@@ -20,7 +20,7 @@ use simulator::panel::Panel;
 use tests::programs::nats_server;
 use tokio::task::block_in_place;
 
-use super::site::{Link, Site, centre, lane, lane_key, tag};
+use super::site::{Site, centre, lane, lane_key, tag};
 
 fn passages(journal: &JournalReader) -> Vec<PassageRecord> {
     let records = journal.read(1, 100).expect("the journal can be read");
@@ -168,18 +168,13 @@ async fn answer(client: async_nats::Client, ruling: RulingRecord) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_centre_is_asked_once_about_no_money_and_its_word_opens() {
     let folder = RunFolder::temporary().expect("a folder");
-    let user = BrokerUser::Lane {
-        operator: "cienco4".parse().expect("an operator"),
-        station: "ben-thuy".parse().expect("a station"),
-    };
+    let user = BrokerUser::Lanes(vec![lane("l01"), lane("l02")]);
     let users = [BrokerUser::Centre, user.clone()];
     let broker = block_in_place(|| Broker::start(&folder, &nats_server(), &users));
     let broker = broker.expect("a broker");
     let client = broker.connect(&BrokerUser::Centre).await.expect("the centre is connected");
     let answering = tokio::spawn(answer(client, RulingRecord::MayPass));
-    let link =
-        Link { url: broker.url(), user: user.name(), password: broker.password(&user).to_owned() };
-    let mut site = Site::with("", &link).await;
+    let mut site = Site::with("", &broker.link(&user)).await;
     site.until_degraded("l01", &[]).await;
     site.l01.car_comes();
     site.until("the car is on its loop", |site| site.l01.presence()).await;

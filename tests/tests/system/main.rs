@@ -9,6 +9,7 @@ mod api;
 mod books;
 mod ledger;
 mod lists;
+mod rating;
 mod receipts;
 mod intake;
 mod faults;
