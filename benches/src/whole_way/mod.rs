@@ -56,8 +56,7 @@ const STEADY_STEP: Duration = Duration::from_millis(10);
 pub fn measure(extent: Extent) -> Result<Report, Failed> {
     let mut report = Report::new("whole way");
     let run = RunFolder::temporary()?;
-    let broker =
-        Broker::start(&run, &crate::programs::nats_server()?, &[BrokerUser::Centre])?;
+    let broker = Broker::start(&run, &crate::programs::nats_server()?, &[BrokerUser::Centre])?;
     let database = Database::start(&run, &crate::programs::postgres_bin()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(measure_all(&mut report, extent, &broker, &database))?;

@@ -19,7 +19,9 @@ impl Used {
         let mut backends = Duration::ZERO;
         for entry in fs::read_dir("/proc")? {
             let name = entry?.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+                continue;
+            };
             // One that has just ended is counted with its parent's ended children.
             let Ok(process) = Process::read(&pid.to_string()) else { continue };
             if process.parent == database {
