@@ -100,6 +100,7 @@ impl Faults {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "a failure is looked into by its seed")]
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
     let passages = from_environment("ETC_FAULT_PASSAGES").unwrap_or(PASSAGES);
