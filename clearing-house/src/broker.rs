@@ -112,6 +112,8 @@ fn config(stream: StreamName) -> Config {
         money
     } else if stream == subject::RECEIPTS {
         last_only
+    } else if stream == subject::DIRECTIVES {
+        Config { max_message_size: 512 * 1024, ..last_only }
     } else if stream == subject::LIST_SNAPSHOTS {
         Config { max_message_size: 512 * 1024, deny_delete: false, deny_purge: false, ..last_only }
     } else {
@@ -125,14 +127,7 @@ fn config(stream: StreamName) -> Config {
 /// When the broker refuses, or does not answer in time.
 pub async fn ensure_streams(jetstream: &Context) -> Result<StreamsFound, BrokerError> {
     let mut found = StreamsFound::All;
-    for stream in [
-        subject::PASSAGES,
-        subject::RECEIPTS,
-        subject::LIST_DELTAS,
-        subject::LIST_SNAPSHOTS,
-        subject::ENTRIES,
-        subject::EVENTS,
-    ] {
+    for stream in subject::STREAMS {
         if jetstream.get_stream(stream.name).await.is_ok() {
             continue;
         }

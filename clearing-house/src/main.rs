@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clearing_house::config::{self, Config};
+use clearing_house::directives::{self, Herald, LaneDirectiveFile};
 use clearing_house::intake::{self, Books};
 use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
@@ -113,6 +114,11 @@ enum AccountCommand {
 
 #[derive(Debug, Subcommand)]
 enum LaneCommand {
+    /// Say how a lane is to work, from an instant on; prints the directive's version.
+    Order {
+        /// The TOML file: `lane`, `effective_at`, `ordered_by`, `mode` and `[policy]`.
+        file: PathBuf,
+    },
     /// Make a lane's secret key and register its public key.
     Enrol {
         /// operator/station/lane
@@ -184,12 +190,24 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
                 let tariff = Tariff::try_from(config::load::<TariffFile>(&file)?)
                     .map_err(|error| format!("tariff file {}: {error}", file.display()))?;
                 registry::import_tariff(&pool, &tariff).await?;
+                // The same file for the lanes: what is in it is for them to read.
+                let document = serde_json::to_value(config::load::<toml::Value>(&file)?)?;
+                let key = config.centre.secret_key()?;
+                directives::note_tariff(&pool, &key, &tariff.operator, &document, clock.now())
+                    .await?;
             }
         }
         Command::Account(command) => accounts(command, &config, &pool, clock).await?,
         Command::Lane(LaneCommand::Enrol { lane, key_file }) => {
             let key = new_key(&key_file)?;
             registry::enrol_lane(&pool, &lane, key.public(), clock.now()).await?;
+        }
+        Command::Lane(LaneCommand::Order { file }) => {
+            let wanted: LaneDirectiveFile = config::load(&file)?;
+            let (key, now) = (config.centre.secret_key()?, clock.now());
+            let wanted = wanted.into_directive(now);
+            let version = directives::order_lane(&pool, &key, wanted, now).await?;
+            say(&format!(r#"{{"version":{version}}}"#))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -271,10 +289,18 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let herald = Herald {
+        pool: pool.clone(),
+        client: client.clone(),
+        jetstream: jetstream.clone(),
+        key: key.clone(),
+        clock,
+    };
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         () = intake => {}
         () = grants => {}
+        () = herald.run() => {}
         () = publisher.run(woken) => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

@@ -48,6 +48,14 @@ pub enum Context {
     Epoch,
     /// A settlement statement.
     Statement,
+    /// The centre's directive for lanes.
+    Directive,
+    /// The centre's answer to what time it is.
+    Time,
+    /// The centre's word that a list is still the newest.
+    ListConfirmation,
+    /// An attendant's command, signed by the desk.
+    Command,
 }
 
 impl Context {
@@ -59,6 +67,10 @@ impl Context {
             Self::Entry => b"etc/v1/entry\0",
             Self::Epoch => b"etc/v1/epoch\0",
             Self::Statement => b"etc/v1/statement\0",
+            Self::Directive => b"etc/v1/directive\0",
+            Self::Time => b"etc/v1/time\0",
+            Self::ListConfirmation => b"etc/v1/list-confirmation\0",
+            Self::Command => b"etc/v1/command\0",
         }
     }
 

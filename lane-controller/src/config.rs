@@ -12,6 +12,7 @@ use domain::wire::v1::{PaymentRecord, RoleRecord};
 use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
+use crate::clock_quality::ClockBounds;
 use crate::lane::policy::{Choice, LanePolicy, Layout, VerdictPolicy};
 use crate::list::guard::ListSettings;
 use crate::runner::{JournalPolicy, WhenFailing};
@@ -70,6 +71,9 @@ pub struct Config {
     /// How the account list is kept.
     #[serde(default)]
     pub list: ListSettings,
+    /// From where on the clock is not to be trusted.
+    #[serde(default)]
+    pub clock_bounds: ClockBounds,
     /// Where health and metrics can be asked for; nowhere where absent.
     pub health: Option<Health>,
     /// How lanes behave.
@@ -174,8 +178,10 @@ pub struct Policy {
     pub floating_tag_ms: u64,
     /// How often a call is told again.
     pub call_repeat_s: u64,
-    /// How many posted records are kept all the same.
+    /// How many posted records are kept at most.
     pub keep_records: u64,
+    /// For how many days posted records are kept after their receipt, of those.
+    pub keep_days: u64,
     /// How often a tag must be read before it counts.
     pub reads_needed: u32,
     /// Pulses and first reads that are closer together are of one vehicle.
@@ -221,6 +227,7 @@ impl Policy {
                 WhenFailingRecord::GoOn => WhenFailing::GoOn,
                 WhenFailingRecord::Hold => WhenFailing::Hold,
             },
+            keep_for: Duration::from_secs(self.keep_days * 24 * 3_600),
         }
     }
 
@@ -242,7 +249,8 @@ impl Default for Policy {
             duplicate_window_s: 30,
             floating_tag_ms: 2_000,
             call_repeat_s: 5,
-            keep_records: 100_000,
+            keep_records: 1_000_000,
+            keep_days: 30,
             journal_wait_max_ms: 500,
             journal_failing: WhenFailingRecord::GoOn,
             journal_memory_max: 1_000,
@@ -276,6 +284,7 @@ impl From<Policy> for LanePolicy {
             drive_timeout: Duration::from_secs(policy.drive_timeout_s),
             layout: policy.layout,
             verdict: VerdictPolicy {
+                by_tag: Choice::Serve,
                 unlisted: policy.unlisted,
                 low: policy.low,
                 old_list: policy.old_list,

@@ -8,24 +8,29 @@ use std::time::Duration;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, Event};
+use domain::passage::ClockQuality;
 use domain::wire::v1::ReaderHealth;
 use domain::{Clock, LaneId, TagId};
 use rfid_driver::session::ReaderSettings;
 use rfid_driver::supervisor::{Reader, ReaderConfig, ReaderError, ReaderEvent, ReaderState};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::clock_quality::{ClockKeeper, ClockState, ClockWatch};
 use crate::config::{self, Config, ConfigError};
+use crate::directives::{DirectiveError, DirectiveStore};
 use crate::downlink::{self, Downlink, LaneLine};
 use crate::entries::EntryBook;
+use crate::events::{self, EventLine, EventStore};
 use crate::field_io::InputThread;
 use crate::health::{self, AskedLane, Health};
 use crate::list::{ListError, ListStore};
 use crate::read_age::ReadAge;
 use crate::runner::{Shared, Wake};
 use crate::supervise::{Condition, LanePlace, LastHeard, hear};
-use crate::uplink::Posted;
+use crate::uplink::{Posted, UplinkState};
+use crate::vitals::VitalSigns;
 use crate::{desk, notify};
 
 /// Inputs are not read more often than this, in real time, however fast the run is.
@@ -40,6 +45,9 @@ pub enum StationError {
     /// The kept list is not usable.
     #[error("use the kept account list")]
     List(#[from] ListError),
+    /// No directives can be kept.
+    #[error("keep the centre's directives")]
+    Directives(#[from] DirectiveError),
     /// The broker's address or password is not usable.
     #[error("connect to the broker")]
     Connect(#[source] async_nats::ConnectError),
@@ -69,10 +77,22 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     std::fs::create_dir_all(&folder)
         .map_err(|source| StationError::System { doing: "make the data folder", source })?;
     let list = ListStore::open(&folder.join("list"), config.centre.public_key, config.list)?;
+    let tariffs = Arc::new(config.tariffs()?);
+    let lanes = config.lanes.iter().map(|lane| config.lane_id(lane)).collect::<Result<_, _>>()?;
+    let directives = DirectiveStore::open(
+        &folder.join("directives"),
+        config.centre.public_key,
+        config.station.operator.clone(),
+        lanes,
+        Arc::clone(&tariffs),
+    )?;
+    let unasked = ClockState { quality: ClockQuality::Unsynchronised, offset: None, kernel: None };
     let shared = Shared {
         list,
         entries: Arc::new(RwLock::new(EntryBook::default())),
-        tariffs: Arc::new(config.tariffs()?),
+        tariffs,
+        directives: directives.board(),
+        clock_watch: ClockWatch::of(unasked),
         clock,
     };
     let client = connect(&config).await?;
@@ -88,8 +108,21 @@ pub async fn run(config: Config) -> Result<(), StationError> {
     }
     let inputs = read_inputs(&config, clock, inputs)?;
     let lanes_by_id = downlink::by_id(&lines);
+    if let Some(lane) = running.first() {
+        let keeper = ClockKeeper {
+            lane: lane.id.clone(),
+            client: client.clone(),
+            centre: config.centre.public_key,
+            clock,
+            by_machine: config.clock.is_none(),
+            bounds: config.clock_bounds,
+            watch: shared.clock_watch.clone(),
+        };
+        tokio::spawn(keeper.run());
+    }
     let asked = running.iter().map(|lane| AskedLane {
         id: lane.id.clone(),
+        signs: lane.signs.clone(),
         wakes: lane.wakes.clone(),
         condition: lane.condition.clone(),
     });
@@ -114,7 +147,11 @@ pub async fn run(config: Config) -> Result<(), StationError> {
         entries: Arc::clone(&shared.entries),
         road: config.station.road.clone(),
         lanes: lines,
+        directives,
+        clock,
+        rounds: 0,
         entries_read: 0,
+        refused: std::collections::HashMap::new(),
         complained: None,
         tending: None,
     };
@@ -196,6 +233,7 @@ struct Running {
     reader: Option<Reader>,
     wakes: Sender<Wake>,
     condition: watch::Receiver<Condition>,
+    signs: VitalSigns,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -229,8 +267,32 @@ fn start_lane(
     let (wakes, wake_up) = channel();
     let (epoch, follow_epoch) = watch::channel(0);
     let (posted, _) = watch::channel(Posted::default());
+    let (uplink, follow_uplink) = watch::channel(UplinkState::default());
     let (condition, follow_condition) = watch::channel(Condition::Starting);
     let heard = Arc::new(Mutex::new(LastHeard::default()));
+    let (events, happened) = mpsc::unbounded_channel();
+    let (tell_waiting, events_waiting) = watch::channel(0);
+    let file = config.data.folder.join(format!("{}.events", id.lane()));
+    let event_line = EventLine {
+        lane: id.clone(),
+        client: client.clone(),
+        jetstream: jetstream.clone(),
+        store: EventStore::open(&file, events::KEPT_MAX),
+        events: happened,
+        waiting: tell_waiting,
+        clock: shared.clock,
+    };
+    tokio::spawn(event_line.run());
+    let signs = VitalSigns {
+        lane: id.clone(),
+        uplink: follow_uplink,
+        events_waiting,
+        list: shared.list.clone(),
+        directives: shared.directives.clone(),
+        clock_watch: shared.clock_watch.clone(),
+        clock: shared.clock,
+        folder: Arc::new(config.data.folder.clone()),
+    };
     let place = LanePlace {
         config: Arc::clone(config),
         lane: lane.clone(),
@@ -241,6 +303,8 @@ fn start_lane(
         handle: Handle::current(),
         epoch,
         posted: posted.clone(),
+        uplink,
+        events: events.clone(),
         condition,
         heard: Arc::clone(&heard),
     };
@@ -255,9 +319,15 @@ fn start_lane(
             tracing::error!(lane.id = %id, error, "the lane has no reader");
         })
         .ok();
-    tokio::spawn(desk::heartbeats(id.clone(), client.clone(), wakes.clone()));
-    let line = LaneLine { id: id.clone(), epoch: follow_epoch, wakes: wakes.clone(), posted };
-    let running = Running { id, reader, wakes, condition: follow_condition, thread };
+    tokio::spawn(desk::heartbeats(client.clone(), wakes.clone(), signs.clone()));
+    let line = LaneLine {
+        id: id.clone(),
+        epoch: follow_epoch,
+        wakes: wakes.clone(),
+        posted,
+        events: events.clone(),
+    };
+    let running = Running { id, reader, wakes, condition: follow_condition, signs, thread };
     Ok(Started { line, heard, running })
 }
 

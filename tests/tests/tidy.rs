@@ -10,11 +10,12 @@ use serde_json::Value;
 use tests::programs::repository;
 
 /// The arrows: each crate, and those it may know. They point one way.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("rfid-driver", &[]),
     ("domain", &[]),
     ("mapped-file", &[]),
-    ("lane-controller", &["rfid-driver", "domain", "mapped-file"]),
+    ("kernel-clock", &[]),
+    ("lane-controller", &["rfid-driver", "domain", "mapped-file", "kernel-clock"]),
     ("clearing-house", &["domain"]),
     ("reconciliation", &["clearing-house", "domain"]),
     ("console", &["reconciliation", "clearing-house", "domain"]),
@@ -26,6 +27,7 @@ const EVERYTHING: &[&str] = &[
     "rfid-driver",
     "domain",
     "mapped-file",
+    "kernel-clock",
     "lane-controller",
     "clearing-house",
     "reconciliation",

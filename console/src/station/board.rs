@@ -188,7 +188,9 @@ impl Lane {
             EventKind::Violation => self.violations += 1,
             EventKind::Alarm { text } => self.alarm = Some((at, text)),
             // The arm's own switch, in the heartbeat, says where it is; an order does not.
-            EventKind::Opened { .. } => {}
+            EventKind::Opened { .. }
+            | EventKind::DirectiveApplied { .. }
+            | EventKind::EventsDropped { .. } => {}
         }
     }
 

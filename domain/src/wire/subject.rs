@@ -1,6 +1,6 @@
 //! Subjects and streams of the broker. Nothing personal is ever part of a subject.
 
-use crate::LaneId;
+use crate::{LaneId, OperatorId};
 
 /// A stream and the subjects it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,19 @@ pub const ENTRIES: StreamName = StreamName { name: "ENTRY", subjects: "etc.v1.en
 /// What lanes did and saw, for people who watch.
 pub const EVENTS: StreamName = StreamName { name: "EVENT", subjects: "etc.v1.event.>" };
 
+/// What the centre wants to be so: one document a subject.
+pub const DIRECTIVES: StreamName = StreamName { name: "DIRECTIVE", subjects: "etc.v1.directive.>" };
+
+/// Every stream there is.
+pub const STREAMS: [StreamName; 7] =
+    [PASSAGES, RECEIPTS, LIST_DELTAS, LIST_SNAPSHOTS, ENTRIES, EVENTS, DIRECTIVES];
+
 /// The one manifest of the newest snapshot.
 pub const LIST_MANIFEST: &str = "etc.v1.list.snapshot.manifest";
+/// The centre's last word that the newest version of the list is still the newest.
+pub const LIST_CONFIRMED: &str = "etc.v1.list.snapshot.confirmed";
+/// Where lanes ask what time it is. Request and reply; never stored.
+pub const TIME: &str = "etc.v1.time";
 /// Where a lane with a blank journal asks for its epoch.
 pub const EPOCH_REQUEST: &str = "etc.v1.epoch";
 /// Everything lanes tell, for a subscriber.
@@ -67,6 +78,18 @@ pub fn heartbeat(lane: &LaneId) -> String {
 #[must_use]
 pub fn command(lane: &LaneId) -> String {
     of("command", lane)
+}
+
+/// The tariffs of an operator.
+#[must_use]
+pub fn tariff_directive(operator: &OperatorId) -> String {
+    format!("etc.v1.directive.tariff.{operator}")
+}
+
+/// How a lane is to work.
+#[must_use]
+pub fn lane_directive(lane: &LaneId) -> String {
+    of("directive.lane", lane)
 }
 
 /// The delta that leads to a version of the list.

@@ -1,9 +1,11 @@
 //! Version 1 of every message. Fields are only ever added, and only as optional ones.
 
 mod command;
+mod directive;
 mod event;
 mod list;
 mod passage;
+mod time;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +13,14 @@ use crate::signature::Digest256;
 use crate::{LaneId, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
 
 pub use command::{Command, CommandAnswer, CommandReply, ReasonRecord, Verb};
-pub use event::{EventKind, Heartbeat, LaneEvent, ReaderHealth};
+pub use directive::{ChoiceRecord, LaneDirective, LaneMode, PolicyRecord, TariffDirective};
+pub use event::{EventKind, Heartbeat, LaneEvent, ReaderHealth, Severity, Vitals};
 pub use list::{ChangeRecord, DeltaRecord, ListEntryRecord, Manifest, PassRecord, StatusRecord};
 pub use passage::{
     AttendanceRecord, ClockRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,
     PaymentRecord, RoleRecord,
 };
+pub use time::{ListConfirmation, TimeAnswer, TimeQuestion};
 
 /// Why a message was not understood.
 #[derive(Debug, thiserror::Error)]

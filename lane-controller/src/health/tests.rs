@@ -22,6 +22,7 @@ fn heartbeat(unwritten: Option<u64>) -> Heartbeat {
         calls: 0,
         arm_up: None,
         unwritten,
+        vitals: None,
     }
 }
 
@@ -30,6 +31,7 @@ fn station(lanes: Vec<LaneHealth>) -> StationHealth {
         station: "ben-thuy".to_owned().try_into().unwrap(),
         clock: Timestamp::UNIX_EPOCH,
         broker: false,
+        list_confirmed_at: None,
         list_version: 4,
         list_unchanged_s: 60,
         lanes,

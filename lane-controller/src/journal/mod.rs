@@ -17,6 +17,7 @@
 mod error;
 mod mark;
 mod reader;
+mod retention;
 mod row;
 mod scribe;
 mod store;
@@ -33,6 +34,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 pub use error::JournalError;
 pub use reader::{JournalReader, Record};
+pub use retention::Retention;
 pub use scribe::{Kept, Page, Scribe, ScribeEnded};
 pub use survey::{Finding, Found, Survey, Walk};
 
@@ -334,23 +336,6 @@ impl Journal {
     /// When the store fails.
     pub fn posted_upto(&self) -> Result<u64, JournalError> {
         Ok(number(&self.connection, &self.path, "posted-upto")?.unwrap_or(0))
-    }
-
-    /// Forgets records that are posted and not among the last `keep`; never any other, and never
-    /// the last, which the next one is chained to.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn prune(&mut self, posted_upto: u64, keep: u64) -> Result<usize, JournalError> {
-        let upto = posted_upto.min(self.last.saturating_sub(keep.max(1)));
-        let forget = |connection: &mut Connection| {
-            let transaction = connection.transaction()?;
-            set_meta(&transaction, "posted-upto", &posted_upto.to_string())?;
-            let gone = transaction.execute("delete from record where seq <= ?1", params![upto])?;
-            transaction.commit()?;
-            Ok(gone)
-        };
-        forget(&mut self.connection).map_err(store(&self.path, "forget records"))
     }
 
     /// Notes an episode, or how it ended.

@@ -34,6 +34,10 @@ const SCHEMA: &str = "
         until    text,
         cause    text not null
     ) strict;
+    create table if not exists receipt (
+        upto integer primary key,
+        at_s integer not null
+    ) strict;
     create table if not exists reserve (filler blob not null) strict;
 ";
 

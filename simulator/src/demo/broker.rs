@@ -72,7 +72,8 @@ impl BrokerUser {
             ),
             Self::Lane { operator, station } => {
                 let of = |kind: &str| format!("etc.v1.{kind}.{operator}.{station}.>");
-                let mut publish = own(&["etc.v1.epoch", "$JS.API.DIRECT.GET.>", "_INBOX.>"]);
+                let mut publish =
+                    own(&["etc.v1.epoch", "etc.v1.time", "$JS.API.DIRECT.GET.>", "_INBOX.>"]);
                 publish.extend(["passage", "event", "heartbeat"].map(of));
                 let mut subscribe = own(&["etc.v1.list.>", "etc.v1.entry.>", "_INBOX.>"]);
                 subscribe.extend(["receipt", "command"].map(of));

@@ -115,6 +115,8 @@ impl Seen {
             | EventKind::VehicleLeft { .. }
             | EventKind::Violation
             | EventKind::Reader { .. }
+            | EventKind::DirectiveApplied { .. }
+            | EventKind::EventsDropped { .. }
             | EventKind::Alarm { .. } => {}
         }
     }

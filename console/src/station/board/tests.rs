@@ -39,6 +39,7 @@ fn heartbeat(name: &str, second: i64) -> Heartbeat {
         calls: 0,
         arm_up: Some(false),
         unwritten: None,
+        vitals: None,
     }
 }
 

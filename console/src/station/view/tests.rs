@@ -27,6 +27,7 @@ fn heartbeat(clock: &Clock, name: &str) -> Heartbeat {
         calls: 0,
         arm_up: Some(true),
         unwritten: None,
+        vitals: None,
     }
 }
 

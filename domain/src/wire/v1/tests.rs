@@ -13,6 +13,14 @@ const COMMAND: &str = r#"{"v":1,"id":"c-1","lane":"vec/nghi-son/x1","call":4,"at
 
 const DELTA: &str = r#"{"v":1,"version":4,"hash_before":"0000000000000000000000000000000000000000000000000000000000000001","hash":"0000000000000000000000000000000000000000000000000000000000000002","issued_at":"2026-11-21T05:00:01Z","changes":[{"upsert":{"tag":"3416214B88C0011762000493","status":"no-money","group":1,"pass":{"pass":5,"station":"ben-thuy","until":"2026-12-21T17:00:00Z"}}},{"remove":"3416"}]}"#;
 
+const TARIFF: &str = r#"{"v":1,"operator":"vec","version":2,"issued_at":"2026-11-21T05:00:01Z","tariffs":[{"currency":"VND","fare":[{"amounts":[35000,50000],"station":"ben-thuy"}],"operator":"vec","source":"QD 1","valid_from":"2025-12-31T17:00:00Z","version":"v1"}]}"#;
+
+const DIRECTIVE: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","version":3,"issued_at":"2026-11-21T05:00:01Z","effective_at":"2026-11-21T06:00:00Z","ordered_by":"nv-07","mode":"attended","policy":{"tag_wait_ms":2500,"unlisted":"call","equipment_fault":"nothing"}}"#;
+
+const TIME: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","sent_at":"2026-11-21T05:00:01Z","received_at":"2026-11-21T05:00:01.004Z","answered_at":"2026-11-21T05:00:01.005Z"}"#;
+
+const CONFIRMED: &str = r#"{"v":1,"version":4,"hash":"0000000000000000000000000000000000000000000000000000000000000002","at":"2026-11-21T05:00:01Z"}"#;
+
 fn golden<T>(what: &'static str, text: &str) -> T
 where
     T: Serialize + for<'a> Deserialize<'a>,
@@ -31,6 +39,10 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
     golden::<Receipt>("receipt", RECEIPT);
     golden::<Command>("command", COMMAND);
     golden::<DeltaRecord>("delta", DELTA);
+    golden::<LaneDirective>("directive", DIRECTIVE);
+    golden::<TimeAnswer>("answer about the time", TIME);
+    golden::<ListConfirmation>("confirmation of the list", CONFIRMED);
+    golden::<TariffDirective>("tariffs", TARIFF);
 }
 
 #[test]

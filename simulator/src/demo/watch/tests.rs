@@ -27,6 +27,7 @@ fn heartbeat(last_seq: u64, posted_upto: u64) -> Heartbeat {
         calls: 0,
         arm_up: None,
         unwritten: None,
+        vitals: None,
     }
 }
 
