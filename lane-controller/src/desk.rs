@@ -21,6 +21,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 const LIFE_MAX: Duration = Duration::from_secs(10);
 /// The same in real time, where that is longer.
 const LIFE_REAL_MIN: Duration = Duration::from_secs(2);
+/// What is lost where run time and real time are reckoned into each other.
+const ROUNDING: Duration = Duration::from_millis(1);
 /// How long a lane may take to answer, in real time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
@@ -89,7 +91,7 @@ pub fn admit(
     speed: f64,
 ) -> Result<(), &'static str> {
     // In a run that is faster than life people are not.
-    let life_max = LIFE_MAX.max(LIFE_REAL_MIN.mul_f64(speed.max(1.0)));
+    let life_max = LIFE_MAX.max(LIFE_REAL_MIN.mul_f64(speed.max(1.0))) + ROUNDING;
     let life = command.expires_at.duration_since(command.issued_at);
     if Duration::try_from(life).is_ok_and(|life| life > life_max) {
         return Err("a command may be good for ten seconds at most");

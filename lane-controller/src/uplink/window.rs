@@ -38,6 +38,8 @@ const KNOCK_AFTER_MAX: Duration = Duration::from_secs(6 * 3600);
 const FILL_AFTER_MIN: Duration = Duration::from_secs(10);
 /// The longest such wait.
 const FILL_AFTER_MAX: Duration = Duration::from_secs(300);
+/// The most ranges that wait to go out once more.
+const AGAIN_MAX: usize = 1_024;
 
 /// What a receipt said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -212,7 +214,7 @@ impl Window {
         } else if !new.is_empty() {
             self.fill_at = now + self.fill.spend();
             self.send_again(&new);
-        } else if now >= self.fill_at {
+        } else if now >= self.fill_at && self.again.is_empty() {
             self.fill_at = now + self.fill.spend();
             let gaps = self.gaps.clone();
             self.send_again(&gaps);
@@ -253,6 +255,10 @@ impl Window {
     fn send_again(&mut self, ranges: &[(u64, u64)]) {
         self.round += 1;
         for (first, last) in ranges {
+            // What finds no room now is named again.
+            if self.again.len() >= AGAIN_MAX {
+                return;
+            }
             let (mut first, last) = ((*first).max(self.posted + 1), (*last).min(self.next - 1));
             let on_its_way: Vec<u64> =
                 self.in_flight.range(first..).map(|(seq, _)| *seq).take(WIDTH).collect();

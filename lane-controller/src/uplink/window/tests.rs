@@ -172,6 +172,20 @@ fn a_broker_that_came_back_empty_gets_everything_from_the_watermark_on() {
 }
 
 #[test]
+fn gaps_that_are_told_ever_differently_take_bounded_room() {
+    let mut story = Story::new(100_000, 0);
+    for seq in 1..=100_000 {
+        story.0.in_flight.insert(seq, 0);
+        story.0.next = seq + 1;
+        story.0.handle_taken(seq, ms(0));
+    }
+    for step in 0..5_000 {
+        story.posted(step, 1, &[(2 + step, 2 + step), (60_000 + step, 60_000 + step)]);
+    }
+    assert!(story.0.again.len() <= AGAIN_MAX + 1);
+}
+
+#[test]
 fn a_receipt_of_before_changes_nothing() {
     let mut story = Story::new(6, 4);
     story.posted(0, 3, &[(4, 5)]);
