@@ -1,19 +1,24 @@
 //! Every channel, and samples of every message in which every field is told.
 
-use domain::wire::v1::*;
+use domain::wire::v1::{
+    ChoiceRecord, ClockRecord, Command, CommandReply, DeltaRecord, EntryRecord, EpochGrant,
+    EpochRequest, Heartbeat, LaneDirective, LaneEvent, LaneMode, ListConfirmation, ListEntryRecord,
+    Manifest, PassageRecord, PaymentRecord, PolicyRecord, ReaderHealth, Receipt, TariffDirective,
+    TimeAnswer, TimeQuestion, Vitals,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 /// A subject, and what travels on it.
-pub struct Channel {
-    pub name: &'static str,
-    pub address: &'static str,
+pub(crate) struct Channel {
+    pub(crate) name: &'static str,
+    pub(crate) address: &'static str,
     /// The stream that keeps it; none for what is never stored.
-    pub stream: Option<&'static str>,
-    pub message: &'static str,
-    pub reply: Option<&'static str>,
-    pub from: &'static str,
-    pub signed: &'static str,
+    pub(crate) stream: Option<&'static str>,
+    pub(crate) message: &'static str,
+    pub(crate) reply: Option<&'static str>,
+    pub(crate) from: &'static str,
+    pub(crate) signed: &'static str,
 }
 
 const fn stored(
@@ -38,7 +43,7 @@ const fn asked(
     Channel { name, address, stream: None, message, reply: Some(reply), from, signed }
 }
 
-pub const CHANNELS: &[Channel] = &[
+pub(crate) const CHANNELS: &[Channel] = &[
     stored(
         "passage",
         "etc.v1.passage.{operator}.{station}.{lane}",
@@ -134,9 +139,9 @@ pub const CHANNELS: &[Channel] = &[
 ];
 
 /// A message by samples.
-pub struct Sample {
-    pub name: &'static str,
-    pub values: Vec<Value>,
+pub(crate) struct Sample {
+    pub(crate) name: &'static str,
+    pub(crate) values: Vec<Value>,
     reads: fn(&Value) -> bool,
 }
 
@@ -159,16 +164,16 @@ impl Sample {
         tried.peek().is_some() && tried.all(|value| (self.reads)(&value))
     }
 
-    pub fn reads_with_null(&self, pointer: &str) -> bool {
+    pub(crate) fn reads_with_null(&self, pointer: &str) -> bool {
         self.changed(|value| value.pointer_mut(pointer).map(|at| *at = Value::Null).is_some())
     }
 
-    pub fn reads_without(&self, pointer: &str, key: &str) -> bool {
+    pub(crate) fn reads_without(&self, pointer: &str, key: &str) -> bool {
         let gone = |at: &mut Value| at.as_object_mut().and_then(|object| object.remove(key));
         self.changed(|value| value.pointer_mut(pointer).and_then(gone).is_some())
     }
 
-    pub fn reads_with_more(&self) -> bool {
+    pub(crate) fn reads_with_more(&self) -> bool {
         self.changed(|value| {
             value["not-a-field"] = json!(1);
             true
@@ -179,7 +184,7 @@ impl Sample {
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Every message there is.
-pub fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     let hashed = |text: &str| text.replace('#', NOTHING);
     let one = |text: &str| vec![hashed(text)];
     let kinds = [

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// The text of a document.
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     let mut text = String::from("# Made by domain/tests/asyncapi; do not edit.\n");
     block(value, 0, &mut text);
     text

@@ -19,13 +19,13 @@ use crate::cut_off_lane::{centre, lane_id, lane_key};
 
 /// What the stand-in has.
 #[derive(Debug, Default)]
-pub struct Books {
+pub(crate) struct Books {
     /// By sequence: the digest of the passage, and of the one before it.
-    pub posted: BTreeMap<u64, (Digest256, Digest256)>,
+    pub(crate) posted: BTreeMap<u64, (Digest256, Digest256)>,
     /// Deliveries, the repeated ones included.
-    pub deliveries: u64,
+    pub(crate) deliveries: u64,
     /// Deliveries whose sequence was not the one after the delivery before.
-    pub out_of_order: u64,
+    pub(crate) out_of_order: u64,
     last: u64,
     watermark: u64,
 }
@@ -81,7 +81,11 @@ async fn consumer(jetstream: &Context) -> Option<PullConsumer> {
 }
 
 /// Works until it is dropped; tells its watermark.
-pub async fn run(client: Client, books: Arc<std::sync::Mutex<Books>>, tell: watch::Sender<u64>) {
+pub(crate) async fn run(
+    client: Client,
+    books: Arc<std::sync::Mutex<Books>>,
+    tell: watch::Sender<u64>,
+) {
     let jetstream = jetstream::new(client.clone());
     loop {
         if let Some(consumer) = consumer(&jetstream).await {

@@ -21,19 +21,19 @@ const POOR_EVERY: u64 = 50;
 /// Longer than any stall of a disk that a test should survive.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn centre() -> SecretKey {
+pub(crate) fn centre() -> SecretKey {
     SecretKey::from_seed(&[8; 32])
 }
 
-pub fn lane_key() -> SecretKey {
+pub(crate) fn lane_key() -> SecretKey {
     SecretKey::from_seed(&[7; 32])
 }
 
-pub fn lane_id() -> LaneId {
+pub(crate) fn lane_id() -> LaneId {
     "cienco4/ben-thuy/l01".parse().unwrap()
 }
 
-pub fn midnight() -> Timestamp {
+pub(crate) fn midnight() -> Timestamp {
     "2026-11-01T17:00:00Z".parse().unwrap()
 }
 
@@ -77,30 +77,30 @@ fn tariffs() -> TariffBook {
 }
 
 /// The lane.
-pub struct CutOffLane {
+pub(crate) struct CutOffLane {
     lane: Lane,
     scribe: Scribe,
-    pub list: ListStore,
+    pub(crate) list: ListStore,
     tariffs: TariffBook,
     entries: EntryBook,
     vehicles: u64,
     opened: u64,
     call: Option<u64>,
-    pub posted_upto: u64,
+    pub(crate) posted_upto: u64,
     /// How long each decision took, from the tag to the durable record.
-    pub took: Vec<Duration>,
+    pub(crate) took: Vec<Duration>,
     /// How often a barrier opened on a passage that was not durable.
-    pub early: u64,
+    pub(crate) early: u64,
 }
 
 impl CutOffLane {
     /// A lane of which nothing was written yet, with the list of the day before.
-    pub fn new(folder: &Path) -> Self {
+    pub(crate) fn new(folder: &Path) -> Self {
         Self::with(folder, list(&folder.join("list")), 0)
     }
 
     /// The same lane started anew, after so many vehicles.
-    pub fn again(folder: &Path, vehicles: u64) -> Self {
+    pub(crate) fn again(folder: &Path, vehicles: u64) -> Self {
         let folder_of_list = folder.join("list");
         let settings = ListSettings::default();
         let list = ListStore::open(&folder_of_list, centre().public(), settings).unwrap();
@@ -137,13 +137,13 @@ impl CutOffLane {
         }
     }
 
-    pub fn last_seq(&self) -> u64 {
+    pub(crate) fn last_seq(&self) -> u64 {
         self.scribe.last_seq()
     }
 
     /// One vehicle comes at this time and goes. Whether it has money or not, it is through in the
     /// end: an attendant at the station answers where the tag does not.
-    pub fn vehicle(&mut self, at: Duration) {
+    pub(crate) fn vehicle(&mut self, at: Duration) {
         let number = self.vehicles % TAGS;
         self.vehicles += 1;
         let before = (self.opened, self.last_seq());
@@ -210,18 +210,18 @@ impl CutOffLane {
     }
 
     /// Takes a receipt, as the lane's thread does.
-    pub fn receipt(&mut self, upto: u64, retention: Retention, now: Option<Timestamp>) {
+    pub(crate) fn receipt(&mut self, upto: u64, retention: Retention, now: Option<Timestamp>) {
         self.posted_upto = upto;
         self.scribe.receipt(upto, retention, now).unwrap();
     }
 
     /// Ends the lane; everything is written.
-    pub fn stop(self) {
+    pub(crate) fn stop(self) {
         assert_eq!(self.scribe.finish(PATIENCE), 0);
     }
 }
 
-pub fn journal(folder: &Path) -> Journal {
+pub(crate) fn journal(folder: &Path) -> Journal {
     let path = folder.join("l01.journal");
     Journal::identify(&path, &lane_id()).unwrap();
     Journal::open(&path, lane_id(), lane_key(), 1, "month".to_owned()).unwrap()
