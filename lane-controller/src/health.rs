@@ -231,6 +231,7 @@ impl StationHealth {
 
     /// As Prometheus reads it.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a list of gauges")]
     pub fn metrics(&self) -> String {
         let mut text = String::new();
         let mut gauge = |name: &str, help: &str, values: Vec<(String, u64)>| {

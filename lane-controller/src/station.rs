@@ -70,6 +70,7 @@ pub enum StationError {
 ///
 /// # Errors
 /// When what all lanes need cannot be had.
+#[expect(clippy::too_many_lines, reason = "what a station consists of, put together in one place")]
 pub async fn run(config: Config) -> Result<(), StationError> {
     let config = Arc::new(config);
     let clock = Clock::of_run(config.clock);

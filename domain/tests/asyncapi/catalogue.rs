@@ -184,6 +184,7 @@ impl Sample {
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Every message there is.
+#[expect(clippy::too_many_lines, reason = "a list")]
 pub(crate) fn samples() -> Vec<Sample> {
     let hashed = |text: &str| text.replace('#', NOTHING);
     let one = |text: &str| vec![hashed(text)];

@@ -52,7 +52,7 @@ fn the_age_of_the_list_outlives_a_restart() {
     drop(store);
     assert_eq!(open(folder.path()).view().confirmed_at(), at(900));
     // What somebody else wrote there counts for nothing.
-    let path = folder.path().join(super::super::vouch::VOUCHED);
+    let path = folder.path().join(vouch::VOUCHED);
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("00:15:00", "23:15:00")).unwrap();
     assert_eq!(open(folder.path()).view().confirmed_at(), at(100));
