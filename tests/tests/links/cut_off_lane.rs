@@ -47,7 +47,11 @@ fn tag(number: u64) -> TagId {
 fn list(folder: &Path) -> ListStore {
     let entry = |number| ListEntry {
         tag: tag(number),
-        status: if number % POOR_EVERY == 0 { ListStatus::NoMoney } else { ListStatus::Good },
+        status: if number.is_multiple_of(POOR_EVERY) {
+            ListStatus::NoMoney
+        } else {
+            ListStatus::Good
+        },
         group: VehicleGroup::try_new(1).unwrap(),
         exempt: false,
         pass: None,
@@ -153,7 +157,7 @@ impl CutOffLane {
         let clock = Clock::system();
         let began: Instant = clock.real();
         self.event(read_at, Event::TagSeen { tag: tag(number), at: read_at });
-        if number % POOR_EVERY == 0 {
+        if number.is_multiple_of(POOR_EVERY) {
             let call = self.call.take().expect("a person is called for a tag without money");
             let verb = Verb::Open {
                 reason: ReasonRecord::CashPaid,
