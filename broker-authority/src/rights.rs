@@ -94,10 +94,17 @@ impl Rights {
 pub(crate) fn of_lanes() -> Rights {
     let own = |kind: &str| format!("etc.v1.{kind}.{LANE}");
     let mut publish: Vec<String> = LANE_SAYS.iter().map(|kind| own(kind)).collect();
-    publish.push(subject::EPOCH_REQUEST.to_owned());
+    publish.extend([subject::EPOCH_REQUEST, subject::TIME].map(str::to_owned));
     publish.push(format!("$JS.API.DIRECT.GET.{}.{}", subject::RECEIPTS.name, own("receipt")));
     for stream in [subject::LIST_DELTAS, subject::LIST_SNAPSHOTS] {
         publish.push(format!("$JS.API.DIRECT.GET.{}.{}", stream.name, stream.subjects));
+    }
+    // What the broker holds last of a lane: after an outage only what it lost is sent again.
+    publish.push(format!("$JS.API.DIRECT.GET.{}.{}", subject::PASSAGES.name, own("partition.*")));
+    for directive in
+        ["directive.tariff.{{tag(operator)}}".to_owned(), format!("directive.lane.{LANE}")]
+    {
+        publish.push(format!("$JS.API.DIRECT.GET.{}.etc.v1.{directive}", subject::DIRECTIVES.name));
     }
     // Entries are read one after the other, which the form with a subject cannot do. They carry
     // no plate and no tag, and are for every exit of a road.
@@ -112,7 +119,7 @@ pub(crate) fn of_lanes() -> Rights {
 
 const LANE: &str = "{{tag(operator)}}.{{tag(station)}}.{{tag(lane)}}";
 /// The kinds of subject that end in a lane and are that lane's to publish to.
-const LANE_SAYS: [&str; 3] = ["passage", "event", "heartbeat"];
+const LANE_SAYS: [&str; 4] = ["passage", "event", "heartbeat", "ask"];
 /// The kinds of subject that end in a lane and are that lane's to hear.
 const LANE_HEARS: [&str; 2] = ["receipt", "command"];
 

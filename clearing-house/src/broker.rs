@@ -74,6 +74,8 @@ fn config(stream: StreamName, replicas: usize) -> Config {
         Config { subject_transform: Some(partitions), ..money }
     } else if stream == subject::RECEIPTS {
         last_only
+    } else if stream == subject::DIRECTIVES {
+        Config { max_message_size: 512 * 1024, ..last_only }
     } else if stream == subject::LIST_SNAPSHOTS {
         Config { max_message_size: 512 * 1024, deny_delete: false, deny_purge: false, ..last_only }
     } else {
@@ -100,7 +102,7 @@ pub async fn ensure_streams(
     replicas: usize,
 ) -> Result<StreamsFound, BrokerError> {
     let mut found = StreamsFound::All;
-    for stream in STREAMS {
+    for stream in subject::STREAMS {
         if jetstream.get_stream(stream.name).await.is_ok() {
             continue;
         }

@@ -14,6 +14,7 @@ pub mod intake;
 pub mod rating;
 pub mod ledger;
 pub mod lists;
+pub mod directives;
 pub mod receipts;
 pub mod epochs;
 pub mod question;

@@ -13,6 +13,7 @@ use clearing_house::api::command::ApiCommand;
 use clearing_house::config::{self, Config};
 use clearing_house::credentials::command::{self as credentials, AuthorityCommand, LaneCommand};
 use clearing_house::credentials::keep_told;
+use clearing_house::directives::Herald;
 use clearing_house::intake::{self, Books};
 use clearing_house::lists::Publisher;
 use clearing_house::receipts::Receipts;
@@ -172,7 +173,13 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             registry::import_network(&pool, &network).await?;
         }
         Command::Tariff(command) => {
-            let said = tariff::command::carry_out(command, &pool, clock.now()).await?;
+            let said = tariff::command::carry_out(
+                command,
+                &pool,
+                &config.centre.secret_key()?,
+                clock.now(),
+            )
+            .await?;
             say(&said.text)?;
             return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -256,6 +263,13 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         }
     };
     let api = api::run(config.api.as_ref(), pool.clone(), client.clone(), config.list, clock);
+    let herald = Herald {
+        pool: pool.clone(),
+        client: client.clone(),
+        jetstream: jetstream.clone(),
+        key: key.clone(),
+        clock,
+    };
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         () = intake => {}
@@ -263,6 +277,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         () = telling => {}
         () = questions => {}
         failed = api => failed?,
+        () = herald.run() => {}
         () = publisher.run(woken) => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}

@@ -56,6 +56,14 @@ pub enum Context {
     Answer,
     /// A settlement statement.
     Statement,
+    /// The centre's directive for lanes.
+    Directive,
+    /// The centre's answer to what time it is.
+    Time,
+    /// The centre's word that a list is still the newest.
+    ListConfirmation,
+    /// An attendant's command, signed by the desk.
+    Command,
 }
 
 impl Context {
@@ -69,6 +77,10 @@ impl Context {
             Self::Question => b"etc/v1/question\0",
             Self::Answer => b"etc/v1/answer\0",
             Self::Statement => b"etc/v1/statement\0",
+            Self::Directive => b"etc/v1/directive\0",
+            Self::Time => b"etc/v1/time\0",
+            Self::ListConfirmation => b"etc/v1/list-confirmation\0",
+            Self::Command => b"etc/v1/command\0",
         }
     }
 

@@ -14,14 +14,15 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::Stream;
 use async_nats::{Client, HeaderMap, Message};
-use domain::LaneId;
 use domain::account_list::{self, ContentHash};
 use domain::signature::{Context as Purpose, PublicKey, Signature};
-use domain::wire::v1::{EntryRecord, Receipt, parse};
+use domain::wire::v1::{EntryRecord, EventKind, LaneEvent, Receipt, parse};
 use domain::wire::{SIGNATURE_HEADER, subject};
+use domain::{Clock, LaneId};
 use futures::StreamExt;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::directives::{DirectiveError, DirectiveStore, Taken};
 use crate::entries::EntryBook;
 use crate::list::{ListError, ListStore, SignedMessage, read_manifest};
 use crate::runner::Wake;
@@ -29,6 +30,8 @@ use crate::uplink::Posted;
 
 /// How often what may have been missed is asked for, in real time.
 const ROUND_EVERY: Duration = Duration::from_secs(1);
+/// What seldom changes is asked for in one round of so many.
+const SELDOM: u64 = 5;
 /// The most entries and deltas fetched in one round.
 const FETCH_MAX: usize = 5_000;
 
@@ -43,6 +46,8 @@ pub struct LaneLine {
     pub wakes: Sender<Wake>,
     /// Its uplink.
     pub posted: watch::Sender<Posted>,
+    /// Where its events go.
+    pub events: mpsc::UnboundedSender<Box<LaneEvent>>,
 }
 
 /// The downlink of a station.
@@ -62,8 +67,16 @@ pub struct Downlink {
     pub road: Option<String>,
     /// The lanes.
     pub lanes: Vec<LaneLine>,
+    /// What the centre wants to be so.
+    pub directives: DirectiveStore,
+    /// The run's clock.
+    pub clock: Clock,
+    /// How many rounds there were.
+    pub rounds: u64,
     /// Up to which of the stored entries all have been read.
     pub entries_read: u64,
+    /// What was last said to be wrong with a directive: the tariffs', or a lane's.
+    pub refused: HashMap<Option<LaneId>, String>,
     /// What was last said to be wrong with the list.
     pub complained: Option<String>,
     /// The thread that proves the list and makes tables of it.
@@ -134,6 +147,11 @@ impl Downlink {
         self.fetch_list().await;
         self.fetch_receipts().await;
         self.fetch_entries().await;
+        if self.rounds.is_multiple_of(SELDOM) {
+            self.fetch_confirmation().await;
+            self.fetch_directives().await;
+        }
+        self.rounds += 1;
     }
 
     fn version(&self) -> u64 {
@@ -261,18 +279,85 @@ impl Downlink {
             |lane: &&LaneLine| lane.id == receipt.lane && *lane.epoch.borrow() == receipt.epoch;
         let known = self.lanes.iter().find(is_meant);
         if let Some(lane) = known {
-            let posted = Posted {
-                upto: receipt.posted_upto,
-                missing_from: receipt.missing.first().map(|(first, _)| *first),
-            };
+            let posted = Posted { upto: receipt.posted_upto, missing: receipt.missing };
             lane.posted.send_if_modified(|before| {
-                let news = posted.upto >= before.upto && posted != *before;
+                // The same gap told once more is news: it is still there.
+                let gap = !posted.missing.is_empty();
+                let news = posted.upto >= before.upto && (gap || posted != *before);
                 if news {
                     *before = posted;
                 }
                 news
             });
             drop(lane.wakes.send(Wake::Posted { epoch: receipt.epoch, upto: receipt.posted_upto }));
+        }
+    }
+
+    /// Hears whether the list is still the newest. A word about a newer one needs nothing more: the
+    /// deltas that lead there are fetched in every round.
+    async fn fetch_confirmation(&mut self) {
+        let Ok(stream) = self.jetstream.get_stream_no_info(subject::LIST_SNAPSHOTS.name).await
+        else {
+            return;
+        };
+        let Ok(message) = stream.direct_get_last_for_subject(subject::LIST_CONFIRMED).await else {
+            return;
+        };
+        if let Err(error) = signed(&message).and_then(|signed| self.list.vouch(&signed)) {
+            self.complain(&error);
+        }
+    }
+
+    /// Takes what the centre wants to be so, where that is new.
+    async fn fetch_directives(&mut self) {
+        let Ok(stream) = self.jetstream.get_stream_no_info(subject::DIRECTIVES.name).await else {
+            return;
+        };
+        let tariffs = subject::tariff_directive(self.directives.operator());
+        if let Some(message) = last(&stream, tariffs).await {
+            let taken = self.directives.take_tariffs(&message);
+            self.say_taken("tariffs", None, taken);
+        }
+        for lane in self.directives.lanes().to_vec() {
+            if let Some(message) = last(&stream, subject::lane_directive(&lane)).await {
+                let taken = self.directives.take_lane(&message, self.clock.now());
+                self.say_taken("a lane's directive", Some(&lane), taken);
+            }
+        }
+    }
+
+    /// Says what came of a directive, an error once.
+    fn say_taken(
+        &mut self,
+        what: &str,
+        lane: Option<&LaneId>,
+        taken: Result<Taken, DirectiveError>,
+    ) {
+        match taken {
+            Ok(Taken::Known) => {}
+            Ok(Taken::New) => {
+                self.refused.remove(&lane.cloned());
+                tracing::info!(lane.id = lane.map(tracing::field::display), what, "taken");
+                self.tell_lanes();
+            }
+            Err(error) => {
+                let said = error.to_string();
+                if self.refused.get(&lane.cloned()) == Some(&said) {
+                    return;
+                }
+                tracing::error!(error = &error as &dyn std::error::Error, what, "refused");
+                let text =
+                    format!("{what} of the centre is refused, what was in use stays: {said}");
+                for line in &self.lanes {
+                    if lane.is_none_or(|lane| *lane == line.id) {
+                        let kind = EventKind::Alarm { text: text.clone() };
+                        let at = self.clock.now();
+                        let event = LaneEvent { v: 1, lane: line.id.clone(), at, kind };
+                        drop(line.events.send(Box::new(event)));
+                    }
+                }
+                self.refused.insert(lane.cloned(), said);
+            }
         }
     }
 
@@ -327,6 +412,12 @@ async fn next_entry(stream: &Stream<()>, road: &str, read: u64) -> Option<Stream
 
 fn signature(headers: Option<&HeaderMap>) -> Option<&str> {
     headers?.get(SIGNATURE_HEADER).map(async_nats::HeaderValue::as_str)
+}
+
+/// The last message of a subject, where there is one that is signed at all.
+async fn last(stream: &Stream<()>, subject: String) -> Option<SignedMessage> {
+    let message = stream.direct_get_last_for_subject(subject).await.ok()?;
+    signed(&message).inspect_err(|error| tracing::error!(%error, "a directive")).ok()
 }
 
 fn signed(message: &StreamMessage) -> Result<SignedMessage, ListError> {

@@ -16,7 +16,7 @@ use axum::extract::State as Of;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use domain::wire::v1::{DegradedMode, Heartbeat, ReaderHealth};
+use domain::wire::v1::{ClockRecord, DegradedMode, Heartbeat, ReaderHealth, Vitals};
 use domain::{Clock, LaneId, StationId, Timestamp};
 use futures::future::join_all;
 use serde::Serialize;
@@ -26,6 +26,7 @@ use tokio::sync::{oneshot, watch};
 use crate::list::ListStore;
 use crate::runner::Wake;
 use crate::supervise::Condition;
+use crate::vitals::VitalSigns;
 
 /// How long a lane may take to say how it is, in real time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -35,6 +36,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 pub struct AskedLane {
     /// The lane.
     pub id: LaneId,
+    /// What the station knows of it.
+    pub signs: VitalSigns,
     /// Its thread.
     pub wakes: Sender<Wake>,
     /// Its place.
@@ -58,8 +61,10 @@ pub struct Health {
 pub struct StationHealth {
     /// The station.
     pub station: StationId,
-    /// The wall clock of this machine. Nobody asks it yet how far it may be trusted.
+    /// The wall clock of this machine.
     pub clock: Timestamp,
+    /// When the centre last said that the list is the newest, where there is a list.
+    pub list_confirmed_at: Option<Timestamp>,
     /// Whether the broker is connected.
     pub broker: bool,
     /// The version of the account list.
@@ -95,6 +100,8 @@ pub struct LaneHealth {
     pub last_seq: Option<u64>,
     /// Passages that the clearing house has not confirmed.
     pub backlog: Option<u64>,
+    /// Links, clock and disk.
+    pub vitals: Option<Vitals>,
 }
 
 /// A lane in one word.
@@ -143,6 +150,7 @@ impl Health {
             station: self.station.clone(),
             clock: self.clock.now(),
             broker: self.client.connection_state() == State::Connected,
+            list_confirmed_at: (version > 0).then(|| self.list.view().confirmed_at()),
             list_version: version,
             list_unchanged_s: now.saturating_duration_since(since).as_secs(),
             lanes: join_all(self.lanes.iter().map(ask)).await,
@@ -157,6 +165,9 @@ async fn ask(lane: &AskedLane) -> LaneHealth {
         let (reply, answer) = oneshot::channel();
         if lane.wakes.send(Wake::Health(reply)).is_ok() {
             heartbeat = tokio::time::timeout(ANSWER_WITHIN, answer).await.ok().and_then(Result::ok);
+            if let Some(heartbeat) = &mut heartbeat {
+                lane.signs.complete(heartbeat);
+            }
         }
     }
     LaneHealth::of(lane.id.clone(), condition, heartbeat.as_ref())
@@ -187,6 +198,7 @@ impl LaneHealth {
             unwritten: heartbeat.and_then(|beat| beat.unwritten),
             last_seq: heartbeat.map(|beat| beat.last_seq),
             backlog: heartbeat.map(|beat| beat.last_seq.saturating_sub(beat.posted_upto)),
+            vitals: heartbeat.and_then(|beat| beat.vitals.clone()),
         }
     }
 
@@ -223,6 +235,7 @@ impl StationHealth {
 
     /// As Prometheus reads it.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a list of gauges")]
     pub fn metrics(&self) -> String {
         let mut text = String::new();
         let mut gauge = |name: &str, help: &str, values: Vec<(String, u64)>| {
@@ -244,6 +257,13 @@ impl StationHealth {
             "etc_list_unchanged_seconds",
             "For how long that version has been the newest here.",
             alone(self.list_unchanged_s),
+        );
+        let seconds_since =
+            |at: Timestamp| u64::try_from(self.clock.duration_since(at).as_secs()).unwrap_or(0);
+        gauge(
+            "etc_list_age_seconds",
+            "Since the centre last said that the list is the newest.",
+            self.list_confirmed_at.map(seconds_since).map_or(Vec::new(), alone),
         );
         gauge(
             "etc_lane_running",
@@ -286,19 +306,55 @@ impl StationHealth {
             "Passages that the clearing house has not confirmed.",
             lanes(&|lane| lane.backlog),
         );
+        let vital = |value: &dyn Fn(&Vitals) -> Option<u64>| {
+            lanes(&|lane| lane.vitals.as_ref().and_then(value))
+        };
+        gauge(
+            "etc_lane_backlog_age_seconds",
+            "Age of the oldest passage that no receipt covers.",
+            vital(&|vitals| vitals.oldest_unposted_at.map(seconds_since)),
+        );
+        gauge(
+            "etc_lane_clock_trusted",
+            "1 while the wall clock is to be trusted.",
+            vital(&|vitals| vitals.clock.map(|clock| (clock == ClockRecord::Synchronised).into())),
+        );
+        gauge(
+            "etc_lane_clock_offset_microseconds",
+            "Distance from the centre's clock, without its direction.",
+            vital(&|vitals| vitals.clock_offset_us.map(i64::unsigned_abs)),
+        );
+        gauge(
+            "etc_lane_directive_version",
+            "Version of the directive in force.",
+            vital(&|vitals| vitals.directive_version),
+        );
+        gauge(
+            "etc_lane_events_waiting",
+            "Events that wait for the broker.",
+            vital(&|vitals| vitals.events_waiting),
+        );
+        gauge(
+            "etc_lane_disk_free_bytes",
+            "Free on the disk of the journal.",
+            vital(&|vitals| vitals.disk_free_bytes),
+        );
         text
     }
 }
 
 /// Answers questions for as long as the process lives.
 pub async fn serve(listener: TcpListener, health: Health) {
-    let routes = axum::Router::new()
-        .route("/health", get(health_page))
-        .route("/metrics", get(metrics_page))
-        .with_state(health);
-    if let Err(error) = axum::serve(listener, routes).await {
+    if let Err(error) = axum::serve(listener, routes(health)).await {
         tracing::error!(%error, "questions are no longer answered");
     }
+}
+
+fn routes(health: Health) -> axum::Router {
+    axum::Router::new()
+        .route("/health", get(health_page))
+        .route("/metrics", get(metrics_page))
+        .with_state(health)
 }
 
 async fn health_page(Of(health): Of<Health>) -> Response {

@@ -18,14 +18,17 @@ use domain::wire::field_io::Output;
 use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
 };
-use domain::{Clock, Currency, LaneId, PassageId, Plate, TagId, VehicleGroup};
+use domain::{Clock, Currency, LaneId, PassageId, Plate, TagId, Timestamp, VehicleGroup};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ask::Question;
+use crate::clock_quality::ClockWatch;
+use crate::desk::admit;
+use crate::directives::{DirectiveBoard, Directives, amended};
 use crate::display::Notice;
 use crate::entries::EntryBook;
 use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
-use crate::journal::{CaseNote, Journal, JournalError, Scribe, ScribeEnded};
+use crate::journal::{CaseNote, Journal, JournalError, Retention, Scribe, ScribeEnded};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{
     Action, Answer, Case, CentreAnswer, Certainty, Event, Knowledge, Lane, LanePolicy, SavedLane,
@@ -79,8 +82,12 @@ pub struct Shared {
     pub list: ListStore,
     /// Entries onto the road.
     pub entries: Arc<RwLock<EntryBook>>,
-    /// Tariffs.
+    /// The tariffs of the configuration.
     pub tariffs: Arc<TariffBook>,
+    /// What the centre wants to be so.
+    pub directives: DirectiveBoard,
+    /// What is known of the wall clock.
+    pub clock_watch: ClockWatch,
     /// The run's clock.
     pub clock: Clock,
 }
@@ -200,7 +207,7 @@ pub struct LaneParts {
     pub shared: Shared,
     /// Where it tells what it does.
     pub words: mpsc::UnboundedSender<Word>,
-    /// How many posted records are kept all the same.
+    /// How many posted records are kept at most.
     pub keep_records: u64,
     /// How far it depends on its disk.
     pub journal_policy: JournalPolicy,
@@ -214,6 +221,12 @@ pub struct LaneThread {
     id: LaneId,
     role: LaneRole,
     lane: Lane,
+    /// As the configuration has it.
+    policy: LanePolicy,
+    /// The version of the directive that the lane works by.
+    directive: Option<u64>,
+    /// What was commanded before is not for this lane.
+    started_at: Timestamp,
     scribe: Scribe,
     journal_policy: JournalPolicy,
     held: Held,
@@ -268,6 +281,9 @@ impl LaneThread {
             id,
             role,
             lane,
+            policy,
+            directive: None,
+            started_at: shared.clock.now(),
             scribe,
             journal_policy,
             held: Held::default(),
@@ -434,15 +450,17 @@ impl LaneThread {
 
     /// Asks the core with what the lane knows now, and carries out the answer.
     fn ask(&mut self, question: impl FnOnce(&mut Lane, &Knowledge<'_>) -> Vec<Action>) {
+        let directives = self.shared.directives.view();
+        self.follow(&directives);
         let actions = {
             let list = self.shared.list.view();
             let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
             let known = Knowledge {
                 list: &*list,
-                tariffs: &self.shared.tariffs,
+                tariffs: directives.tariffs().unwrap_or(&self.shared.tariffs),
                 entries: &entries,
                 at: self.shared.clock.now(),
-                clock: ClockQuality::Synchronised,
+                clock: self.clock_quality(),
             };
             question(&mut self.lane, &known)
         };
@@ -518,8 +536,10 @@ impl LaneThread {
             return;
         }
         self.reply_to = Some((command.id.clone(), reply));
-        if command.expires_at < self.shared.clock.now() {
-            self.answer(CommandAnswer::Refused { why: "the command has expired".to_owned() });
+        if let Err(why) =
+            admit(&command, self.shared.clock.now(), self.started_at, self.shared.clock.speed())
+        {
+            self.answer(CommandAnswer::Refused { why: why.to_owned() });
             return;
         }
         let answer = Answer {
@@ -557,18 +577,42 @@ impl LaneThread {
             });
             return;
         }
-        self.posted_upto = upto;
+        let before = std::mem::replace(&mut self.posted_upto, upto);
         let later = self.cause_of_seq.split_off(&(upto + 1));
         let now = self.shared.clock.real();
         let took = std::mem::replace(&mut self.cause_of_seq, later);
         let read_to_posted_us =
             took.values().map(|at| micros(now.saturating_duration_since(*at))).collect();
         self.tell(EventKind::Posted { upto, read_to_posted_us });
-        if upto.is_multiple_of(PRUNE_EVERY)
-            && let Err(ended) = self.scribe.prune(upto, self.keep_records)
+        let keep_for = self.journal_policy.keep_for;
+        let retention = Retention { keep_for, records_max: self.keep_records };
+        if upto / RECEIPT_NOTED_EVERY > before / RECEIPT_NOTED_EVERY
+            && let Err(ended) = self.scribe.receipt(upto, retention, self.trusted_now())
         {
             self.over = Some(LaneEnded::Journal(ended));
         }
+    }
+
+    /// The wall clock, where it is to be trusted.
+    fn trusted_now(&self) -> Option<Timestamp> {
+        (self.clock_quality() == ClockQuality::Synchronised).then(|| self.shared.clock.now())
+    }
+
+    fn clock_quality(&self) -> ClockQuality {
+        self.shared.clock_watch.state().quality
+    }
+
+    /// Works by the directive that is in force now.
+    fn follow(&mut self, directives: &Directives) {
+        let in_force = directives.in_force(&self.id, self.shared.clock.now());
+        let Some(directive) = in_force.filter(|one| Some(one.version) != self.directive) else {
+            return;
+        };
+        self.directive = Some(directive.version);
+        self.lane.follow(amended(self.policy, directive));
+        let (version, mode) = (directive.version, directive.mode);
+        tracing::info!(lane.id = %self.id, version, ?mode, "a directive is in force");
+        self.tell(EventKind::DirectiveApplied { version, mode });
     }
 
     fn heartbeat(&self) -> Heartbeat {
@@ -592,6 +636,7 @@ impl LaneThread {
                 .unwritten()
                 .map(|count| u64::try_from(count).unwrap_or(u64::MAX)),
             degraded: self.roll.degraded().into_iter().collect(),
+            vitals: None,
         }
     }
 
@@ -647,8 +692,8 @@ impl LaneThread {
     }
 }
 
-/// How often, in posted passages, the journal is pruned.
-const PRUNE_EVERY: u64 = 256;
+/// How often, in posted passages, the journal notes a receipt and forgets what is old.
+const RECEIPT_NOTED_EVERY: u64 = 256;
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)

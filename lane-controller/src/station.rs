@@ -10,19 +10,24 @@ use async_nats::Client;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use broker_link::LinkError;
+use domain::passage::ClockQuality;
 use domain::{Clock, LaneId};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::clock_quality::{ClockKeeper, ClockState, ClockWatch};
 use crate::config::{self, Config, ConfigError, DEVICES_WITHIN};
+use crate::directives::{DirectiveError, DirectiveStore};
 use crate::downlink::{self, Downlink, LaneLine};
 use crate::entries::EntryBook;
+use crate::events::{self, EventLine, EventStore};
 use crate::health::{self, AskedLane, Health};
 use crate::list::{ListError, ListStore};
 use crate::runner::{Equipment, Shared, Wake};
 use crate::supervise::{Condition, LanePlace, LastHeard};
-use crate::uplink::Posted;
+use crate::uplink::{Posted, UplinkState};
+use crate::vitals::VitalSigns;
 use crate::{desk, notify};
 
 use self::devices::{Ear, LaneDevices, Modules};
@@ -36,6 +41,9 @@ pub enum StationError {
     /// The kept list is not usable.
     #[error("use the kept account list")]
     List(#[from] ListError),
+    /// No directives can be kept.
+    #[error("keep the centre's directives")]
+    Directives(#[from] DirectiveError),
     /// The broker's address, or what is shown to it, is not usable.
     #[error("connect to the broker")]
     Connect(#[source] LinkError),
@@ -75,6 +83,7 @@ pub async fn run(config: Config) -> Result<(), StationError> {
 ///
 /// # Errors
 /// When what all lanes need cannot be had.
+#[expect(clippy::too_many_lines, reason = "what a station consists of, put together in one place")]
 pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), StationError> {
     let config = Arc::new(config);
     let clock = Clock::of_run(config.clock);
@@ -82,10 +91,22 @@ pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result
     std::fs::create_dir_all(&folder)
         .map_err(|source| StationError::System { doing: "make the data folder", source })?;
     let list = ListStore::open(&folder.join("list"), config.centre.public_key, config.list)?;
+    let tariffs = Arc::new(config.tariffs()?);
+    let lanes = config.lanes.iter().map(|lane| config.lane_id(lane)).collect::<Result<_, _>>()?;
+    let directives = DirectiveStore::open(
+        &folder.join("directives"),
+        config.centre.public_key,
+        config.station.operator.clone(),
+        lanes,
+        Arc::clone(&tariffs),
+    )?;
+    let unasked = ClockState { quality: ClockQuality::Unsynchronised, offset: None, kernel: None };
     let shared = Shared {
         list,
         entries: Arc::new(RwLock::new(EntryBook::default())),
-        tariffs: Arc::new(config.tariffs()?),
+        tariffs,
+        directives: directives.board(),
+        clock_watch: ClockWatch::of(unasked),
         clock,
     };
     let client = connect(&config).await?;
@@ -96,8 +117,21 @@ pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result
     let inputs = modules.start(clock)?;
     let cameras = devices::start_cameras(&config, clock, &ears).await;
     let lanes_by_id = downlink::by_id(&lines);
+    if let Some(lane) = running.first() {
+        let keeper = ClockKeeper {
+            lane: lane.id.clone(),
+            client: client.clone(),
+            centre: config.centre.public_key,
+            clock,
+            by_machine: config.clock.is_none(),
+            bounds: config.clock_bounds,
+            watch: shared.clock_watch.clone(),
+        };
+        tokio::spawn(keeper.run());
+    }
     let asked = running.iter().map(|lane| AskedLane {
         id: lane.id.clone(),
+        signs: lane.signs.clone(),
         wakes: lane.wakes.clone(),
         condition: lane.condition.clone(),
     });
@@ -122,7 +156,11 @@ pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result
         entries: Arc::clone(&shared.entries),
         road: config.station.road.clone(),
         lanes: lines,
+        directives,
+        clock,
+        rounds: 0,
         entries_read: 0,
+        refused: std::collections::HashMap::new(),
         complained: None,
         tending: None,
     };
@@ -158,6 +196,7 @@ struct Running {
     devices: LaneDevices,
     wakes: Sender<Wake>,
     condition: watch::Receiver<Condition>,
+    signs: VitalSigns,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -222,7 +261,31 @@ fn start_lane(
     let (id, wakes) = (ear.id.clone(), ear.wakes.clone());
     let (epoch, follow_epoch) = watch::channel(0);
     let (posted, _) = watch::channel(Posted::default());
+    let (uplink, follow_uplink) = watch::channel(UplinkState::default());
     let (condition, follow_condition) = watch::channel(Condition::Starting);
+    let (events, happened) = mpsc::unbounded_channel();
+    let (tell_waiting, events_waiting) = watch::channel(0);
+    let file = around.config.data.folder.join(format!("{}.events", id.lane()));
+    let event_line = EventLine {
+        lane: id.clone(),
+        client: around.client.clone(),
+        jetstream: around.jetstream.clone(),
+        store: EventStore::open(&file, events::KEPT_MAX),
+        events: happened,
+        waiting: tell_waiting,
+        clock: around.shared.clock,
+    };
+    tokio::spawn(event_line.run());
+    let signs = VitalSigns {
+        lane: id.clone(),
+        uplink: follow_uplink,
+        events_waiting,
+        list: around.shared.list.clone(),
+        directives: around.shared.directives.clone(),
+        clock_watch: around.shared.clock_watch.clone(),
+        clock: around.shared.clock,
+        folder: Arc::new(around.config.data.folder.clone()),
+    };
     let mut devices = LaneDevices::default();
     let outputs = devices.outputs(around.config, lane, clock, modules, ear.clone())?;
     let place = LanePlace {
@@ -235,6 +298,8 @@ fn start_lane(
         handle: Handle::current(),
         epoch,
         posted: posted.clone(),
+        uplink,
+        events: events.clone(),
         condition,
         heard: Arc::clone(&ear.heard),
         outputs,
@@ -252,7 +317,8 @@ fn start_lane(
         .spawn(move || place.run(&wake_up))
         .map_err(|source| StationError::System { doing: "start a lane's thread", source })?;
     devices.start(lane, clock, &ear);
-    tokio::spawn(desk::heartbeats(id.clone(), around.client.clone(), wakes.clone()));
-    let line = LaneLine { id: id.clone(), epoch: follow_epoch, wakes: wakes.clone(), posted };
-    Ok((line, Running { id, devices, wakes, condition: follow_condition, thread }))
+    tokio::spawn(desk::heartbeats(around.client.clone(), wakes.clone(), signs.clone()));
+    let line =
+        LaneLine { id: id.clone(), epoch: follow_epoch, wakes: wakes.clone(), posted, events };
+    Ok((line, Running { id, devices, wakes, condition: follow_condition, signs, thread }))
 }

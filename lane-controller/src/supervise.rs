@@ -16,12 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
-use async_nats::connection::State;
 use async_nats::jetstream::Context;
 use domain::passage::LaneRole;
 use domain::wire::field_io::Output;
-use domain::wire::subject;
-use domain::wire::v1::{CommandAnswer, CommandReply, EventKind, LaneEvent, ReaderHealth, emit};
+use domain::wire::v1::{CommandAnswer, CommandReply, EventKind, LaneEvent, ReaderHealth};
 use domain::{Clock, LaneId};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,7 +33,7 @@ use crate::journal::{self, Journal, JournalError};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{LanePolicy, SavedLane};
 use crate::runner::{Device, Equipment, LaneEnded, LaneError, LaneParts, LaneThread, Shared, Wake};
-use crate::uplink::{self, Marks, Posted};
+use crate::uplink::{Marks, Posted, Uplink, UplinkState};
 use crate::{cases, desk, epoch};
 
 /// How soon a lane that failed is tried again, in real time; doubled each time it fails.
@@ -134,6 +132,10 @@ pub struct LanePlace {
     pub epoch: watch::Sender<u32>,
     /// What receipts said.
     pub posted: watch::Sender<Posted>,
+    /// How its uplink is.
+    pub uplink: watch::Sender<UplinkState>,
+    /// Where its events go.
+    pub events: mpsc::UnboundedSender<Box<LaneEvent>>,
     /// How it is.
     pub condition: watch::Sender<Condition>,
     /// What was heard last.
@@ -248,7 +250,7 @@ impl LanePlace {
         let epoch = journal.epoch();
         let upto = journal.posted_upto()?;
         self.epoch.send_replace(epoch);
-        self.posted.send_replace(Posted { upto, missing_from: None });
+        self.posted.send_replace(Posted { upto, missing: Vec::new() });
         let (written, follow_written) = watch::channel(journal.last_seq());
         let (say, words) = mpsc::unbounded_channel();
         let (reader, case_reader) = (journal.reader()?, journal.reader()?);
@@ -265,18 +267,27 @@ impl LanePlace {
             journal_policy: self.config.policy.journal(),
             equipment: self.equipment.clone(),
         })?;
-        let (client, jetstream) = (self.client.clone(), self.jetstream.clone());
-        let sending = uplink::run(self.id.clone(), epoch, reader, client.clone(), jetstream, marks);
-        let _uplink = Task { handle: self.handle.clone(), task: Some(self.handle.spawn(sending)) };
+        let uplink = Uplink {
+            lane: self.id.clone(),
+            epoch,
+            journal: reader,
+            client: self.client.clone(),
+            jetstream: self.jetstream.clone(),
+            marks,
+            state: self.uplink.clone(),
+            clock: self.shared.clock,
+        };
+        let task = Some(self.handle.spawn(uplink.run()));
+        let _uplink = Task { handle: self.handle.clone(), task };
         let sending = cases::run(
             (self.id.clone(), epoch),
             case_reader,
-            (client.clone(), self.jetstream.clone()),
+            (self.client.clone(), self.jetstream.clone()),
             Arc::clone(&self.equipment.case_noted),
             self.wakes.clone(),
         );
         let _cases = Task { handle: self.handle.clone(), task: Some(self.handle.spawn(sending)) };
-        self.handle.spawn(desk::words(self.asker()?, words, written));
+        self.handle.spawn(desk::words(self.asker()?, words, written, self.events.clone()));
         {
             let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
             // What is in the queue is older than what was heard last.
@@ -368,14 +379,11 @@ impl LanePlace {
         let error = trouble as &dyn std::error::Error;
         tracing::error!(lane.id = %self.id, error, times, "the lane has failed, the others go on");
         self.condition.send_replace(Condition::Failed { why: in_full(trouble), times });
-        if self.client.connection_state() == State::Connected {
-            let text = format!("the lane has stopped: {}", in_full(trouble));
-            let at = self.shared.clock.now();
-            let kind = EventKind::Alarm { text };
-            let event = LaneEvent { v: 1, lane: self.id.clone(), at, kind };
-            let (client, to) = (self.client.clone(), subject::event(&self.id));
-            self.handle.spawn(async move { drop(client.publish(to, emit(&event).into()).await) });
-        }
+        let kind = EventKind::Alarm { text: format!("the lane has stopped: {}", in_full(trouble)) };
+        let at = self.shared.clock.now();
+        let event = LaneEvent { v: 1, lane: self.id.clone(), at, kind };
+        // Nobody carries events any more when the process ends.
+        drop(self.events.send(Box::new(event)));
     }
 
     fn wait(

@@ -1,150 +1,257 @@
 //! The uplink: carries a lane's journal to the broker, in order, again and again until the
 //! clearing house has posted it.
 //!
-//! The broker's acknowledgement only paces the sender. What moves the watermark is a receipt; if
-//! it stands still although everything was sent, the records from it on are sent once more: that
-//! is also the way back after a broker lost its disk.
+//! The broker's acknowledgement only paces the sender; what moves the watermark is a receipt. Which
+//! record goes when is decided in [`window`]; here is the shell: it reads the journal ahead, on a
+//! thread that no barrier waits for, publishes, and tells the window what became of each record.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+pub mod window;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::DirectGetErrorKind;
 use async_nats::{Client, HeaderMap};
-use domain::wire::{SIGNATURE_HEADER, subject};
-use domain::{LaneId, PassageId};
-use futures::future::join_all;
+use domain::wire::{SIGNATURE_HEADER, message_id, passage_of, subject};
+use domain::{Clock, LaneId, PassageId, Timestamp};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::journal::{JournalReader, Record};
+use crate::journal::{JournalError, JournalReader, Record};
+pub use window::Posted;
+use window::{Sending, Window};
 
-/// How many records may be under way at once.
-const WINDOW: usize = 16;
-/// How long the watermark may stand still before records are sent again, in real time; doubled
-/// each time it did not help.
-const RESEND_AFTER_MIN: Duration = Duration::from_secs(3);
-/// The longest such wait.
-const RESEND_AFTER_MAX: Duration = Duration::from_secs(60);
-/// How long to wait after the broker did not take a record, in real time.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// How many records are read from the journal at once.
+const READ_AHEAD: usize = 128;
+/// How often the connection is looked at, in real time: nobody tells when it comes or goes.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a record may be on its way to the broker's acknowledgement, in real time.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(5);
+/// How often the age of the backlog is looked at, in real time.
+const AGE_EVERY: Duration = Duration::from_secs(5);
 
 /// What the uplink follows.
 #[derive(Debug, Clone)]
 pub struct Marks {
     /// The last sequence written.
     pub written: watch::Receiver<u64>,
-    /// The watermark of the last receipt, and the first sequence it asks for again, if any.
+    /// What the last receipt said.
     pub posted: watch::Receiver<Posted>,
 }
 
-/// What a receipt said.
+/// How an uplink is, for those who watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Posted {
-    /// Everything up to here is posted.
-    pub upto: u64,
-    /// From here on something is missing at the centre.
-    pub missing_from: Option<u64>,
+pub struct UplinkState {
+    /// When the oldest passage happened that no receipt covers, where there is one.
+    pub oldest_unposted_at: Option<Timestamp>,
 }
 
-/// Sends for as long as the process lives.
-pub async fn run(
-    lane: LaneId,
-    epoch: u32,
-    journal: JournalReader,
-    client: Client,
-    jetstream: Context,
-    mut marks: Marks,
-) {
-    // The store's connection belongs to one thread at a time.
-    let journal = Mutex::new(journal);
-    let mut sent = marks.posted.borrow().upto;
-    // Up to here records have been sent before: a second time they carry no id that the broker
-    // could take for a reason to keep them to itself.
-    let mut once_sent = sent;
-    let mut asked_for = None;
-    let mut resend_after = RESEND_AFTER_MIN;
-    loop {
-        let posted = *marks.posted.borrow_and_update();
-        let written = *marks.written.borrow_and_update();
-        sent = sent.max(posted.upto);
-        // A gap is filled once for each time it is new; after that only in its own time.
-        if posted.missing_from != asked_for {
-            asked_for = posted.missing_from;
-            if let Some(missing) = asked_for.filter(|missing| *missing <= sent) {
-                sent = missing - 1;
+/// One lane's way to the broker.
+#[derive(Debug)]
+pub struct Uplink {
+    /// The lane.
+    pub lane: LaneId,
+    /// The epoch of its journal.
+    pub epoch: u32,
+    /// Its journal.
+    pub journal: JournalReader,
+    /// The connection.
+    pub client: Client,
+    /// The same, for what is stored at the broker.
+    pub jetstream: Context,
+    /// What it follows.
+    pub marks: Marks,
+    /// Where it tells how it is.
+    pub state: watch::Sender<UplinkState>,
+    /// The run's clock.
+    pub clock: Clock,
+}
+
+/// What became of a record.
+enum Outcome {
+    Taken(u64),
+    Failed(u64),
+}
+
+impl Uplink {
+    /// Sends until the lane ends.
+    pub async fn run(self) {
+        let Self { lane, epoch, journal, client, jetstream, mut marks, state, clock } = self;
+        let started = clock.real();
+        let (written, posted) =
+            (*marks.written.borrow_and_update(), marks.posted.borrow_and_update().clone());
+        let mut window = Window::new(written, posted.upto);
+        let mut pages = Pages { journal: Some(journal), read: BTreeMap::new() };
+        let mut under_way: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut aged_at: Option<Instant> = None;
+        loop {
+            let now = clock.real().duration_since(started);
+            window.handle_connection(client.connection_state() == State::Connected, now);
+            window.handle_deadline(now);
+            if window.poll_ask(now)
+                && let Some(held) = held(&lane, epoch, &jetstream).await
+            {
+                window.handle_held(held);
             }
-        }
-        if sent < written && client.connection_state() == State::Connected {
-            match send_some(&lane, epoch, &journal, &jetstream, (sent, once_sent)).await {
-                Ok(upto) => {
-                    sent = upto;
-                    once_sent = once_sent.max(upto);
+            pages.forget(window.posted());
+            for sending in window.poll_send(now) {
+                match pages.record(&lane, sending.seq).await {
+                    Page::Here(record) => under_way.push(Box::pin(send(
+                        jetstream.clone(),
+                        PassageId { lane: lane.clone(), epoch, seq: nonzero(sending.seq) },
+                        sending,
+                        record,
+                    ))),
+                    Page::Gone => window.handle_gone(sending.seq),
+                    Page::Unreadable => window.handle_failed(sending.seq, now),
                 }
-                Err(()) => tokio::time::sleep(PAUSE_AFTER_FAILURE).await,
             }
-            continue;
-        }
-        tokio::select! {
-            changed = marks.written.changed() => if changed.is_err() { return },
-            changed = marks.posted.changed() => {
-                if changed.is_err() { return }
-                resend_after = RESEND_AFTER_MIN;
+            if aged_at.is_none_or(|at| clock.real().duration_since(at) >= AGE_EVERY) {
+                aged_at = Some(clock.real());
+                let oldest_unposted_at = pages.at_of(&lane, window.posted() + 1).await;
+                state.send_if_modified(|state| {
+                    let news = UplinkState { oldest_unposted_at };
+                    std::mem::replace(state, news) != news
+                });
             }
-            () = tokio::time::sleep(resend_after) => {
-                if sent > posted.upto {
-                    sent = posted.upto;
-                    resend_after = (resend_after * 2).min(RESEND_AFTER_MAX);
+            tokio::select! {
+                changed = marks.written.changed() => {
+                    if changed.is_err() { return }
+                    window.handle_written(*marks.written.borrow_and_update());
                 }
+                changed = marks.posted.changed() => {
+                    if changed.is_err() { return }
+                    let posted = marks.posted.borrow_and_update().clone();
+                    window.handle_posted(&posted, clock.real().duration_since(started));
+                }
+                Some(outcome) = under_way.next() => {
+                    let now = clock.real().duration_since(started);
+                    match outcome {
+                        Outcome::Taken(seq) => window.handle_taken(seq, now),
+                        Outcome::Failed(seq) => window.handle_failed(seq, now),
+                    }
+                }
+                _ = look.tick() => {}
             }
         }
     }
 }
 
-/// Sends the next records, and tells up to where the broker has them.
-async fn send_some(
-    lane: &LaneId,
-    epoch: u32,
-    journal: &Mutex<JournalReader>,
-    jetstream: &Context,
-    (sent, once_sent): (u64, u64),
-) -> Result<u64, ()> {
-    let read = || journal.lock().unwrap_or_else(PoisonError::into_inner).read(sent + 1, WINDOW);
-    let records = match tokio::task::block_in_place(read) {
-        Ok(records) => records,
-        Err(error) => {
-            tracing::error!(lane.id = %lane, error = &error as &dyn std::error::Error, "not sent");
-            return Err(());
-        }
-    };
-    let Some(last) = records.last().map(|record| record.seq) else { return Err(()) };
-    let mut acks = Vec::with_capacity(records.len());
-    for record in records {
-        let to = subject::passage(lane);
-        let headers = headers(lane, epoch, &record, record.seq > once_sent);
-        match jetstream.publish_with_headers(to, headers, record.payload.into()).await {
-            Ok(ack) => acks.push(ack.into_future()),
-            Err(error) => {
-                tracing::debug!(lane.id = %lane, %error, "the broker did not take a passage");
-                return Err(());
-            }
-        }
-    }
-    for ack in join_all(acks).await {
-        if let Err(error) = ack {
-            // Not acknowledged may still be stored; the same id makes the second time harmless.
-            tracing::debug!(lane.id = %lane, %error, "a passage was not acknowledged");
-            return Err(());
-        }
-    }
-    Ok(last)
+fn nonzero(seq: u64) -> std::num::NonZeroU64 {
+    std::num::NonZeroU64::MIN.saturating_add(seq.saturating_sub(1))
 }
 
-fn headers(lane: &LaneId, epoch: u32, record: &Record, first_time: bool) -> HeaderMap {
+/// Sends one record, and waits for the broker's word.
+async fn send(jetstream: Context, id: PassageId, sending: Sending, record: Record) -> Outcome {
     let mut headers = HeaderMap::new();
-    if let (true, Some(seq)) = (first_time, std::num::NonZeroU64::new(record.seq)) {
-        let id = PassageId { lane: lane.clone(), epoch, seq };
-        headers.insert("Nats-Msg-Id", id.to_string());
-    }
+    headers.insert("Nats-Msg-Id", message_id(&id, sending.round));
     headers.insert(SIGNATURE_HEADER, record.signature.to_text());
-    headers
+    let to = subject::passage(&id.lane);
+    let publish = async {
+        let ack = jetstream.publish_with_headers(to, headers, record.payload.into()).await?;
+        ack.await
+    };
+    match tokio::time::timeout(ACKNOWLEDGED_WITHIN, publish).await {
+        Ok(Ok(_ack)) => Outcome::Taken(sending.seq),
+        // Not acknowledged may still be stored; the same id makes the second time harmless.
+        Ok(Err(error)) => {
+            tracing::debug!(passage.id = %id, %error, "the broker did not take a passage");
+            Outcome::Failed(sending.seq)
+        }
+        Err(_elapsed) => {
+            tracing::debug!(passage.id = %id, "the broker did not answer about a passage");
+            Outcome::Failed(sending.seq)
+        }
+    }
+}
+
+/// What the broker holds last of this epoch, or that it holds nothing; nothing at all where it
+/// cannot be asked.
+async fn held(lane: &LaneId, epoch: u32, jetstream: &Context) -> Option<Option<u64>> {
+    let stream = jetstream.get_stream_no_info(subject::PASSAGES.name).await.ok()?;
+    match stream.direct_get_last_for_subject(subject::kept_passages(lane)).await {
+        Ok(message) => {
+            let id = message.headers.get("Nats-Msg-Id").map(async_nats::HeaderValue::as_str);
+            let id = id.and_then(passage_of).filter(|id| id.epoch == epoch);
+            Some(id.map(|id| id.seq.get()))
+        }
+        Err(error) if error.kind() == DirectGetErrorKind::NotFound => Some(None),
+        Err(error) => {
+            tracing::debug!(lane.id = %lane, %error, "the broker does not say what it holds");
+            None
+        }
+    }
+}
+
+/// A record that was asked for.
+enum Page {
+    Here(Record),
+    Gone,
+    Unreadable,
+}
+
+/// The journal, read ahead.
+struct Pages {
+    /// Away while it reads.
+    journal: Option<JournalReader>,
+    read: BTreeMap<u64, Record>,
+}
+
+impl Pages {
+    async fn record(&mut self, lane: &LaneId, seq: u64) -> Page {
+        if let Some(record) = self.read.get(&seq) {
+            return Page::Here(record.clone());
+        }
+        let Some(journal) = self.journal.take() else { return Page::Unreadable };
+        // A disk that stalls stalls this thread and no other.
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = journal.read(seq, READ_AHEAD);
+            (journal, read)
+        });
+        let read: Result<Vec<Record>, JournalError> = match reading.await {
+            Ok((journal, read)) => {
+                self.journal = Some(journal);
+                read
+            }
+            Err(_panicked) => return Page::Unreadable,
+        };
+        match read {
+            Ok(records) => {
+                self.read = records.into_iter().map(|record| (record.seq, record)).collect();
+                self.read.get(&seq).cloned().map_or(Page::Gone, Page::Here)
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(lane.id = %lane, error, "passages are not read for sending");
+                Page::Unreadable
+            }
+        }
+    }
+
+    fn forget(&mut self, posted: u64) {
+        if self.read.first_key_value().is_some_and(|(seq, _)| *seq <= posted) {
+            self.read = self.read.split_off(&(posted + 1));
+        }
+    }
+
+    /// When a passage happened, where there is such a passage.
+    async fn at_of(&mut self, lane: &LaneId, seq: u64) -> Option<Timestamp> {
+        #[derive(Deserialize)]
+        struct Happened {
+            at: Timestamp,
+        }
+        match self.record(lane, seq).await {
+            Page::Here(record) => {
+                serde_json::from_slice::<Happened>(&record.payload).ok().map(|passage| passage.at)
+            }
+            Page::Gone | Page::Unreadable => None,
+        }
+    }
 }

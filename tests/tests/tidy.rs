@@ -10,13 +10,14 @@ use serde_json::Value;
 use tests::programs::repository;
 
 /// The arrows: each crate, and those it may know. They point one way.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("rfid-driver", &[]),
     ("domain", &[]),
     ("mapped-file", &[]),
+    ("kernel-clock", &[]),
     ("broker-link", &[]),
     ("broker-authority", &["domain"]),
-    ("lane-controller", &["rfid-driver", "domain", "mapped-file", "broker-link"]),
+    ("lane-controller", &["rfid-driver", "domain", "mapped-file", "kernel-clock", "broker-link"]),
     ("clearing-house", &["domain", "broker-link", "broker-authority"]),
     ("reconciliation", &["clearing-house", "domain"]),
     ("console", &["reconciliation", "clearing-house", "domain", "broker-link"]),
@@ -30,6 +31,7 @@ const EVERYTHING: &[&str] = &[
     "mapped-file",
     "broker-link",
     "broker-authority",
+    "kernel-clock",
     "lane-controller",
     "clearing-house",
     "reconciliation",

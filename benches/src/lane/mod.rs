@@ -23,6 +23,8 @@ use domain::signature::{Context, SecretKey};
 use domain::tariff::{Segment, Tariff, TariffBook};
 use domain::wire::v1::{DeltaRecord, emit};
 use domain::{Amount, Clock, Currency, LaneId, TagId, Timestamp, VehicleGroup};
+use lane_controller::clock_quality::ClockWatch;
+use lane_controller::directives::DirectiveBoard;
 use lane_controller::entries::EntryBook;
 use lane_controller::journal::Journal;
 use lane_controller::lane::LanePolicy;
@@ -259,6 +261,8 @@ impl Scene {
             list: kept,
             entries: Arc::new(RwLock::new(EntryBook::default())),
             tariffs: Arc::new(tariffs),
+            directives: DirectiveBoard::default(),
+            clock_watch: ClockWatch::trusted(),
             clock,
         };
         let key = SecretKey::from_seed(&[7; 32]);

@@ -1,5 +1,6 @@
 //! The commands `clearing-house authority …` and `clearing-house lane …`.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use broker_authority::{Authority, Part};
@@ -8,7 +9,8 @@ use domain::{Clock, LaneId, OperatorId};
 use sqlx::PgPool;
 
 use super::{Again, Enrolment, Moment};
-use crate::config::Config;
+use crate::config::{self, Config};
+use crate::directives::{self, LaneDirectiveFile};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -92,6 +94,11 @@ pub enum PartName {
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "the fields are the commands' arguments, told where they are")]
 pub enum LaneCommand {
+    /// Say how a lane is to work, from an instant on; prints the directive's version.
+    Order {
+        /// The TOML file: `lane`, `effective_at`, `ordered_by`, `mode` and `[policy]`.
+        file: PathBuf,
+    },
     /// Make the signing key of each lane, and credential and certificate of the computer that
     /// serves them; prints nothing that is secret.
     Enrol {
@@ -181,6 +188,14 @@ pub async fn lane(
 ) -> Result<(), Failure> {
     let at = moment(clock);
     let token = match command {
+        LaneCommand::Order { file } => {
+            let wanted: LaneDirectiveFile = config::load(&file)?;
+            let (key, now) = (config.centre.secret_key()?, clock.now());
+            let wanted = wanted.into_directive(now);
+            let version = directives::order_lane(pool, &key, wanted, now).await?;
+            writeln!(std::io::stdout(), r#"{{"version":{version}}}"#)?;
+            return Ok(());
+        }
         LaneCommand::Enrol { lanes, keys, folder, replace } => {
             let again = if replace { Again::Replace } else { Again::Refuse };
             let what = Enrolment { lanes: &lanes, folder: &folder, again, at };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use domain::signature::SecretKey;
 use domain::tariff::{Begin, Tariff, TariffFile};
 use domain::{OperatorId, Timestamp};
 use jiff::tz::TimeZone;
@@ -12,8 +13,8 @@ use sqlx::PgPool;
 use super::lint::{Document, Finding, Stations, has_errors, lint};
 use super::simulate::{Simulation, simulate};
 use super::{entitle, import, load, show, stations};
-use crate::config;
 use crate::registry::NetworkFile;
+use crate::{config, directives};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -132,10 +133,11 @@ fn told(findings: &[Finding]) -> String {
 pub async fn carry_out(
     command: TariffCommand,
     pool: &PgPool,
+    centre: &SecretKey,
     now: Timestamp,
 ) -> Result<Said, Failure> {
     match command {
-        TariffCommand::Import { files } => import_files(pool, &files).await,
+        TariffCommand::Import { files } => import_files(pool, &files, (centre, now)).await,
         TariffCommand::Lint(args) => lint_files(&args),
         TariffCommand::Show(args) => show_in_force(pool, &args, now).await,
         TariffCommand::Simulate(args) => simulate_under(pool, &args).await,
@@ -150,15 +152,22 @@ pub async fn carry_out(
     }
 }
 
-async fn import_files(pool: &PgPool, files: &[PathBuf]) -> Result<Said, Failure> {
+async fn import_files(
+    pool: &PgPool,
+    files: &[PathBuf],
+    (centre, now): (&SecretKey, Timestamp),
+) -> Result<Said, Failure> {
     let documents: Vec<Document> =
         files.iter().map(|file| Document::read(file)).collect::<Result<_, _>>()?;
     let stored = load(pool).await?;
     let findings = lint(&documents, stored.versions(), Some(&stations(pool).await?));
     let in_order = !has_errors(&findings);
     if in_order {
-        for document in &documents {
+        for (document, file) in documents.iter().zip(files) {
             import(pool, &document.tariff).await?;
+            // The same file for the lanes: what is in it is for them to read.
+            let whole = serde_json::to_value(config::load::<toml::Value>(file)?)?;
+            directives::note_tariff(pool, centre, &document.tariff.operator, &whole, now).await?;
         }
     }
     let mut lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

@@ -190,7 +190,9 @@ impl Lane {
             // A case holds nobody up: it is for afterwards.
             EventKind::Case { .. } => {}
             // The arm's own switch, in the heartbeat, says where it is; an order does not.
-            EventKind::Opened { .. } => {}
+            EventKind::Opened { .. }
+            | EventKind::DirectiveApplied { .. }
+            | EventKind::EventsDropped { .. } => {}
         }
     }
 

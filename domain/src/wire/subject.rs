@@ -1,6 +1,6 @@
 //! Subjects and streams of the broker. Nothing personal is ever part of a subject.
 
-use crate::LaneId;
+use crate::{LaneId, OperatorId};
 
 /// A stream and the subjects it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,18 @@ pub fn partition_target() -> String {
     format!(
         "etc.v1.partition.{{{{partition({PARTITIONS},1,2,3)}}}}.{{{{wildcard(1)}}}}.{{{{wildcard(2)}}}}.{{{{wildcard(3)}}}}"
     )
+}
+/// Where the stream keeps a lane's passages. The partition is the broker's own: FNV-1a over the
+/// tokens, one behind the other.
+#[must_use]
+pub fn kept_passages(lane: &LaneId) -> String {
+    let tokens = [lane.operator().as_str(), lane.station().as_str(), lane.lane()];
+    let hash = tokens
+        .iter()
+        .flat_map(|token| token.bytes())
+        .fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let partition = hash % u32::from(PARTITIONS);
+    format!("etc.v1.partition.{partition}.{}.{}.{}", tokens[0], tokens[1], tokens[2])
 }
 /// All passages of one partition.
 #[must_use]
@@ -52,8 +64,19 @@ pub const ENTRIES: StreamName = StreamName { name: "ENTRY", subjects: "etc.v1.en
 /// What lanes did and saw, for people who watch.
 pub const EVENTS: StreamName = StreamName { name: "EVENT", subjects: "etc.v1.event.>" };
 
+/// What the centre wants to be so: one document a subject.
+pub const DIRECTIVES: StreamName = StreamName { name: "DIRECTIVE", subjects: "etc.v1.directive.>" };
+
+/// Every stream there is.
+pub const STREAMS: [StreamName; 7] =
+    [PASSAGES, RECEIPTS, LIST_DELTAS, LIST_SNAPSHOTS, ENTRIES, EVENTS, DIRECTIVES];
+
 /// The one manifest of the newest snapshot.
 pub const LIST_MANIFEST: &str = "etc.v1.list.snapshot.manifest";
+/// The centre's last word that the newest version of the list is still the newest.
+pub const LIST_CONFIRMED: &str = "etc.v1.list.snapshot.confirmed";
+/// Where lanes ask what time it is. Request and reply; never stored.
+pub const TIME: &str = "etc.v1.time";
 /// Where a lane with a blank journal asks for its epoch.
 pub const EPOCH_REQUEST: &str = "etc.v1.epoch";
 /// Every lane's questions about accounts, for the centre that answers them.
@@ -101,6 +124,18 @@ pub fn command(lane: &LaneId) -> String {
 #[must_use]
 pub fn question(lane: &LaneId) -> String {
     of("ask", lane)
+}
+
+/// The tariffs of an operator.
+#[must_use]
+pub fn tariff_directive(operator: &OperatorId) -> String {
+    format!("etc.v1.directive.tariff.{operator}")
+}
+
+/// How a lane is to work.
+#[must_use]
+pub fn lane_directive(lane: &LaneId) -> String {
+    of("directive.lane", lane)
 }
 
 /// The delta that leads to a version of the list.

@@ -1,10 +1,12 @@
 //! Version 1 of every message. Fields are only ever added, and only as optional ones.
 
 mod command;
+mod directive;
 mod event;
 mod list;
 mod passage;
 mod question;
+mod time;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,13 +14,17 @@ use crate::signature::Digest256;
 use crate::{LaneId, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
 
 pub use command::{Command, CommandAnswer, CommandReply, ReasonRecord, Verb};
-pub use event::{CaseKind, DegradedMode, EventKind, Heartbeat, LaneEvent, ReaderHealth};
+pub use directive::{ChoiceRecord, LaneDirective, LaneMode, PolicyRecord, TariffDirective};
+pub use event::{
+    CaseKind, DegradedMode, EventKind, Heartbeat, LaneEvent, ReaderHealth, Severity, Vitals,
+};
 pub use list::{ChangeRecord, DeltaRecord, ListEntryRecord, Manifest, PassRecord, StatusRecord};
 pub use passage::{
     AttendanceRecord, ClockRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,
     PaymentRecord, RoleRecord,
 };
 pub use question::{AccountAnswer, AccountQuestion, RulingRecord};
+pub use time::{ListConfirmation, TimeAnswer, TimeQuestion};
 
 /// Why a message was not understood.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ use domain::wire::v1::RoleRecord;
 use domain::{IdError, LaneId, OperatorId, StationId};
 use serde::Deserialize;
 
+use crate::clock_quality::ClockBounds;
 use crate::list::guard::ListSettings;
 
 mod devices;
@@ -97,6 +98,9 @@ pub struct Config {
     /// How the account list is kept.
     #[serde(default)]
     pub list: ListSettings,
+    /// From where on the clock is not to be trusted.
+    #[serde(default)]
+    pub clock_bounds: ClockBounds,
     /// Where health and metrics can be asked for; nowhere where absent.
     pub health: Option<Health>,
     /// Where cameras are listened for; needed where a lane has one.

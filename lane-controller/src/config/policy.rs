@@ -43,8 +43,10 @@ pub struct Policy {
     pub floating_tag_ms: u64,
     /// How often a call is told again.
     pub call_repeat_s: u64,
-    /// How many posted records are kept all the same.
+    /// How many posted records are kept at most.
     pub keep_records: u64,
+    /// For how many days posted records are kept after their receipt, of those.
+    pub keep_days: u64,
     /// How often a tag must be read before it counts.
     pub reads_needed: u32,
     /// Pulses and first reads that are closer together are of one vehicle.
@@ -135,6 +137,7 @@ impl Policy {
                 WhenFailingRecord::GoOn => WhenFailing::GoOn,
                 WhenFailingRecord::Hold => WhenFailing::Hold,
             },
+            keep_for: Duration::from_secs(self.keep_days * 24 * 3_600),
         }
     }
 
@@ -156,7 +159,8 @@ impl Default for Policy {
             duplicate_window_s: 30,
             floating_tag_ms: 2_000,
             call_repeat_s: 5,
-            keep_records: 100_000,
+            keep_records: 1_000_000,
+            keep_days: 30,
             journal_wait_max_ms: 500,
             journal_failing: WhenFailingRecord::GoOn,
             journal_memory_max: 1_000,
@@ -201,6 +205,7 @@ impl From<Policy> for LanePolicy {
             question: Duration::from_millis(policy.question_ms),
             layout: policy.layout,
             verdict: VerdictPolicy {
+                by_tag: Choice::Serve,
                 unlisted: policy.unlisted,
                 low: policy.low,
                 old_list: policy.old_list,

@@ -18,6 +18,7 @@ mod cases;
 mod error;
 mod mark;
 mod reader;
+mod retention;
 mod row;
 mod scribe;
 mod store;
@@ -35,6 +36,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 pub use cases::{CaseNote, CaseRow};
 pub use error::JournalError;
 pub use reader::{JournalReader, Record};
+pub use retention::Retention;
 pub use scribe::{Kept, Page, Scribe, ScribeEnded};
 pub use survey::{Finding, Found, Survey, Walk};
 
@@ -43,6 +45,9 @@ use self::mark::Mark;
 use self::row::{COLUMNS, Owner, Row};
 use self::store::{meta, number, set_meta};
 use crate::lane::{PassageDraft, SavedLane};
+
+/// So many signatures of the newest records are checked when a journal is opened.
+const SIGNATURES_CHECKED: u64 = 1_000;
 
 /// A time in which the lane went on deciding although the journal could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,12 +147,13 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Reads every record again: check sum, digest, chain, sequence, and of those that are still
-    /// to be posted the signature. The clearing house has checked the others, and a lane must
-    /// start at once.
+    /// Reads every record again: check sum, digest, chain, sequence, and of the last that are still
+    /// to be posted the signature. The clearing house checks every signature, and a lane with a
+    /// month's backlog must start soon.
     fn check(&mut self) -> Result<(), JournalError> {
         let path = self.path.as_path();
         let posted_upto = self.posted_upto()?;
+        let written = number(&self.connection, path, "last")?.unwrap_or(0);
         let owner = Owner { lane: &self.lane, epoch: self.epoch };
         let key = self.key.public();
         let mut statement = self
@@ -175,7 +181,8 @@ impl Journal {
             if !is_next {
                 return Err(damaged(row.seq, "the record before it is missing"));
             }
-            let key = Some(&key).filter(|_| row.seq > posted_upto);
+            let is_recent = row.seq.saturating_add(SIGNATURES_CHECKED) > written;
+            let key = Some(&key).filter(|_| row.seq > posted_upto && is_recent);
             let (record, digest) = row.prove(owner, key).map_err(|why| damaged(row.seq, why))?;
             let follows = last.is_some() || row.seq == 1;
             if follows && record.previous != head {
@@ -336,23 +343,6 @@ impl Journal {
     /// When the store fails.
     pub fn posted_upto(&self) -> Result<u64, JournalError> {
         Ok(number(&self.connection, &self.path, "posted-upto")?.unwrap_or(0))
-    }
-
-    /// Forgets records that are posted and not among the last `keep`; never any other, and never
-    /// the last, which the next one is chained to.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn prune(&mut self, posted_upto: u64, keep: u64) -> Result<usize, JournalError> {
-        let upto = posted_upto.min(self.last.saturating_sub(keep.max(1)));
-        let forget = |connection: &mut Connection| {
-            let transaction = connection.transaction()?;
-            set_meta(&transaction, "posted-upto", &posted_upto.to_string())?;
-            let gone = transaction.execute("delete from record where seq <= ?1", params![upto])?;
-            transaction.commit()?;
-            Ok(gone)
-        };
-        forget(&mut self.connection).map_err(store(&self.path, "forget records"))
     }
 
     /// Notes an episode, or how it ended.

@@ -12,13 +12,13 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use domain::passage::LaneRole;
 use domain::{Clock, Timestamp};
 
-use super::{CaseNote, Episode, Journal, JournalError};
+use super::{CaseNote, Episode, Journal, JournalError, Retention};
 use crate::lane::{PassageDraft, SavedLane};
 
 /// How long to wait before a failed write is tried again, in real time.
@@ -45,7 +45,7 @@ pub struct Page {
 #[derive(Debug)]
 enum Request {
     Write(Box<Page>),
-    Prune { posted_upto: u64, keep: u64 },
+    Receipt { posted_upto: u64, retention: Retention, now: Option<Timestamp> },
     Note(Episode),
     Case(CaseNote),
     CasesSent { upto: u64 },
@@ -207,12 +207,18 @@ impl Scribe {
         Ok(Some(episode))
     }
 
-    /// Forgets records that are posted and not among the last `keep`.
+    /// Notes a receipt, and forgets what need not be kept any more, between two passages. `now` only
+    /// where the clock is to be trusted.
     ///
     /// # Errors
     /// When the journal can no longer be written at all.
-    pub fn prune(&mut self, posted_upto: u64, keep: u64) -> Result<(), ScribeEnded> {
-        self.ask(Request::Prune { posted_upto, keep })
+    pub fn receipt(
+        &mut self,
+        posted_upto: u64,
+        retention: Retention,
+        now: Option<Timestamp>,
+    ) -> Result<(), ScribeEnded> {
+        self.ask(Request::Receipt { posted_upto, retention, now })
     }
 
     /// Keeps a case. It holds nobody up: it is written behind the passages before it, and again
@@ -306,7 +312,21 @@ fn write_all(
 ) {
     let mut since_checkpoint = 0;
     let mut cases = VecDeque::new();
-    while let Ok(request) = asked.recv() {
+    // Up to where records are to be forgotten, as soon as nobody wants anything written.
+    let mut forget_upto = None;
+    loop {
+        let request = match asked.try_recv() {
+            Ok(request) => request,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                if let Some(upto) = forget_upto {
+                    forget_upto = forget(&mut journal, upto).then_some(upto);
+                    continue;
+                }
+                let Ok(request) = asked.recv() else { return };
+                request
+            }
+        };
         match request {
             Request::Write(page) => {
                 if !write_one(&mut journal, &page, tell, stop) {
@@ -314,9 +334,13 @@ fn write_all(
                 }
                 since_checkpoint += 1;
             }
-            Request::Prune { posted_upto, keep } => {
-                if let Err(error) = journal.prune(posted_upto, keep) {
-                    complain(&error, "posted records were not forgotten");
+            Request::Receipt { posted_upto, retention, now } => {
+                let noted = journal
+                    .note_receipt(posted_upto, now)
+                    .and_then(|()| journal.forgettable(retention, now));
+                match noted {
+                    Ok(upto) => forget_upto = Some(upto),
+                    Err(error) => complain(&error, "a receipt was not noted"),
                 }
             }
             Request::Note(episode) => {
@@ -355,6 +379,17 @@ fn write_cases(journal: &mut Journal, cases: &mut VecDeque<CaseNote>) {
             }
         }
     }
+}
+
+/// Forgets some records; tells whether there may be more.
+fn forget(journal: &mut Journal, upto: u64) -> bool {
+    journal.forget_some(upto).map_or_else(
+        |error| {
+            complain(&error, "posted records were not forgotten");
+            false
+        },
+        |gone| gone > 0,
+    )
 }
 
 fn complain(error: &JournalError, text: &'static str) {

@@ -39,6 +39,10 @@ const SCHEMA: &str = "
         payload blob not null,
         crc32c  integer not null
     ) strict;
+    create table if not exists receipt (
+        upto integer primary key,
+        at_s integer not null
+    ) strict;
     create table if not exists reserve (filler blob not null) strict;
 ";
 

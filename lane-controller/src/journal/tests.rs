@@ -44,7 +44,7 @@ fn reopen_copy(path: &Path, copy: &Path) -> Result<Journal, JournalError> {
     open(copy)
 }
 
-fn append(journal: &mut Journal, minute: i64) -> PassageId {
+pub(crate) fn append(journal: &mut Journal, minute: i64) -> PassageId {
     let saved = SavedLane {
         vehicles: vec![SavedVehicle::Released { seq: journal.next_seq(), tag: None }],
         ..SavedLane::default()
@@ -251,17 +251,19 @@ fn what_is_damaged_takes_no_other_record_with_it() {
 }
 
 #[test]
-fn only_posted_records_are_ever_forgotten() {
+fn what_comes_after_forgotten_records_is_chained_to_the_last_of_them() {
     let folder = tempfile::tempdir().unwrap();
-    let mut journal = open(&folder.path().join("a.journal")).unwrap();
+    let path = folder.path().join("a.journal");
+    let mut journal = open(&path).unwrap();
     for minute in 0..10 {
         append(&mut journal, minute);
     }
-    assert_eq!(journal.prune(4, 0).unwrap(), 4);
-    assert_eq!(journal.prune(9, 5).unwrap(), 1);
-    let left = journal.reader().unwrap().read(1, 100).unwrap();
-    assert_eq!(left.first().map(|record| record.seq), Some(6));
+    journal.note_receipt(10, None).unwrap();
+    journal.forget_some(9).unwrap();
     assert_eq!(append(&mut journal, 11).seq.get(), 11);
+    journal.note_receipt(10, None).unwrap();
+    drop(journal);
+    assert_eq!(open(&path).unwrap().last_seq(), 11);
 }
 
 #[test]

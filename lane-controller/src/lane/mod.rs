@@ -116,6 +116,11 @@ impl Lane {
         }
     }
 
+    /// Works by another policy from now on. Timers that run keep the time they were given.
+    pub fn follow(&mut self, policy: LanePolicy) {
+        self.policy = policy;
+    }
+
     /// Takes one event.
     #[must_use]
     pub fn handle(&mut self, event: Event, now: Duration, known: &Knowledge<'_>) -> Vec<Action> {

@@ -30,6 +30,8 @@ pub enum Layout {
 /// How verdicts are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerdictPolicy {
+    /// A tag. *Call* has a person answer for each vehicle, whatever the list says.
+    pub by_tag: Choice,
     /// A tag that is on no list. *Serve* makes the account list a black list, *call* a white one.
     pub unlisted: Choice,
     /// A balance that is low and still enough.
@@ -49,6 +51,7 @@ pub struct VerdictPolicy {
 impl Default for VerdictPolicy {
     fn default() -> Self {
         Self {
+            by_tag: Choice::Serve,
             unlisted: Choice::Call,
             low: Choice::Serve,
             // A lane that is cut off for a month serves every good tag.

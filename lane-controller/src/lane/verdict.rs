@@ -87,7 +87,8 @@ impl Court<'_> {
     pub fn of_tag(&self, tag: &TagId, known: &Knowledge<'_>) -> Verdict {
         let refuse = |exception, fare| Verdict::Refuse { exception, fare };
         // Without a list nothing is known, and least of all that a tag is on no black list.
-        if known.list.version() == 0 || self.must_not_believe(known) {
+        let attended = self.policy.by_tag == Choice::Call;
+        if attended || known.list.version() == 0 || self.must_not_believe(known) {
             return refuse(ExceptionKind::UnknownTag, None);
         }
         match (known.list.find(tag), self.policy.unlisted) {
@@ -119,7 +120,7 @@ impl Court<'_> {
 
     fn must_not_believe(&self, known: &Knowledge<'_>) -> bool {
         let age_us =
-            known.at.as_microsecond().saturating_sub(known.list.issued_at().as_microsecond());
+            known.at.as_microsecond().saturating_sub(known.list.confirmed_at().as_microsecond());
         let is_old = i128::from(age_us)
             > i128::try_from(self.policy.list_age_max.as_micros()).unwrap_or(i128::MAX);
         let bad_clock = known.clock == ClockQuality::Unsynchronised;

@@ -32,9 +32,10 @@ impl ListCommand {
                 let view = &kept.view;
                 writeln!(
                     out,
-                    "version {} of {}: {} tags",
+                    "version {} of {}, confirmed at {}: {} tags",
                     view.version(),
                     view.issued_at(),
+                    view.confirmed_at(),
                     view.len()
                 )
                 .map_err(keep)?;

@@ -26,12 +26,13 @@ mod snapshot;
 mod store;
 mod table;
 mod view;
+mod vouch;
 
 use std::path::PathBuf;
 
 use domain::account_list::{AccountList, ContentHash, ListDelta, ListEntry};
 use domain::signature::{Context, Digest256, PublicKey, Signature};
-use domain::wire::v1::{DeltaRecord, Manifest, parse};
+use domain::wire::v1::{DeltaRecord, ListConfirmation, Manifest, parse};
 use domain::{TagId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -48,8 +49,8 @@ pub trait AccountLookup: std::fmt::Debug {
     /// The version of the list; 0 before there is one.
     fn version(&self) -> u64;
 
-    /// When the centre issued this version.
-    fn issued_at(&self) -> Timestamp;
+    /// When the centre last said that this version is the newest: when it issued it, or later.
+    fn confirmed_at(&self) -> Timestamp;
 }
 
 impl AccountLookup for AccountList {
@@ -61,7 +62,7 @@ impl AccountLookup for AccountList {
         Self::version(self)
     }
 
-    fn issued_at(&self) -> Timestamp {
+    fn confirmed_at(&self) -> Timestamp {
         Self::issued_at(self)
     }
 }
@@ -154,6 +155,21 @@ impl SignedMessage {
         let same = said.version == version && said.hash.as_bytes() == hash.as_bytes();
         if same { Ok(()) } else { Err(ListError::Unproven { version }) }
     }
+}
+
+/// Reads the centre's signed word that a version is still the newest.
+///
+/// # Errors
+/// When it is forged or no such word.
+pub fn read_confirmation(
+    message: &SignedMessage,
+    centre: &PublicKey,
+) -> Result<ListConfirmation, ListError> {
+    centre
+        .verify(Context::ListConfirmation, message.payload.as_bytes(), &message.signature)
+        .map_err(|_forged| ListError::Forged)?;
+    parse("confirmation of the list", message.payload.as_bytes())
+        .map_err(|error| ListError::Damaged(error.to_string()))
 }
 
 /// Reads a signed manifest.

@@ -17,6 +17,7 @@ use super::merge::Merge;
 use super::overlay::Overlay;
 use super::table::{Kind, Table, TableWriter, Title};
 use super::view::{ListView, State};
+use super::vouch::Vouched;
 use super::{ListError, SignedMessage, SnapshotBuilder, parse_delta, read_delta};
 
 const BASE: &str = "accounts.list";
@@ -37,6 +38,7 @@ pub struct ListStore {
     view: Arc<ArcSwap<ListView>>,
     writer: Arc<Mutex<Writer>>,
     met_damage: Arc<AtomicBool>,
+    vouched: Arc<Vouched>,
 }
 
 /// What the one writer has.
@@ -105,6 +107,8 @@ impl ListStore {
             log.replace(used.into_iter()).map_err(keep)?;
         }
         let held = read_json(&folder.join(HELD));
+        let vouched = Arc::new(Vouched::of(folder, &centre, view.version(), view.hash()));
+        view.vouched = Arc::clone(&vouched);
         Ok(Self {
             folder: folder.to_owned(),
             centre,
@@ -112,6 +116,7 @@ impl ListStore {
             view: Arc::new(ArcSwap::from_pointee(view)),
             writer: Arc::new(Mutex::new(Writer { log, snapshots: 0, held, _lock: lock })),
             met_damage,
+            vouched,
         })
     }
 
@@ -124,6 +129,7 @@ impl ListStore {
         let frames = DeltaLog::read(&path).map_err(|source| ListError::Keep { path, source })?;
         let mut view = tables(folder, centre, &Arc::default());
         replay(&mut view, frames, centre);
+        view.vouched = Arc::new(Vouched::of(folder, centre, view.version(), view.hash()));
         Ok(Kept { view: Arc::new(view), held: read_json(&folder.join(HELD)) })
     }
 
@@ -154,6 +160,18 @@ impl ListStore {
     #[must_use]
     pub fn is_damaged(&self) -> bool {
         self.met_damage.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) const fn centre(&self) -> &PublicKey {
+        &self.centre
+    }
+
+    pub(super) fn vouched(&self) -> &Vouched {
+        &self.vouched
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
@@ -308,6 +326,7 @@ impl ListStore {
             frozen: None,
             overlay: Overlay::new(salt),
             met_damage: Arc::clone(&self.met_damage),
+            vouched: Arc::clone(&self.vouched),
         }));
         writer.snapshots += 1;
         self.let_go(writer);
@@ -607,11 +626,11 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let new = path.with_extension("new");
     std::fs::write(&new, serde_json::to_vec(value)?)?;
     File::open(&new)?.sync_all()?;

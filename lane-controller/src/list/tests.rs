@@ -1,6 +1,7 @@
 //! The kept list against the list in memory: same messages, same answers, whatever happens to the
 //! process or to its files. Who publishes is `Centre`; a new story goes here.
 
+mod age;
 mod crash;
 mod guards;
 mod model;

@@ -12,6 +12,7 @@ use super::merge::Merge;
 use super::overlay::Overlay;
 use super::row::hash_of;
 use super::table::{Known, Table};
+use super::vouch::Vouched;
 use super::{AccountLookup, ListError, SignedMessage};
 
 /// What a list is at one version.
@@ -38,6 +39,8 @@ pub struct ListView {
     pub(super) overlay: Overlay,
     /// Set by whoever meets damage; the store acts on it.
     pub(super) met_damage: Arc<AtomicBool>,
+    /// When the centre last said that this is the newest.
+    pub(super) vouched: Arc<Vouched>,
 }
 
 impl ListView {
@@ -51,6 +54,7 @@ impl ListView {
             frozen: None,
             overlay: Overlay::new(0),
             met_damage,
+            vouched: Arc::default(),
         }
     }
 
@@ -70,6 +74,12 @@ impl ListView {
     #[must_use]
     pub const fn issued_at(&self) -> Timestamp {
         self.state.issued_at
+    }
+
+    /// When the centre last said that this version is the newest: when it issued it, or later.
+    #[must_use]
+    pub fn confirmed_at(&self) -> Timestamp {
+        self.state.issued_at.max(self.vouched.at())
     }
 
     /// How many tags are on the list.
@@ -201,7 +211,7 @@ impl AccountLookup for ListView {
         self.state.version
     }
 
-    fn issued_at(&self) -> Timestamp {
-        self.state.issued_at
+    fn confirmed_at(&self) -> Timestamp {
+        Self::confirmed_at(self)
     }
 }

@@ -35,6 +35,8 @@ pub struct JournalPolicy {
     pub memory_max: usize,
     /// What a lane does in an episode.
     pub when_failing: WhenFailing,
+    /// For how long posted passages are kept after their receipt.
+    pub keep_for: Duration,
 }
 
 impl Default for JournalPolicy {
@@ -43,6 +45,7 @@ impl Default for JournalPolicy {
             wait_max: Duration::from_millis(500),
             memory_max: 1_000,
             when_failing: WhenFailing::GoOn,
+            keep_for: Duration::from_secs(30 * 24 * 3_600),
         }
     }
 }

@@ -10,6 +10,8 @@ use domain::tariff::TariffBook;
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::clock_quality::ClockWatch;
+use crate::directives::DirectiveBoard;
 use crate::entries::EntryBook;
 use crate::list::ListStore;
 
@@ -93,6 +95,8 @@ impl World {
                 list,
                 entries: Arc::new(RwLock::new(EntryBook::default())),
                 tariffs: Arc::new(TariffBook::default()),
+                directives: DirectiveBoard::default(),
+                clock_watch: ClockWatch::trusted(),
                 clock: Clock::system(),
             },
             client: self.client.clone(),
@@ -100,6 +104,8 @@ impl World {
             handle: Handle::current(),
             epoch,
             posted,
+            uplink: watch::channel(UplinkState::default()).0,
+            events: mpsc::unbounded_channel().0,
             condition,
             heard: Arc::new(Mutex::new(LastHeard::default())),
             outputs: Outputs::new(self.nobody, 0),

@@ -116,6 +116,8 @@ impl Seen {
             | EventKind::Violation
             | EventKind::Reader { .. }
             | EventKind::Case { .. }
+            | EventKind::DirectiveApplied { .. }
+            | EventKind::EventsDropped { .. }
             | EventKind::Alarm { .. } => {}
         }
     }

@@ -40,6 +40,7 @@ fn heartbeat(name: &str, second: i64) -> Heartbeat {
         arm_up: Some(false),
         unwritten: None,
         degraded: Vec::new(),
+        vitals: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn heartbeat(clock: &Clock, name: &str) -> Heartbeat {
         arm_up: Some(true),
         unwritten: None,
         degraded: Vec::new(),
+        vitals: None,
     }
 }
 

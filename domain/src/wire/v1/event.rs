@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::signature::Digest256;
 use crate::{Amount, LaneId, TagId, Timestamp, VehicleGroup};
 
-use super::{DecisionRecord, ExceptionRecord};
+use super::{ClockRecord, DecisionRecord, ExceptionRecord, LaneMode};
 
 /// How a reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +144,48 @@ pub enum EventKind {
         /// What, without anything personal.
         text: String,
     },
+    /// The lane works by another directive from now on.
+    DirectiveApplied {
+        /// The directive's version.
+        version: u64,
+        /// How the lane works.
+        mode: LaneMode,
+    },
+    /// Events were lost, the least severe first, because too many waited for the broker.
+    EventsDropped {
+        /// How many.
+        count: u64,
+    },
+}
+
+/// How much it matters that an event is not lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// For those who watch now; it is no loss later.
+    Passing,
+    /// Belongs into the story of the day.
+    Note,
+    /// A device or the way of working changed.
+    Fault,
+    /// A person must look.
+    Alarm,
+}
+
+impl EventKind {
+    /// How much it matters that this event is not lost.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::VehicleArrived { .. }
+            | Self::PassageRecorded { .. }
+            | Self::Opened { .. }
+            | Self::VehicleLeft { .. }
+            | Self::Posted { .. } => Severity::Passing,
+            Self::CallRaised { .. } | Self::CallEnded { .. } | Self::Case { .. } => Severity::Note,
+            Self::Reader { .. } | Self::DirectiveApplied { .. } => Severity::Fault,
+            Self::Violation | Self::Alarm { .. } | Self::EventsDropped { .. } => Severity::Alarm,
+        }
+    }
 }
 
 /// An event of a lane.
@@ -197,4 +239,49 @@ pub struct Heartbeat {
     /// What the lane goes on without; absent where it has everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub degraded: Vec<DegradedMode>,
+    /// What the station adds about links, clock and disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vitals: Option<Vitals>,
+}
+
+/// Links, clock and disk of a lane, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vitals {
+    /// Whether the wall clock is to be trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockRecord>,
+    /// How far the centre's clock is ahead of the lane's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_us: Option<i64>,
+    /// How far that may be wrong, either way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_error_us: Option<u64>,
+    /// Passages that no receipt covers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<u64>,
+    /// When the oldest of them happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_unposted_at: Option<Timestamp>,
+    /// When the centre last said that the list is the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_confirmed_at: Option<Timestamp>,
+    /// The version of the tariff directive that is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tariff_version: Option<u64>,
+    /// The version of the lane's directive that is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directive_version: Option<u64>,
+    /// How the lane works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<LaneMode>,
+    /// Events that wait for the broker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_waiting: Option<u64>,
+    /// What is free on the disk of the journal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_free_bytes: Option<u64>,
+    /// The version of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software: Option<String>,
 }

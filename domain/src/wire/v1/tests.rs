@@ -16,6 +16,13 @@ const DELTA: &str = r#"{"v":1,"version":4,"hash_before":"00000000000000000000000
 const QUESTION: &str = r#"{"v":1,"id":"cienco4/ben-thuy/l01:1:7:q","lane":"cienco4/ben-thuy/l01","tag":"3416214B88C0011762000493","amount":47000,"asked_at":"2026-11-21T05:00:00.25Z","expires_at":"2026-11-21T05:00:00.45Z"}"#;
 
 const ANSWER: &str = r#"{"v":1,"lane":"cienco4/ben-thuy/l01","question":"00000000000000000000000000000000000000000000000000000000000000fe","ruling":"may-pass","answered_at":"2026-11-21T05:00:00.3Z"}"#;
+const TARIFF: &str = r#"{"v":1,"operator":"vec","version":2,"issued_at":"2026-11-21T05:00:01Z","tariffs":[{"currency":"VND","fare":[{"amounts":[35000,50000],"station":"ben-thuy"}],"operator":"vec","source":"QD 1","valid_from":"2025-12-31T17:00:00Z","version":"v1"}]}"#;
+
+const DIRECTIVE: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","version":3,"issued_at":"2026-11-21T05:00:01Z","effective_at":"2026-11-21T06:00:00Z","ordered_by":"nv-07","mode":"attended","policy":{"tag_wait_ms":2500,"unlisted":"call","equipment_fault":"nothing"}}"#;
+
+const TIME: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","sent_at":"2026-11-21T05:00:01Z","received_at":"2026-11-21T05:00:01.004Z","answered_at":"2026-11-21T05:00:01.005Z"}"#;
+
+const CONFIRMED: &str = r#"{"v":1,"version":4,"hash":"0000000000000000000000000000000000000000000000000000000000000002","at":"2026-11-21T05:00:01Z"}"#;
 
 fn golden<T>(what: &'static str, text: &str) -> T
 where
@@ -40,6 +47,10 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
     for ruling in ["no-money", "blocked", "closed", "not-converted", "unknown-tag", "cannot-tell"] {
         golden::<AccountAnswer>("answer", &ANSWER.replace("may-pass", ruling));
     }
+    golden::<LaneDirective>("directive", DIRECTIVE);
+    golden::<TimeAnswer>("answer about the time", TIME);
+    golden::<ListConfirmation>("confirmation of the list", CONFIRMED);
+    golden::<TariffDirective>("tariffs", TARIFF);
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn heartbeat(last_seq: u64, posted_upto: u64) -> Heartbeat {
         arm_up: None,
         unwritten: None,
         degraded: Vec::new(),
+        vitals: None,
     }
 }
 
