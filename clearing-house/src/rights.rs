@@ -97,8 +97,8 @@ pub const TABLES: &[Table] = &[
     table("awaiting_entry",      LANE,     ["raud", "",     "",     "r",  "",  ""]),
     table("quarantine",          NOBODYS,  ["ra",   "",     "",     "r",  "",  ""]),
     // The ledger. A customer's balance is that of no operator.
-    table("ledger_account",      NAMED,    ["rau",  "rau",  "",     "r",  "r", ""]),
-    table("transfer",            NAMED,    ["ra",   "ra",   "",     "r",  "r", ""]),
+    table("ledger_account",      NAMED,    ["rau",  "rau",  "",     "rau", "r", ""]),
+    table("transfer",            NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
     table("entry_v1",            NOBODYS,  ["r",    "r",    "",     "r",  "r", ""]),
     // The account list.
     table("list_entry",          NOBODYS,  ["r",    "raud", "",     "",   "",  ""]),
@@ -129,7 +129,7 @@ pub const TABLES: &[Table] = &[
     table("day_spent",           NAMED,    ["rau",  "",     "",     "r",  "",  ""]),
     table("intake_partition",    NOBODYS,  ["rau",  "",     "",     "",   "",  ""]),
     table("broker_stream",       NOBODYS,  ["rau",  "rau",  "",     "",   "",  ""]),
-    table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "r",  "",  ""]),
+    table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "ra", "",  ""]),
     table("direct_transfer",     NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
 ];
 
