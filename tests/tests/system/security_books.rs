@@ -131,7 +131,11 @@ async fn row_security_is_forced_on_every_table_whose_rows_are_of_an_operator() {
              and relkind = 'v' and not coalesce(reloptions @> '{security_invoker=true}', false)",
         )
         .await;
-    assert_eq!(seen_by_owner, ["traffic_v1"], "views that show what the one who asks may not see");
+    assert_eq!(
+        seen_by_owner,
+        Vec::<String>::new(),
+        "views that show what the one who asks may not see"
+    );
 }
 
 /// Writes one row of each operator into a table, whatever its columns are.
