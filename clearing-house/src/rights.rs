@@ -8,7 +8,7 @@
 //!
 //! *Own*: the condition under which a row is the operator's that `etc.operator` names. Only
 //! `etc_operator` is bound by it; the other roles serve all operators, and are bound by their
-//! grants. `etc_intake` bypasses row security because PostgreSQL refuses COPY under it.
+//! grants. `etc_intake` bypasses row security because `PostgreSQL` refuses COPY under it.
 //!
 //! A new table gets a line in [`TABLES`]; names that are not there (yet) are passed over.
 //! Deliberately absent: making the roles, which is `deploy/postgresql-roles.sql`.
