@@ -17,9 +17,15 @@ create table broker_account (
     issued_at      timestamptz not null
 );
 
--- What the road authority sees of traffic and revenue: counts and sums, no plate, tag or account.
-create view traffic_v1 as
-select operator, station, lane_name, day, vehicle_group, disposition, payer, count(*) as passages,
-       sum(amount)::bigint as amount
-from passage_v1
-group by operator, station, lane_name, day, vehicle_group, disposition, payer;
+-- What the road authority sees of traffic and revenue: counts and sums, no plate, tag or account. A
+-- function that reads as the owner, because a view over views reads as whoever asks.
+create function traffic() returns table (
+    operator text, station text, lane_name text, day date, vehicle_group smallint, disposition text,
+    payer text, passages bigint, amount bigint)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select operator, station, lane_name, day, vehicle_group, disposition, payer, count(*),
+           sum(amount)::bigint
+    from passage_v1
+    group by operator, station, lane_name, day, vehicle_group, disposition, payer
+$$;
+create view traffic_v1 as select * from traffic();

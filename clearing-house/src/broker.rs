@@ -93,11 +93,19 @@ pub const STREAMS: [StreamName; 6] = [
     subject::EVENTS,
 ];
 
+/// Makes the streams that are missing, each kept by one broker.
+///
+/// # Errors
+/// When the broker refuses, or does not answer in time.
+pub async fn ensure_streams(jetstream: &Context) -> Result<StreamsFound, BrokerError> {
+    ensure_streams_kept_by(jetstream, 1).await
+}
+
 /// Makes the streams that are missing, each kept by `replicas` brokers.
 ///
 /// # Errors
 /// When the broker refuses, or does not answer in time.
-pub async fn ensure_streams(
+pub async fn ensure_streams_kept_by(
     jetstream: &Context,
     replicas: usize,
 ) -> Result<StreamsFound, BrokerError> {

@@ -233,7 +233,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     let publisher = Publisher::new(lists, jetstream.clone(), key.clone(), config.list, clock);
     let intake = async {
         loop {
-            match broker::ensure_streams(&jetstream, replicas).await {
+            match broker::ensure_streams_kept_by(&jetstream, replicas).await {
                 // What they held is said again: receipts and snapshot both look after that.
                 Ok(broker::StreamsFound::SomeMade | broker::StreamsFound::All) => {}
                 Err(error) => {

@@ -8,7 +8,7 @@
 //!
 //! *Own*: the condition under which a row is the operator's that `etc.operator` names. Only
 //! `etc_operator` is bound by it; the other roles serve all operators, and are bound by their
-//! grants. `etc_intake` bypasses row security because PostgreSQL refuses COPY under it.
+//! grants. `etc_intake` bypasses row security because `PostgreSQL` refuses COPY under it.
 //!
 //! A new table gets a line in [`TABLES`]; names that are not there (yet) are passed over.
 //! Deliberately absent: making the roles, which is `deploy/postgresql-roles.sql`.
@@ -97,8 +97,8 @@ pub const TABLES: &[Table] = &[
     table("awaiting_entry",      LANE,     ["raud", "",     "",     "r",  "",  ""]),
     table("quarantine",          NOBODYS,  ["ra",   "",     "",     "r",  "",  ""]),
     // The ledger. A customer's balance is that of no operator.
-    table("ledger_account",      NAMED,    ["rau",  "rau",  "",     "r",  "r", ""]),
-    table("transfer",            NAMED,    ["ra",   "ra",   "",     "r",  "r", ""]),
+    table("ledger_account",      NAMED,    ["rau",  "rau",  "",     "rau", "r", ""]),
+    table("transfer",            NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
     table("entry_v1",            NOBODYS,  ["r",    "r",    "",     "r",  "r", ""]),
     // The account list.
     table("list_entry",          NOBODYS,  ["r",    "raud", "",     "",   "",  ""]),
@@ -108,7 +108,7 @@ pub const TABLES: &[Table] = &[
     table("statement",           NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_position", NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_cash",     NAMED,    ["",     "",     "",     "ra", "r", "r"]),
-    // For reports. Views see what the one who asks may see, but for the authority's.
+    // For reports. Views see what the one who asks may see.
     table("passage_v1",          NOBODYS,  ["",     "",     "",     "r",  "r", ""]),
     table("transfer_v1",         NOBODYS,  ["",     "",     "",     "r",  "r", ""]),
     table("balance_v1",          NOBODYS,  ["",     "r",    "",     "r",  "",  ""]),
@@ -129,17 +129,19 @@ pub const TABLES: &[Table] = &[
     table("day_spent",           NAMED,    ["rau",  "",     "",     "r",  "",  ""]),
     table("intake_partition",    NOBODYS,  ["rau",  "",     "",     "",   "",  ""]),
     table("broker_stream",       NOBODYS,  ["rau",  "rau",  "",     "",   "",  ""]),
-    table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "r",  "",  ""]),
+    table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "ra", "",  ""]),
     table("direct_transfer",     NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
 ];
 
-/// Views that show only what is personal to nobody, with their owner's eyes.
-const WITH_OWNERS_EYES: [&str; 1] = ["traffic_v1"];
+/// Functions that do what only their owner may, each with who may call it.
+const WITH_OWNERS_HANDS: [(&str, &str); 2] = [
+    // Counts and sums, personal to nobody.
+    ("traffic", "etc_authority, etc_reconciliation, etc_auditor"),
+    // Makes partitions ahead.
+    ("make_posting_days", "etc_intake"),
+];
 
-/// Functions that the intake calls and only an owner may carry out.
-const WITH_OWNERS_HANDS: [&str; 1] = ["make_posting_days"];
-
-/// Functions that take a change back, and everything else in the schema, nobody is given.
+/// What everybody has before they are given anything.
 const REVOKE_ALL: &str = "revoke all on all tables in schema public from public, etc_intake, \
     etc_accounts, etc_registrar, etc_reconciliation, etc_operator, etc_authority, etc_auditor; \
     revoke all on schema public from public; \
@@ -166,8 +168,7 @@ pub async fn apply(pool: &PgPool) -> Result<(), sqlx::Error> {
         };
         match relation.kind {
             Kind::View => {
-                let invoker = !WITH_OWNERS_EYES.contains(&table.name);
-                let sql = format!("alter view {} set (security_invoker = {invoker})", table.name);
+                let sql = format!("alter view {} set (security_invoker = true)", table.name);
                 run(&mut tx, &sql).await?;
                 grant(&mut tx, table, &relation.name).await?;
             }
@@ -182,8 +183,8 @@ pub async fn apply(pool: &PgPool) -> Result<(), sqlx::Error> {
             }
         }
     }
-    for function in WITH_OWNERS_HANDS {
-        hand_over(&mut tx, function).await?;
+    for (function, callers) in WITH_OWNERS_HANDS {
+        hand_over(&mut tx, function, callers).await?;
     }
     tx.commit().await
 }
@@ -276,8 +277,12 @@ pub fn privilege(letter: char) -> Option<&'static str> {
     }
 }
 
-/// Lets the intake call a function that then does what its owner may do.
-async fn hand_over(tx: &mut PgConnection, function: &str) -> Result<(), sqlx::Error> {
+/// Lets roles call a function that then does what its owner may do.
+async fn hand_over(
+    tx: &mut PgConnection,
+    function: &str,
+    callers: &str,
+) -> Result<(), sqlx::Error> {
     let signatures: Vec<String> = sqlx::query_scalar(
         "select p.oid::regprocedure::text from pg_proc p \
          where p.pronamespace = 'public'::regnamespace and p.proname = $1",
@@ -292,7 +297,7 @@ async fn hand_over(tx: &mut PgConnection, function: &str) -> Result<(), sqlx::Er
                 "alter function {signature} security definer set search_path = public, pg_temp"
             ),
             format!("revoke all on function {signature} from public"),
-            format!("grant execute on function {signature} to etc_intake"),
+            format!("grant execute on function {signature} to {callers}"),
         ] {
             run(tx, &sql).await?;
         }

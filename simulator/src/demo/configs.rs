@@ -2,6 +2,7 @@
 //!
 //! These structs mirror what the programs read; the files are theirs to refuse.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use domain::{OperatorId, StationId};
 use serde::Serialize;
 
 use super::broker::{Broker, BrokerUser};
-use super::database::{Database, Role};
+use super::database::Role;
 use super::process::ProcessError;
 use super::run_folder::{RunFolder, write_secret};
 use crate::plaza::{CameraDevice, LaneDevices, StationDevices};
@@ -33,8 +34,8 @@ pub struct Common<'a> {
     pub clock: ClockConfig,
     /// The run's broker.
     pub broker: &'a Broker,
-    /// The run's database.
-    pub database: &'a Database,
+    /// The run's database, for each role.
+    pub database_urls: &'a BTreeMap<Role, String>,
 }
 
 #[derive(Serialize)]
@@ -211,8 +212,8 @@ impl Common<'_> {
             // A site with one broker.
             production: ProductionPart { replicas: 1 },
             database: DatabasePart {
-                url: self.database.url_for(Role::Intake),
-                lists_url: Some(self.database.url_for(Role::Accounts)),
+                url: self.database_urls[&Role::Intake].clone(),
+                lists_url: Some(self.database_urls[&Role::Accounts].clone()),
             },
             centre: SecretKeyPart { secret_key_file: key },
             list: ListPart { no_money_below: 50_000, low_below: 300_000 },
@@ -285,7 +286,7 @@ impl Common<'_> {
     }
 
     fn database_part(&self, role: Role) -> DatabasePart {
-        DatabasePart { url: self.database.url_for(role), lists_url: None }
+        DatabasePart { url: self.database_urls[&role].clone(), lists_url: None }
     }
 
     fn lane_part<'a>(

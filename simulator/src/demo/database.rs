@@ -152,6 +152,12 @@ impl Database {
         self.url_of_for(NAME, role)
     }
 
+    /// The run's database, for each role.
+    #[must_use]
+    pub fn urls(&self) -> BTreeMap<Role, String> {
+        BTreeMap::from(Role::ALL.map(|role| (role, self.url_for(role))))
+    }
+
     /// A database of this server by its name, for a role.
     #[must_use]
     pub fn url_of_for(&self, database: &str, role: Role) -> String {

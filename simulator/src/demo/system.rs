@@ -97,7 +97,8 @@ impl Centre {
     pub fn prepare(ground: &Ground, scenario: &Scenario) -> Result<Self, ProcessError> {
         let run = &ground.run;
         let key_file = run.secret("centre.key");
-        let common = common(ground, scenario.clock_of_preparations());
+        let urls = ground.database.urls();
+        let common = common(ground, scenario.clock_of_preparations(), &urls);
         let clearing_house = common.clearing_house(&key_file)?;
         let reconciliation = common.reconciliation(&key_file)?;
         let network_file = run.join("config/network.toml");
@@ -144,7 +145,8 @@ impl Centre {
     /// # Errors
     /// When a file cannot be written.
     pub fn set_clock(&self, ground: &Ground, clock: ClockConfig) -> Result<(), ProcessError> {
-        let common = common(ground, clock);
+        let urls = ground.database.urls();
+        let common = common(ground, clock, &urls);
         common.clearing_house(&self.key_file)?;
         common.reconciliation(&self.key_file)?;
         Ok(())
@@ -174,8 +176,12 @@ impl Centre {
     }
 }
 
-fn common(ground: &Ground, clock: ClockConfig) -> Common<'_> {
-    Common { run: &ground.run, clock, broker: &ground.broker, database: &ground.database }
+fn common<'a>(
+    ground: &'a Ground,
+    clock: ClockConfig,
+    database_urls: &'a BTreeMap<Role, String>,
+) -> Common<'a> {
+    Common { run: &ground.run, clock, broker: &ground.broker, database_urls }
 }
 
 /// A command of the centre in another role than the one that its configuration has.
@@ -234,7 +240,8 @@ impl System {
         clock: ClockConfig,
         stations: &[StationDevices],
     ) -> Result<Self, ProcessError> {
-        let common = common(ground, clock);
+        let urls = ground.database.urls();
+        let common = common(ground, clock, &urls);
         let clearing_house = Supervised::start(centre.clearing_house(ground).arg("run"))?;
         let mut lane_controllers = Vec::new();
         for devices in stations {

@@ -142,7 +142,7 @@ async fn a_lane_has_nothing_of_the_brokers_api_but_direct_gets() {
     let broker = Broker::start(&run, &nats_server(), &[BrokerUser::Centre, own.clone()]).unwrap();
     let centre = broker.connect(&BrokerUser::Centre).await.unwrap();
     let streams = jetstream(centre);
-    ensure_streams(&streams, 1).await.unwrap();
+    ensure_streams(&streams).await.unwrap();
     let key = broker.admit(&own).unwrap();
     let mut connection = Heard::connect(&broker.link(&own), &key).await;
     for api in [
@@ -182,7 +182,7 @@ async fn a_lane_has_nothing_of_the_brokers_api_but_direct_gets() {
     for stream in STREAMS {
         streams.get_stream(stream.name).await.unwrap();
     }
-    let record = async_nats::jetstream::context::Publish::build().payload("delta".into());
+    let record = async_nats::jetstream::message::PublishMessage::build().payload("delta".into());
     streams.send_publish("etc.v1.list.delta.1", record).await.unwrap().await.unwrap();
     let fetching = async_nats::jetstream::new(connection.client.clone());
     let deltas = fetching.get_stream_no_info("LIST_DELTA").await.unwrap();

@@ -131,7 +131,11 @@ async fn row_security_is_forced_on_every_table_whose_rows_are_of_an_operator() {
              and relkind = 'v' and not coalesce(reloptions @> '{security_invoker=true}', false)",
         )
         .await;
-    assert_eq!(seen_by_owner, ["traffic_v1"], "views that show what the one who asks may not see");
+    assert_eq!(
+        seen_by_owner,
+        Vec::<String>::new(),
+        "views that show what the one who asks may not see"
+    );
 }
 
 /// Writes one row of each operator into a table, whatever its columns are.
@@ -215,12 +219,12 @@ async fn an_operator_sees_its_own_rows_and_nothing_of_another() {
     let mut looked = 0;
     for table in tables.iter().filter(|table| table.rights[4] == "r") {
         let own = table.own.unwrap();
-        let strangers = AssertSqlSafe(format!(
+        let strangers = format!(
             "select count(*) filter (where {own}), count(*) filter (where ({own}) is not true) from {}",
             table.name
-        ));
+        );
         for pool in [&a, &b] {
-            let row = sqlx::query(strangers.clone()).fetch_one(pool).await.unwrap();
+            let row = sqlx::query(AssertSqlSafe(strangers.as_str())).fetch_one(pool).await.unwrap();
             let (mine, others): (i64, i64) = (row.get(0), row.get(1));
             assert_eq!((mine > 0, others), (true, 0), "{}", table.name);
         }

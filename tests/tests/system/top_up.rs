@@ -13,6 +13,7 @@ use futures::StreamExt as _;
 use futures::future::join_all;
 use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::configs::Common;
+use simulator::demo::database::Role;
 use simulator::demo::run_folder::RunFolder;
 use tests::lane::vehicle;
 use tests::office::{Office, POLICY, POOR, centre_key, noon};
@@ -64,11 +65,13 @@ impl Drop for Running {
 async fn money_that_comes_is_on_the_list_of_the_lanes() {
     let office = Office::open().await;
     let run = RunFolder::temporary().unwrap();
-    let broker = Broker::start(&run, &nats_server(), &[BrokerUser::Centre]).unwrap();
+    let broker =
+        Broker::start(&run, &nats_server(), &[BrokerUser::Centre, BrokerUser::System]).unwrap();
     let key_file = run.secret("centre.key");
     std::fs::write(&key_file, centre_key().to_secret_text()).unwrap();
     let clock = Clock::anchor(noon(), 1.0);
-    let config = Common { run: &run, clock, broker: &broker, database_url: &office.url }
+    let database_urls = Role::ALL.map(|role| (role, office.url.clone())).into();
+    let config = Common { run: &run, clock, broker: &broker, database_urls: &database_urls }
         .clearing_house(&key_file)
         .unwrap();
     let command = || {
