@@ -25,7 +25,12 @@ impl Panel {
     /// # Errors
     /// When the system gives no pseudo-terminal, or the link cannot be made.
     pub fn start(link: &Path) -> io::Result<Self> {
-        Ok(Self { line: PtyLine::start(link)?, heard: Vec::new(), rows: BTreeMap::new(), shown: Vec::new() })
+        Ok(Self {
+            line: PtyLine::start(link)?,
+            heard: Vec::new(),
+            rows: BTreeMap::new(),
+            shown: Vec::new(),
+        })
     }
 
     /// Takes what the host has said since.

@@ -145,7 +145,8 @@ impl Equipment {
             }
             if let (Some(camera), Some(listener)) = (&lane.camera, cameras) {
                 let path = format!("/camera/{}/{}", camera.name, camera.secret);
-                let wire = CameraWire { listener, path, clock: *clock, came: 0, reading: VecDeque::new() };
+                let wire =
+                    CameraWire { listener, path, clock: *clock, came: 0, reading: VecDeque::new() };
                 self.roadside.cameras.insert(index, wire);
             }
         }
