@@ -8,10 +8,11 @@
 mod examine;
 mod post;
 mod repo;
+mod vehicles;
 
 /// What the books know of vehicles: for those who rate again.
 pub(crate) mod facts {
-    pub(crate) use super::repo::vehicles;
+    pub(crate) use super::vehicles::vehicles;
 }
 
 use std::convert::Infallible;

@@ -14,6 +14,7 @@ use sqlx::{PgConnection, PgPool};
 
 use super::examine::{Delivery, Genuine, Refusal, examine};
 use super::repo::{self, Quarantined, StoredCharge};
+use super::vehicles::vehicles;
 use crate::config::ListPolicy;
 use crate::ledger::{self, LedgerAccountKey, LedgerError, NewTransfer, TransferKind};
 use crate::lists;
@@ -98,13 +99,13 @@ pub struct Books {
 struct Readable<'a> {
     genuine: &'a Genuine,
     passage: &'a Passage,
-    vehicle: Option<&'a VehicleFacts>,
+    vehicle: Option<VehicleFacts>,
 }
 
 impl Readable<'_> {
     /// The vehicle as entries and exits are matched by: its plate, or else its tag.
     fn vehicle_key(&self) -> Option<String> {
-        let known = self.vehicle.map(|vehicle| vehicle.plate.as_str().to_owned());
+        let known = self.vehicle.as_ref().map(|vehicle| vehicle.plate.as_str().to_owned());
         let typed = || self.passage.plate.as_ref().map(|plate| plate.as_str().to_owned());
         let tag = || self.passage.tag.as_ref().map(|tag| format!("tag:{}", tag.to_hex()));
         known.or_else(typed).or_else(tag)
@@ -263,12 +264,12 @@ impl Books {
         outcome: &mut Outcome,
     ) -> Result<(), BooksError> {
         let registry = &*self.registry();
-        let vehicles = repo::vehicles(tx, passages).await?;
+        let vehicles = vehicles(tx, passages).await?;
         let readable: Vec<Readable<'_>> = passages
             .iter()
             .filter_map(|genuine| {
                 let passage = genuine.passage.as_ref()?;
-                Some(Readable { genuine, passage, vehicle: vehicles.of(passage) })
+                Some(Readable { genuine, passage, vehicle: vehicles.of(passage, now) })
             })
             .collect();
         write_entries(registry, tx, &readable, outcome).await?;
@@ -283,7 +284,7 @@ impl Books {
         }
         for one in &readable {
             let entry = finding(registry, one, &mut entries, &waits, now);
-            match rate(one.passage, one.vehicle, entry, registry.tariffs()) {
+            match rate(one.passage, one.vehicle.as_ref(), entry, registry.tariffs()) {
                 Rating::AwaitsEntry => {
                     if !waits.contains_key(&one.genuine.id) {
                         let until = now.saturating_add(self.entry_wait).unwrap_or(now);
@@ -349,7 +350,7 @@ async fn write_entries(
         else {
             continue;
         };
-        let known_plate = one.vehicle.map(|vehicle| vehicle.plate.clone());
+        let known_plate = one.vehicle.as_ref().map(|vehicle| vehicle.plate.clone());
         let record = EntryRecord {
             v: 1,
             passage: one.genuine.id.clone(),
@@ -357,7 +358,7 @@ async fn write_entries(
             at: one.passage.at,
             tag: one.passage.tag.clone(),
             plate: known_plate.or_else(|| one.passage.plate.clone()),
-            group: one.vehicle.map(|vehicle| vehicle.group).or(one.passage.group),
+            group: one.vehicle.as_ref().map(|vehicle| vehicle.group).or(one.passage.group),
         };
         rows.push((road, vehicle, &one.genuine.id, one.passage.at));
         outcome.entries.push((road.to_owned(), record));

@@ -3,7 +3,7 @@
 use domain::passage::Passage;
 use domain::signature::{Context, Digest256, Signature};
 use domain::wire::v1::{PassageRecord, parse};
-use domain::{LaneId, PassageId};
+use domain::{LaneId, PassageId, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
@@ -20,8 +20,10 @@ const PAGE: i64 = 2_000;
 /// A stored passage with its charge.
 struct Stored {
     genuine: Genuine,
-    received_at: domain::Timestamp,
+    received_at: Timestamp,
     payload: Vec<u8>,
+    /// When it was charged: what was known then is what it is rated by again.
+    rated_at: Timestamp,
     charge: Option<(String, Option<String>, i64, Option<String>)>,
 }
 
@@ -88,7 +90,7 @@ async fn page(
 ) -> Result<Vec<Stored>, sqlx::Error> {
     let rows = sqlx::query(
         "select p.lane, p.epoch, p.seq, p.content_hash, p.signature, p.payload, p.received_at, \
-                c.disposition, c.why, c.amount, c.entry \
+                c.disposition, c.why, c.amount, c.entry, c.rated_at \
          from passage p left join charge c using (lane, epoch, seq) \
          where (p.lane, p.epoch, p.seq) > ($1, $2, $3) order by p.lane, p.epoch, p.seq limit $4",
     )
@@ -120,6 +122,7 @@ fn stored_from(row: &PgRow) -> Option<Stored> {
         },
         received_at: from_sql(row.get(6)),
         payload,
+        rated_at: row.get::<Option<_>, _>(11).map_or(Timestamp::MAX, from_sql),
         charge: row
             .get::<Option<String>, _>(7)
             .map(|disposition| (disposition, row.get(8), row.get(9), row.get(10))),
@@ -148,7 +151,8 @@ async fn check_fares(
             }),
             Some(Err(_)) | None => EntryFinding::Missing,
         };
-        let again = rate(passage, vehicles.of(passage), finding, registry.tariffs());
+        let again =
+            rate(passage, vehicles.of(passage, one.rated_at).as_ref(), finding, registry.tariffs());
         let holds = match again {
             Rating::AwaitsEntry => false,
             Rating::Charged(charge) => {
