@@ -360,7 +360,8 @@ create index direct_transfer_by_credit on direct_transfer (credit);
 create index direct_transfer_of_day on direct_transfer (day);
 
 -- Adds to balances in the order of the accounts, so that two writers never wait for each other,
--- and gives back those that crossed one of the marks. The settings keep the order.
+-- and gives back those that crossed one of the marks, or have marks of their own. The settings keep
+-- the order.
 create function add_to_balances(ids bigint[], changes bigint[], marks bigint[])
 returns table (account bigint, before bigint, after bigint)
 language sql
@@ -373,7 +374,8 @@ as $$
         returning l.account, l.balance - c.change as before, l.balance as after)
     select account, before, after from changed
     where account is not null
-      and (marks is null or width_bucket(before, marks) <> width_bucket(after, marks))
+      and (marks is null or width_bucket(before, marks) <> width_bucket(after, marks)
+           or exists (select from account a where a.account = changed.account and a.low_below is not null))
 $$;
 
 -- Folds what batches added to hot accounts into their balances; says how many rows it took.

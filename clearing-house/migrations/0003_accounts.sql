@@ -5,10 +5,6 @@
 -- who owned a tag at some past instant gets the answer that held then. Plates and tags are personal
 -- data.
 
--- Below this balance the owner of this account wants to be told; the centre's threshold where absent.
-alter table account add column low_below bigint;
-create index account_with_own_threshold on account (account) where low_below is not null;
-
 -- What became of an account, and who asked for it.
 create table account_state (
     account_state bigint generated always as identity primary key,

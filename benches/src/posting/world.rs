@@ -62,9 +62,11 @@ pub(crate) async fn make(
     account::import(pool, lines.as_bytes(), clock).await?;
     // As autovacuum does by itself before long, for tables that have rows. The others must not be
     // counted as empty: the plans that connections keep would be made for an empty table.
-    sqlx::raw_sql("vacuum analyze account, vehicle, tag, ledger_account, transfer, list_change")
-        .execute(pool)
-        .await?;
+    sqlx::raw_sql(
+        "vacuum analyze account, vehicle_link, tag_link, ledger_account, transfer, list_change",
+    )
+    .execute(pool)
+    .await?;
     Ok(())
 }
 

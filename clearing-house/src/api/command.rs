@@ -10,7 +10,7 @@ use domain::signature::Digest256;
 /// What to do about the API.
 #[derive(Debug, Subcommand)]
 pub enum ApiCommand {
-    /// Print the description in OpenAPI.
+    /// Print the description, which `docs/openapi.json` keeps.
     Describe,
     /// Make a token: prints it once, and the digest for the file of tokens.
     Token,

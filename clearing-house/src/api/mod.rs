@@ -3,7 +3,7 @@
 //! A *caller* proves itself with a bearer token; its *role* says what it may do and its *scope*
 //! whose data it sees. Whatever moves money needs an `Idempotency-Key`: the same key and request
 //! get the same answer, the same key with another request is refused. Errors are problem documents
-//! (RFC 9457). Lists are read page by page with an opaque *cursor*. The description in OpenAPI is
+//! (RFC 9457). Lists are read page by page with an opaque *cursor*. The description (`OpenAPI`) is
 //! made from the routes themselves. Deliberately absent: pages for people (`console`), and rules:
 //! a handler unpacks, calls what does the work, and wraps.
 

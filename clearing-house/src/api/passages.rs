@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::Timestamp;
+use domain::{OperatorId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
@@ -118,7 +118,7 @@ pub(super) async fn passages(
     )
     .bind(to_sql(after.as_ref().map_or(from, |place| place.at)))
     .bind(to_sql(paging.until.unwrap_or_else(|| app.0.clock.now())))
-    .bind(operator.map(|operator| operator.as_str()))
+    .bind(operator.map(OperatorId::as_str))
     .bind(after.as_ref().map(|place| place.lane.as_str()))
     .bind(after.as_ref().map_or(0, |place| place.epoch))
     .bind(after.as_ref().map_or(0, |place| place.seq))
@@ -199,7 +199,7 @@ pub(super) async fn corrections(
            and ($2::text is null or operator = $2) order by transfer limit $3",
     )
     .bind(paging.after::<i64>()?.unwrap_or(0))
-    .bind(operator.map(|operator| operator.as_str()))
+    .bind(operator.map(OperatorId::as_str))
     .bind(paging.limit())
     .fetch_all(&app.0.pool)
     .await
@@ -258,7 +258,7 @@ pub(super) async fn quarantine(
          order by quarantine limit $3",
     )
     .bind(paging.after::<i64>()?.unwrap_or(0))
-    .bind(operator.map(|operator| operator.as_str()))
+    .bind(operator.map(OperatorId::as_str))
     .bind(paging.limit())
     .fetch_all(&app.0.pool)
     .await

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
+use domain::OperatorId;
 use serde::Serialize;
 use sqlx::Row as _;
 use utoipa::ToSchema;
@@ -39,7 +40,7 @@ pub(super) async fn tariffs(
         "select operator, version, currency, valid_from, source from tariff \
          where $1::text is null or operator = $1 order by operator, valid_from",
     )
-    .bind(operator.map(|operator| operator.as_str()))
+    .bind(operator.map(OperatorId::as_str))
     .fetch_all(&app.0.pool)
     .await
     .map_err(|error| Problem::books(&error))?;
@@ -127,7 +128,7 @@ pub(super) async fn lanes(
               where e.lane = l.lane order by epoch desc limit 1) e on true \
          where $1::text is null or l.operator = $1 order by l.lane",
     )
-    .bind(operator.map(|operator| operator.as_str()))
+    .bind(operator.map(OperatorId::as_str))
     .fetch_all(&app.0.pool)
     .await
     .map_err(|error| Problem::books(&error))?;

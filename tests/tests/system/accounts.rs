@@ -10,8 +10,8 @@ use clearing_house::account::show::{show, statement};
 use clearing_house::account::state::{Change, Request, Requester, change};
 use clearing_house::account::{AccountError, Effect};
 use domain::{AccountId, Amount, IssuerId, Plate, TagId, Timestamp, VehicleGroup};
-use tests::lane::vehicle;
-use tests::office::{Office, POLICY, POOR, noon};
+use tests::lane::{Lane, vehicle};
+use tests::office::{BEGINS_WITH, Office, POLICY, POOR, noon};
 
 fn vnd(amount: i64) -> Amount {
     Amount::try_new(amount).unwrap()
@@ -122,9 +122,11 @@ async fn a_tag_that_moved_is_charged_to_who_owned_it_then() {
     let pool = &office.pool;
     let (seller, buyer) = (vehicle(1), vehicle(3));
     let (from, to) = (account(seller.account), account(buyer.account));
-    noted(&office).await;
+    let waiting = "select count(*) from list_change";
+    let before = office.number(waiting).await;
     unlink_vehicle(pool, from, &seller.plate, noon()).await.unwrap();
-    assert_eq!(noted(&office).await, 1, "the lanes hear that the tag is off");
+    let told = office.number(waiting).await - before;
+    assert_eq!(told, 1, "the lanes hear that the tag is off");
     let taken = car(seller.plate.as_str(), Some(&seller.tag));
     assert_eq!(link_vehicle(pool, to, &taken, after(10)).await.unwrap(), Effect::Now);
     assert_eq!(link_vehicle(pool, to, &taken, after(11)).await.unwrap(), Effect::Before);
@@ -136,6 +138,20 @@ async fn a_tag_that_moved_is_charged_to_who_owned_it_then() {
     assert_eq!(whose(after(5)), None);
     assert_eq!(whose(after(10)), Some(to));
     assert_eq!(owners.by_plate(&seller.plate, after(-1), after(60)).unwrap().account, from);
+    drop(tx);
+    // The seller's last passage comes an hour late, after the buyer's first.
+    let books = office.books().await;
+    let mut lane = Lane::new("cienco4/ben-thuy/l01");
+    let late = lane.pass(&seller, "2026-03-02T04:59:00Z");
+    let first = lane.pass(&seller, "2026-03-02T05:30:00Z");
+    books.post(&[first], after(60)).await.unwrap();
+    assert_eq!(office.balance(seller.account).await, BEGINS_WITH);
+    let paid = BEGINS_WITH - office.balance(buyer.account).await;
+    assert!(paid > 0);
+    books.post(&[late], after(61)).await.unwrap();
+    assert!(office.balance(seller.account).await < BEGINS_WITH);
+    assert_eq!(office.balance(buyer.account).await, BEGINS_WITH - paid);
+    office.assert_proven().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
