@@ -38,5 +38,8 @@ fn every_rule_of_the_document_names_tests_that_there_are() {
         assert!(row[4].starts_with('`'), "row {} names no test", row[0]);
         assert_eq!(unknown_tests(row[4], &sources), Vec::<&str>::new(), "row {}", row[0]);
     }
-    assert_eq!(unknown_tests("`nobody_tells_this`", "fn somebody_tells_that()"), ["nobody_tells_this"]);
+    assert_eq!(
+        unknown_tests("`nobody_tells_this`", "fn somebody_tells_that()"),
+        ["nobody_tells_this"]
+    );
 }
