@@ -72,9 +72,11 @@ create table account (
     account   bigint primary key check (account > 0),
     issuer    text not null references issuer,
     state     text not null check (state in ('open', 'blocked', 'closed', 'not-converted')),
-    opened_at timestamptz not null
+    opened_at timestamptz not null,
+    -- Below this balance its owner wants to be told; the centre's threshold where absent.
+    low_below bigint
 );
-
+create index account_with_own_threshold on account (account) where low_below is not null;
 
 -- Settlement days: a posting falls into a day that is open now. --------------------------------
 

@@ -186,15 +186,13 @@ fn rated(index: usize, payload: &[u8]) -> Result<Rated, Failed> {
             index,
         },
         charge: Charge {
-            disposition: Disposition::Posted,
-            why: Why::Fare,
             payer: Payer::Account {
                 account: AccountId::new(1),
                 issuer: IssuerId::try_new("vetc")?,
             },
             amount: fare,
             tariff: Some("bench".to_owned()),
-            entry: None,
+            ..Charge::nothing(Disposition::Posted, Why::Fare, None)
         },
         customer: None,
         own_day: "2026-01-01".parse()?,

@@ -113,11 +113,6 @@ impl Owners {
         self.by_plate(plate, instant, known_at)
     }
 
-    /// The plates of all vehicles that anything is known of.
-    pub(crate) fn known_plates(&self) -> impl Iterator<Item = &Plate> {
-        self.vehicles.keys()
-    }
-
     /// Whose a vehicle was at an instant, by what is known at another.
     #[must_use]
     pub fn by_plate(

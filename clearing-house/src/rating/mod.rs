@@ -273,6 +273,10 @@ impl Charge {
 }
 
 /// The answer of rating.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is a charge, taken apart at once"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rating {
     /// Decided.

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 
 use super::lint::{Document, Finding, Stations, has_errors, lint};
 use super::simulate::{Simulation, simulate};
-use super::{entitle, import, load, show, stations};
+use super::{entitle, import, load, show, stations, traffic};
 use crate::registry::NetworkFile;
 use crate::{config, directives};
 
@@ -83,6 +83,12 @@ pub struct SimulateArgs {
     /// Until when.
     #[arg(long)]
     until: Option<String>,
+    /// Counted traffic in place of stored passages: a file of at,entry,station,group,passages.
+    #[arg(long, requires = "against", conflicts_with_all = ["from", "until"])]
+    traffic: Option<PathBuf>,
+    /// The tariff file that the counted traffic is compared by.
+    #[arg(long, requires = "traffic")]
+    against: Option<PathBuf>,
     /// Write JSON for another program.
     #[arg(long)]
     json: bool,
@@ -207,8 +213,16 @@ async fn simulate_under(pool: &PgPool, args: &SimulateArgs) -> Result<Said, Fail
     let bound = |text: &Option<String>, otherwise| {
         text.as_ref().map_or(Ok(otherwise), |text| instant(text, &tariff.zone))
     };
-    let (from, until) = (bound(&args.from, EARLIEST)?, bound(&args.until, LATEST)?);
-    let simulation = simulate(pool, tariff, from, until).await?;
+    let simulation = if let (Some(file), Some(against)) = (&args.traffic, &args.against) {
+        let against = Document::read(against)?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| format!("read {}: {error}", file.display()))?;
+        traffic::simulate(&text, &against.tariff, tariff)
+            .map_err(|error| format!("{}: {error}", file.display()))?
+    } else {
+        let (from, until) = (bound(&args.from, EARLIEST)?, bound(&args.until, LATEST)?);
+        simulate(pool, tariff, from, until).await?
+    };
     Ok(Said::well(if args.json { as_json(&simulation) } else { as_table(&simulation) }))
 }
 

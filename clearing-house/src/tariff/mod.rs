@@ -7,6 +7,7 @@
 pub mod lint;
 pub mod show;
 pub mod simulate;
+pub mod traffic;
 pub mod command;
 
 use domain::tariff::{Tariff, TariffBook, TariffFile};

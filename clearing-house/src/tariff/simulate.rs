@@ -51,7 +51,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.passages += other.passages;
         self.before += other.before;
         self.after += other.after;

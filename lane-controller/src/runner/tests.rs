@@ -139,11 +139,18 @@ fn shared(folder: &Path) -> Shared {
         entries: Arc::new(RwLock::new(EntryBook::default())),
         tariffs: Arc::new(TariffBook::default()),
         clock,
+        directives: DirectiveBoard::default(),
+        clock_watch: ClockWatch::trusted(),
     }
 }
 
 fn policy(when_failing: WhenFailing, memory_max: usize) -> JournalPolicy {
-    JournalPolicy { wait_max: Duration::from_millis(50), memory_max, when_failing }
+    JournalPolicy {
+        wait_max: Duration::from_millis(50),
+        memory_max,
+        when_failing,
+        ..JournalPolicy::default()
+    }
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn the_three_misprints_of_the_published_expressways_are_found_and_nothing_else()
 
 /// The file in `deploy/` says what the published table says, where that is at hand.
 #[test]
+#[expect(clippy::print_stderr, reason = "says that it was skipped")]
 fn the_expressways_file_has_the_amounts_of_the_published_table() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/tariffs-viet-nam.csv");
     let Ok(table) = std::fs::read_to_string(folder) else {

@@ -142,7 +142,7 @@ impl Question {
             [station] if !self.is_trip => Passing::Open { station },
             [exit] => Passing::WithoutEntry { exit },
             [entry, via @ .., exit] => Passing::Trip { entry, exit, took: self.took, via },
-            [] => panic!("a question names stations"),
+            [] => unreachable!("a question names stations"),
         };
         let crossing =
             Crossing { passing, group: self.group, at: self.at, entitlements: &entitlements };
