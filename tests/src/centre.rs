@@ -47,11 +47,14 @@ impl Centre {
     pub fn open(&mut self, clearing_houses: usize) {
         let key_file = self.run.secret("centre.key");
         fs::write(&key_file, centre_key().to_secret_text()).expect("a key file");
+        // All as the owner: what each role may do is `security_books`' to try.
+        let database_urls =
+            self.database.urls().into_keys().map(|role| (role, self.url.clone())).collect();
         let common = Common {
             run: &self.run,
             clock: Clock::anchor(noon(), 1.0),
             broker: &self.broker,
-            database_url: &self.url,
+            database_urls: &database_urls,
         };
         let config = common.clearing_house(&key_file).expect("a configuration");
         for number in 1..=clearing_houses {
