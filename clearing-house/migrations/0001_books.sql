@@ -46,6 +46,9 @@ create table lane_key (
     public_key  bytea not null check (length(public_key) = 32),
     valid_from  timestamptz not null,
     valid_until timestamptz,
+    -- Ended because it may be in wrong hands: nothing that comes after the end is believed, whenever
+    -- it says that it was written.
+    revoked     boolean not null default false check (not revoked or valid_until is not null),
     primary key (lane, valid_from)
 );
 

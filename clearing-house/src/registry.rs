@@ -69,6 +69,8 @@ pub(crate) struct LaneKey {
     pub(crate) public_key: PublicKey,
     valid_from: Timestamp,
     valid_until: Option<Timestamp>,
+    /// Ended because it may be in wrong hands.
+    revoked: bool,
 }
 
 /// When something was signed and when it came: a key is judged by both.
@@ -83,12 +85,14 @@ pub struct SignedWhen {
 impl LaneKey {
     /// Whether the key was the lane's: it was enrolled when the message came, and had not ended
     /// then, or not yet when the message was written. So a journal that was not sent to its end
-    /// when its lane was enrolled anew is still its lane's.
+    /// when its lane was enrolled anew is still its lane's. What a revoked key signed counts by when
+    /// it came alone: whoever has the key can write any time he likes.
     pub(crate) fn is_good(&self, when: SignedWhen) -> bool {
         let before_end =
             |at: Timestamp| self.valid_until.is_none_or(|valid_until| at < valid_until);
         self.valid_from <= when.came_at
-            && (before_end(when.came_at) || when.written_at.is_some_and(before_end))
+            && (before_end(when.came_at)
+                || (!self.revoked && when.written_at.is_some_and(before_end)))
     }
 }
 
@@ -127,7 +131,7 @@ impl Registry {
             let station = StationId::try_new(row.get(1)).map_err(stored("station"))?;
             registry.roads.insert((operator, station), row.get(2));
         }
-        for row in sqlx::query("select lane, public_key, valid_from, valid_until from lane_key order by lane, valid_from")
+        for row in sqlx::query("select lane, public_key, valid_from, valid_until, revoked from lane_key order by lane, valid_from")
             .fetch_all(pool)
             .await
             .map_err(failed("read lane keys"))?
@@ -138,6 +142,7 @@ impl Registry {
                 public_key,
                 valid_from: from_sql(row.get(2)),
                 valid_until: row.get::<Option<_>, _>(3).map(from_sql),
+                revoked: row.get(4),
             });
         }
         registry.tariffs = crate::tariff::load(pool).await?;

@@ -14,6 +14,8 @@ pub mod command;
 mod account;
 mod repo;
 
+use self::repo::Ending;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -129,7 +131,7 @@ pub async fn enrol(
     for lane in what.lanes {
         let key = SecretKey::try_generate()?;
         write(&key_file(what.folder, lane), &format!("{}\n", key.to_secret_text()))?;
-        repo::end_in_tx(&mut tx, lane, what.at).await?;
+        repo::end_in_tx(&mut tx, lane, what.at, Ending::Replaced).await?;
         repo::begin_in_tx(&mut tx, lane, key.public(), &issued.user, what.at).await?;
     }
     write(&what.folder.join("lanes.toml"), &snippet(broker_url, what.folder, what.lanes))?;
@@ -154,7 +156,7 @@ pub async fn revoke(
     let mut users = Vec::new();
     for lane in lanes {
         users.extend(repo::enrolled_in_tx(&mut tx, lane).await?.users);
-        repo::end_in_tx(&mut tx, lane, at).await?;
+        repo::end_in_tx(&mut tx, lane, at, Ending::Revoked).await?;
     }
     let token = end_users(&mut tx, authority, &users, at).await?;
     tx.commit().await.map_err(repo::failed("commit the revocation"))?;

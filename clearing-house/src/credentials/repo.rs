@@ -48,18 +48,29 @@ pub(super) async fn enrolled_in_tx(
     Ok(Enrolled { since: since.get::<Option<_>, _>(0).map(from_sql), users })
 }
 
+/// Why a lane's key ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Another takes its place: what it signed before is still to come.
+    Replaced,
+    /// It may be in wrong hands.
+    Revoked,
+}
+
 /// Ends the lane's key.
 pub(super) async fn end_in_tx(
     tx: &mut PgConnection,
     lane: &LaneId,
     at: Moment,
+    ending: Ending,
 ) -> Result<(), CredentialError> {
     sqlx::query(
-        "update lane_key set valid_until = greatest($2, valid_from) \
+        "update lane_key set valid_until = greatest($2, valid_from), revoked = $3 \
          where lane = $1 and valid_until is null",
     )
     .bind(lane.to_string())
     .bind(to_sql(at.run))
+    .bind(ending == Ending::Revoked)
     .execute(tx)
     .await
     .map_err(failed("end the lane's key"))?;

@@ -30,6 +30,6 @@ impl Registry {
         for key in keys.iter_mut().filter(|key| key.valid_until.is_none()) {
             key.valid_until = Some(from);
         }
-        keys.push(LaneKey { public_key, valid_from: from, valid_until: None });
+        keys.push(LaneKey { public_key, valid_from: from, valid_until: None, revoked: false });
     }
 }

@@ -67,8 +67,8 @@ pub(crate) struct Site {
     pub(crate) panels: Vec<Panel>,
     pub(crate) camera_posts: bool,
     folder: tempfile::TempDir,
-    /// What the station shows a broker that is not there.
-    identity: Option<tempfile::TempDir>,
+    /// What the station shows a broker that is not there; gone with the site.
+    _identity: Option<tempfile::TempDir>,
     clock: Clock,
     health: SocketAddr,
     cameras: SocketAddr,
@@ -86,7 +86,7 @@ impl Site {
         let shown = folder.path().join("shown");
         issued.and_then(|issued| issued.identity.write(&shown)).expect("a credential");
         let site = Self::with(policy, &Link::of_folder("tls://127.0.0.1:9", &shown)).await;
-        Self { identity: Some(folder), ..site }
+        Self { _identity: Some(folder), ..site }
     }
 
     pub(crate) async fn with(policy: &str, link: &Link) -> Self {
@@ -121,7 +121,7 @@ impl Site {
             panels: panels.into(),
             camera_posts: true,
             folder,
-            identity: None,
+            _identity: None,
             clock: Clock::system(),
             health,
             cameras,

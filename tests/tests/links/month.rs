@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use async_nats::jetstream;
+use domain::Clock;
 use domain::signature::Digest256;
 use domain::tariff::TariffBook;
 use domain::wire::subject;
-use domain::{Clock, OperatorId, StationId};
 use lane_controller::directives::DirectiveStore;
 use lane_controller::downlink::{Downlink, LaneLine};
 use lane_controller::entries::EntryBook;
@@ -164,8 +164,7 @@ async fn all_links_are_cut_for_a_month_and_every_good_tag_passes_and_nothing_is_
     );
 
     // The links come back.
-    let operator = OperatorId::try_new("cienco4").unwrap();
-    let user = BrokerUser::Lane { operator, station: StationId::try_new("ben-thuy").unwrap() };
+    let user = BrokerUser::Lanes(vec![lane_id()]);
     let broker = Broker::start(&run, &nats_server(), &[BrokerUser::Centre, user.clone()]).unwrap();
     let centre = broker.connect(&BrokerUser::Centre).await.unwrap();
     let streams = jetstream::new(centre.clone());

@@ -27,8 +27,7 @@ async fn reasons(office: &Office) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_lane_is_refused_by_the_broker_and_again_by_the_books() {
-    let station =
-        BrokerUser::Lane { operator: "vec".parse().unwrap(), station: "mai-son".parse().unwrap() };
+    let station = BrokerUser::Lanes(vec!["vec/mai-son/e01".parse().unwrap()]);
     let intake = Intake::open(std::slice::from_ref(&station)).await;
     let _work = intake.work(two_workers()).await;
     // The lanes of Mai Sơn say that they are one of Bến Thủy: the broker does not let them.

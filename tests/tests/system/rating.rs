@@ -7,7 +7,7 @@ use clearing_house::tariff::simulate::simulate;
 use domain::Timestamp;
 use domain::tariff::{Tariff, TariffFile};
 use tests::lane::{Lane, vehicle};
-use tests::office::{Office, noon};
+use tests::office::{Office, centre_key, noon};
 use tests::programs::repository;
 
 const CAR: u8 = 5; // group 1
@@ -176,7 +176,7 @@ async fn a_tariff_is_checked_before_it_is_taken_and_taken_once() {
     let file = |name: &str| repository(&format!("deploy/viet-nam/tariff-{name}.toml"));
     let import = async |name: &str| {
         let command = TariffCommand::Import { files: vec![file(name)] };
-        carry_out(command, &office.pool, noon()).await.unwrap()
+        carry_out(command, &office.pool, &centre_key(), noon()).await.unwrap()
     };
     let again = import("ben-thuy").await;
     assert_eq!((again.in_order, again.text.as_str()), (true, "imported 1"));

@@ -8,14 +8,14 @@ use async_nats::{Client, ConnectOptions, Event};
 use broker_authority::Authority;
 use broker_authority::certificate::Span;
 use broker_link::Link;
-use clearing_house::broker::{STREAMS, ensure_streams, jetstream};
+use clearing_house::broker::{ensure_streams, jetstream};
 use clearing_house::config::Production;
 use clearing_house::credentials::{self, Again, Enrolment, Moment};
 use clearing_house::gate::{self, GateError};
-use clearing_house::registry::Registry;
+use clearing_house::registry::{Registry, SignedWhen};
 use domain::signature::{Context, SecretKey};
 use domain::wire::subject;
-use domain::{Clock, LaneId};
+use domain::{Clock, LaneId, Timestamp};
 use futures::StreamExt as _;
 use simulator::demo::broker::{Broker, BrokerUser, Stored};
 use simulator::demo::run_folder::RunFolder;
@@ -179,7 +179,7 @@ async fn a_lane_has_nothing_of_the_brokers_api_but_direct_gets() {
         connection.assert_may_not_hear(from).await;
     }
     // The streams are as they were, and what it may fetch it fetches.
-    for stream in STREAMS {
+    for stream in subject::STREAMS {
         streams.get_stream(stream.name).await.unwrap();
     }
     let record = async_nats::jetstream::message::PublishMessage::build().payload("delta".into());
@@ -300,9 +300,12 @@ async fn a_stolen_credential_is_worth_nothing_within_a_minute_also_where_it_is_i
     let key = std::fs::read_to_string(credentials::key_file(&folder, &mine)).unwrap();
     let key = SecretKey::try_from_secret_text(&key).unwrap();
     let signature = key.sign(Context::Passage, b"a passage");
-    let signed = async |at| {
+    // Whoever has the key can write any time he likes.
+    let written_at = Some(Timestamp::UNIX_EPOCH);
+    let signed = async |came_at| {
         let registry = Registry::load(&office.pool).await.unwrap();
-        registry.signed_by_lane(&mine, at, Context::Passage, b"a passage", &signature)
+        let when = SignedWhen { written_at, came_at };
+        registry.signed_by_lane(&mine, when, Context::Passage, b"a passage", &signature)
     };
     assert!(signed(Clock::system().now()).await);
 
