@@ -230,7 +230,8 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     ));
     let books = Arc::new(Books::open(pool.clone(), config.list, clock).await?);
     let lists = sql::connect(&config.database.clone().or_environment().for_lists()).await?;
-    let publisher = Publisher::new(lists, jetstream.clone(), key.clone(), config.list, clock);
+    let publisher =
+        Publisher::new(lists.clone(), jetstream.clone(), key.clone(), config.list, clock);
     let intake = async {
         loop {
             match broker::ensure_streams_kept_by(&jetstream, replicas).await {
@@ -262,7 +263,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
-    let api = api::run(config.api.as_ref(), pool.clone(), client.clone(), config.list, clock);
+    let api = api::run(config.api.as_ref(), lists, client.clone(), config.list, clock);
     let herald = Herald {
         pool: pool.clone(),
         client: client.clone(),

@@ -54,9 +54,6 @@ const NUMBERED: Option<&str> = Some(
 );
 /// The row names a lane.
 const LANE: Option<&str> = Some("split_part(lane, '/', 1) = current_setting('etc.operator', true)");
-/// The row names the lane of an exit.
-const EXIT: Option<&str> =
-    Some("split_part(exit_lane, '/', 1) = current_setting('etc.operator', true)");
 /// The row is of no operator: of customers, of issuers, or of everybody.
 const NOBODYS: Option<&str> = None;
 
@@ -74,8 +71,8 @@ pub const TABLES: &[Table] = &[
     table("lane_epoch",          LANE,     ["rau",  "r",    "r",    "r",  "r", ""]),
     // Customers.
     table("account",             NOBODYS,  ["r",    "raud", "",     "r",  "",  ""]),
-    table("vehicle",             NOBODYS,  ["r",    "raud", "",     "",   "",  ""]),
-    table("tag",                 NOBODYS,  ["r",    "raud", "",     "",   "",  ""]),
+    table("vehicle",             NOBODYS,  ["r", "r", "", "", "", ""]),
+    table("tag",                 NOBODYS,  ["r", "r", "", "", "", ""]),
     table("pass",                NAMED,    ["r",    "raud", "",     "",   "",  ""]),
     table("account_state",       NOBODYS,  ["r",    "ra",   "",     "",   "",  ""]),
     table("vehicle_link",        NOBODYS,  ["r",    "rau",  "",     "",   "",  ""]),
@@ -85,20 +82,19 @@ pub const TABLES: &[Table] = &[
     table("entitlement",         NAMED,    ["r",    "",     "ra",   "",   "",  ""]),
     // Tariffs.
     table("tariff",              NAMED,    ["r",    "r",    "ra",   "r",  "r", "r"]),
-    table("fare",                NAMED,    ["r",    "r",    "ra",   "r",  "r", "r"]),
     table("fare_v1",             NOBODYS,  ["r",    "r",    "r",    "r",  "r", "r"]),
     // Days.
     table("settlement_day",      NAMED,    ["rau",  "rau",  "",     "rau","r", "r"]),
     // Passages and charges.
-    table("passage",             LANE,     ["ra",   "",     "",     "r",  "r", ""]),
-    table("charge",              NAMED,    ["ra",   "r",    "",     "r",  "r", ""]),
-    table("road_entry",          LANE,     ["ra",   "",     "",     "r",  "r", ""]),
-    table("trip",                EXIT,     ["ra",   "",     "",     "r",  "r", ""]),
-    table("awaiting_entry",      LANE,     ["raud", "",     "",     "r",  "",  ""]),
-    table("quarantine",          NOBODYS,  ["ra",   "",     "",     "r",  "",  ""]),
+    table("passage",             NOBODYS,  ["r", "r", "", "r", "r", ""]),
+    table("charge",              NOBODYS,  ["r", "r", "", "r", "r", ""]),
+    table("road_entry",          NUMBERED, ["ra", "r", "", "r", "r", ""]),
+    table("trip",                NUMBERED, ["ra", "r", "", "r", "r", ""]),
+    table("awaiting_entry",      NOBODYS,  ["r", "r", "", "r", "", ""]),
+    table("quarantine",          NOBODYS,  ["ra", "r", "", "r", "", ""]),
     // The ledger. A customer's balance is that of no operator.
     table("ledger_account",      NAMED,    ["rau",  "rau",  "",     "rau", "r", ""]),
-    table("transfer",            NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
+    table("transfer",            NOBODYS,  ["r", "r", "", "r", "r", ""]),
     table("entry_v1",            NOBODYS,  ["r",    "r",    "",     "r",  "r", ""]),
     // The account list.
     table("list_entry",          NOBODYS,  ["r",    "raud", "",     "",   "",  ""]),
@@ -109,8 +105,8 @@ pub const TABLES: &[Table] = &[
     table("settlement_position", NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_cash",     NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     // For reports. Views see what the one who asks may see.
-    table("passage_v1",          NOBODYS,  ["",     "",     "",     "r",  "r", ""]),
-    table("transfer_v1",         NOBODYS,  ["",     "",     "",     "r",  "r", ""]),
+    table("passage_v1",          NOBODYS,  ["", "r", "", "r", "r", ""]),
+    table("transfer_v1",         NOBODYS,  ["", "r", "", "r", "r", ""]),
     table("balance_v1",          NOBODYS,  ["",     "r",    "",     "r",  "",  ""]),
     table("settlement_v1",       NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     table("traffic_v1",          NOBODYS,  ["",     "",     "",     "r",  "",  "r"]),
@@ -118,18 +114,20 @@ pub const TABLES: &[Table] = &[
     table("manner",              NOBODYS,  ["ra",   "r",    "",     "r",  "r", ""]),
     table("posting_chain",       NOBODYS,  ["rau",  "",     "",     "r",  "",  ""]),
     table("posting_batch",       NOBODYS,  ["ra",   "r",    "",     "r",  "r", ""]),
-    table("posting",             NUMBERED, ["ra",   "r",    "",     "r",  "r", ""]),
-    table("passage_more",        NUMBERED, ["ra",   "",     "",     "r",  "r", ""]),
+    table("posting",             NUMBERED, ["ra", "r", "", "r", "r", ""]),
+    table("passage_more",        NUMBERED, ["ra", "r", "", "r", "r", ""]),
     table("evidence",            NUMBERED, ["ra",   "",     "",     "r",  "r", ""]),
-    table("waiting_exit",        NUMBERED, ["raud", "",     "",     "r",  "",  ""]),
+    table("waiting_exit",        NUMBERED, ["raud", "r", "", "r", "", ""]),
     table("batch_sum",           NUMBERED, ["ra",   "r",    "",     "r",  "r", ""]),
     table("trip_v1",             NOBODYS,  ["",     "",     "",     "r",  "r", ""]),
     table("ledger_balance_v1",   NOBODYS,  ["r",    "r",    "",     "r",  "",  ""]),
-    table("charge_basis",        NAMED,    ["ra",   "",     "",     "r",  "r", ""]),
+    table("charge_basis",        NAMED,    ["ra", "r", "", "r", "r", ""]),
     table("day_spent",           NAMED,    ["rau",  "",     "",     "r",  "",  ""]),
     table("intake_partition",    NOBODYS,  ["rau",  "",     "",     "",   "",  ""]),
     table("broker_stream",       NOBODYS,  ["rau",  "rau",  "",     "",   "",  ""]),
     table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "ra", "",  ""]),
+    table("directive",           NOBODYS,  ["r", "", "ra", "", "", ""]),
+    table("api_answer",          NOBODYS,  ["", "ra", "", "", "", ""]),
     table("direct_transfer",     NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
 ];
 
