@@ -163,7 +163,8 @@ impl Whole {
 
     /// I17: every lane has what the centre has, and that is what the accounts say.
     fn lists_agree(&self) -> Option<String> {
-        use clearing_house::lists::{AccountState, status_of};
+        use clearing_house::account::AccountState;
+        use clearing_house::lists::status_of;
         let books = &self.centre.books;
         for (no, node) in self.lanes.iter().enumerate() {
             if node.list.hash() != books.list.hash() {
@@ -297,7 +298,8 @@ fn fares(books: &Books, facts: &Facts) -> Option<String> {
             None if goes_out => EntryFinding::Missing,
             None => EntryFinding::NotNeeded,
         };
-        let again = rate(passage, vehicle_of(facts, passage), finding, &facts.tariffs);
+        let again =
+            rate(passage, vehicle_of(facts, passage, stored.rated_at), finding, &facts.tariffs);
         if again != Rating::Charged(charge.clone()) {
             return Some(format!("I14: {key:?} is rated otherwise the second time"));
         }
