@@ -31,7 +31,7 @@ use plan::Plan;
 use whole::{Verdict, Whole};
 
 /// How many seeds a run of all tests tries.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 /// Within how many seeds a planted bug must be found.
 const FOUND_WITHIN: u64 = 1_000;
 
@@ -69,7 +69,7 @@ const RARE: [&str; 30] = [
     "the centre died in the middle of a batch",
 ];
 /// How many seeds are posted again into a real database.
-const REAL_SEEDS: u64 = 4;
+const REAL_SEEDS: u64 = 12;
 
 fn count(number: u64) -> usize {
     usize::try_from(number).unwrap()
