@@ -11,7 +11,7 @@ use domain::signature::{
     Claim, Context, Digest256, PreparedKey, PublicKey, Signature, verify_each,
 };
 use domain::wire::v1::PassageRecord;
-use domain::wire::{MESSAGE_LEN_MAX, subject};
+use domain::wire::{MESSAGE_LEN_MAX, passage_of, subject};
 use domain::{LaneId, PassageId, Timestamp};
 use serde::Deserialize;
 
@@ -283,7 +283,7 @@ fn open<'a>(
     let when = SignedWhen { written_at, came_at: now };
     let good = |key: &&LaneKey| key.is_good(when);
     let key = registry.keys(&lane).iter().rev().find(good).map(|key| &key.public_key);
-    let claimed = delivery.message_id.as_deref().and_then(|id| id.parse().ok());
+    let claimed = delivery.message_id.as_deref().and_then(passage_of);
     Ok(Opened { lane, signature, content, claimed, when, key })
 }
 

@@ -7,9 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
+use clearing_house::account::AccountState;
 use clearing_house::intake::Refusal;
 use clearing_house::ledger::LedgerAccountKey;
-use clearing_house::lists::{AccountState, status_of};
+use clearing_house::lists::status_of;
 use clearing_house::rating::{Charge, EntryFacts};
 use domain::account_list::AccountList;
 use domain::passage::Passage;
@@ -40,6 +41,7 @@ pub(crate) struct StoredCharge {
     pub charge: Charge,
     pub day: BusinessDate,
     pub late: bool,
+    pub rated_at: Timestamp,
 }
 
 /// A row of `transfer`.

@@ -117,6 +117,13 @@ impl Broker {
         self.stream.values().nth(pick).map(|message| &message.delivery)
     }
 
+    /// The message id of what came last on a subject.
+    pub(crate) fn last_id(&self, subject: &str) -> Option<&str> {
+        let mut stored = self.stream.values().rev();
+        let last = stored.find(|message| message.delivery.subject == subject)?;
+        last.delivery.message_id.as_deref()
+    }
+
     /// How many messages are stored.
     pub(crate) fn len(&self) -> usize {
         self.stream.len()

@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use clearing_house::account::AccountState;
 use clearing_house::intake::Delivery;
 use clearing_house::ledger::LedgerAccountKey;
-use clearing_house::lists::{AccountState, status_of};
+use clearing_house::lists::status_of;
 use domain::account_list::{ListChange, ListEntry, PassOnList};
 use domain::signature::{Context, Digest256};
 use domain::wire::v1::{DeltaRecord, EntryRecord, ListEntryRecord, Manifest, Receipt, emit};
@@ -257,9 +258,11 @@ impl Whole {
     }
 
     fn worker_commits(&mut self, worker: usize, drafted: Drafted, now: Timestamp) -> Option<u64> {
-        let batch: Vec<Delivery> =
-            self.centre.workers[worker].batch.iter().map(|(_, one)| one.clone()).collect();
-        let Drafted { write, touched, entries, .. } = drafted;
+        let Drafted { write, touched, entries, broken, .. } = drafted;
+        // The chain is looked at before the books are asked.
+        let asked = self.centre.workers[worker].batch.iter().enumerate();
+        let asked = asked.filter(|(index, _)| !broken.contains(index));
+        let batch: Vec<Delivery> = asked.map(|(_, (_, one))| one.clone()).collect();
         match self.commits(write, Done::Posted { batch, now }) {
             Some(changed) => {
                 self.centre.workers[worker].stage = Stage::Tells(touched, entries, changed);

@@ -61,6 +61,8 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub begins: Timestamp,
+    /// When every key, link and pass began.
+    pub founded: Timestamp,
     pub lanes: Vec<LaneFacts>,
     pub registry: Registry,
     pub tariffs: TariffBook,
@@ -109,6 +111,7 @@ impl Facts {
         let indexed = || vehicles.iter().enumerate();
         Self {
             begins: BEGINS.parse().unwrap(),
+            founded,
             by_tag: indexed().map(|(at, known)| (known.tag.clone(), at)).collect(),
             by_plate: indexed().map(|(at, known)| (known.facts.plate.clone(), at)).collect(),
             lanes,
@@ -159,6 +162,7 @@ fn known(number: u8) -> Known {
             group: vehicle.group,
             exempt: number == EXEMPT,
             passes: if number == WITH_PASS { vec![pass] } else { Vec::new() },
+            entitlements: Vec::new(),
         },
         tag: vehicle.tag,
         opens_with: if number == POOR { 40_000 } else { BEGINS_WITH },

@@ -62,16 +62,19 @@ impl Whole {
             Fault::BrokerDies => {
                 let flushed = self.now.saturating_sub(self.between(0, 20 * SECOND));
                 self.broker.dies(flushed);
+                self.lines_changed();
                 let lasts = self.between(2 * SECOND, MINUTE);
                 self.after(lasts, Happening::BrokerStarts);
             }
             Fault::BrokerWiped => {
                 self.reached.insert("the broker was wiped");
                 self.broker.wiped();
+                self.lines_changed();
                 self.after(20 * SECOND, Happening::BrokerStarts);
             }
             Fault::LineCut => {
                 self.lanes[no].line_is_cut = true;
+                self.lines_changed();
                 let lasts = self.between(30 * SECOND, 12 * MINUTE);
                 self.after(lasts, Happening::LineIsBack { lane: no });
             }
@@ -110,12 +113,20 @@ impl Whole {
             }
             self.after(MINUTE, Happening::PersonExports { lane: no, times: 1 });
         }
+        self.lines_changed();
     }
 
     /// The broker is there again.
     pub(crate) fn broker_starts(&mut self) {
         self.broker.up = true;
+        self.lines_changed();
         self.wakes_workers();
+    }
+
+    /// A lane's line is there again.
+    pub(crate) fn line_is_back(&mut self, no: usize) {
+        self.lanes[no].line_is_cut = false;
+        self.lines_changed();
     }
 
     fn loses_disk(&mut self, no: usize) {
@@ -243,6 +254,7 @@ impl Whole {
         let posted = books.passages.get(&Key { lane, epoch, seq });
         posted.is_some_and(|stored| stored.hash == digest)
             || books.quarantine.contains(&("conflict", digest))
+            || books.quarantine.contains(&("broken-chain", digest))
     }
 
     fn stranger_tries(&mut self) {

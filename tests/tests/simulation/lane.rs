@@ -11,13 +11,12 @@ use domain::PassageId;
 use domain::account_list::AccountList;
 use domain::passage::{ClockQuality, Decision, Passage};
 use domain::signature::{Context, Digest256};
-use domain::wire::v1::{EventKind, PassageRecord, ReasonRecord, Verb, emit};
+use domain::wire::v1::{EventKind, PassageRecord, ReasonRecord, Receipt, Verb, emit};
 use lane_controller::entries::EntryBook;
 use lane_controller::lane::safety::SafetyMonitor;
 use lane_controller::lane::{
     Action, Answer, CentreAnswer, Event, Knowledge, Lane, LanePolicy, PassageDraft,
 };
-use lane_controller::uplink::Posted;
 use rand::RngExt as _;
 
 use super::books::Key;
@@ -26,7 +25,7 @@ use super::disk::{Disk, Image, Row};
 use super::facts::Facts;
 use super::happening::Happening;
 use super::plan::{Fault, MILLI, MINUTE, SECOND};
-use super::sending::Sending;
+use super::sending::Uplink;
 use super::whole::{Whole, wall};
 
 /// How many posted records are kept all the same.
@@ -52,8 +51,7 @@ pub(crate) struct LaneNode {
     pub last: u64,
     head: Digest256,
     pub posted_upto: u64,
-    pub posted: Posted,
-    pub sending: Sending,
+    pub uplink: Uplink,
     pub list: AccountList,
     pub entries: EntryBook,
     pub entries_read: usize,
@@ -85,8 +83,7 @@ impl LaneNode {
             last: 0,
             head: Digest256::default(),
             posted_upto: 0,
-            posted: Posted::default(),
-            sending: Sending::from(0),
+            uplink: Uplink::new(0, 0),
             list: AccountList::default(),
             entries: EntryBook::default(),
             entries_read: 0,
@@ -144,8 +141,7 @@ impl Whole {
         node.is_up = true;
         node.started_at = self.now;
         node.posted_upto = node.disk.image.posted_upto;
-        node.posted = Posted { upto: node.posted_upto, missing_from: None };
-        node.sending = Sending::from(node.posted_upto);
+        node.uplink = Uplink::new(last, node.posted_upto);
         node.list = node.disk.list.clone();
         node.entries = EntryBook::default();
         node.entries_read = 0;
@@ -559,7 +555,8 @@ impl Whole {
     }
 
     /// The centre has everything up to here, says a receipt that was believed.
-    pub(crate) fn lane_is_posted(&mut self, no: usize, epoch: u32, upto: u64) {
+    pub(crate) fn lane_is_posted(&mut self, no: usize, receipt: &Receipt) {
+        let (epoch, upto) = (receipt.epoch, receipt.posted_upto);
         let truly = self.centre.books.truly_posted((no, epoch));
         if upto > truly {
             self.fails(|| format!("I6: lane {no} believes that {upto} are posted; {truly} are"));

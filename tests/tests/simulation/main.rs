@@ -69,7 +69,7 @@ const RARE: [&str; 30] = [
     "the centre died in the middle of a batch",
 ];
 /// How many seeds are posted again into a real database.
-const REAL_SEEDS: u64 = 20;
+const REAL_SEEDS: u64 = 12;
 
 fn count(number: u64) -> usize {
     usize::try_from(number).unwrap()

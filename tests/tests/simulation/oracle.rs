@@ -17,6 +17,7 @@ use super::books::{Books, Key};
 use super::bug::PlantedBug;
 use super::centre::Done;
 use super::facts::Facts;
+use super::lane::LaneNode;
 use super::plan::Fault;
 use super::posting::vehicle_of;
 use super::whole::Whole;
@@ -75,6 +76,23 @@ impl Whole {
     /// Whether nothing is under way any more.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.why_no_rest().is_empty()
+    }
+
+    /// Whether nothing keeps it from coming to rest but lanes that went on writing in an old copy:
+    /// what follows the numbers they used twice names another record than the posted one, and is
+    /// refused for ever. A known gap, told in `docs/simulation.md`.
+    pub(crate) fn stands_behind_old_copies(&self) -> bool {
+        let books = &self.centre.books;
+        let on_road = self.crossings_to_come > 0 || self.road.iter().any(|road| !road.is_empty());
+        let stands = |no: usize, node: &LaneNode| {
+            let Some(epoch) = node.epoch().filter(|_| node.is_up) else { return false };
+            let next = books.posted_upto((no, epoch)) + 1;
+            let row = node.disk.image.rows.get(&next);
+            node.posted_upto == node.last
+                || row.is_some_and(|row| books.quarantine.contains(&("broken-chain", row.digest)))
+        };
+        let mut lanes = self.lanes.iter().enumerate();
+        self.plan.has(Fault::RolledBack) && !on_road && lanes.all(|(no, node)| stands(no, node))
     }
 
     /// What is still under way.
@@ -163,7 +181,8 @@ impl Whole {
 
     /// I17: every lane has what the centre has, and that is what the accounts say.
     fn lists_agree(&self) -> Option<String> {
-        use clearing_house::lists::{AccountState, status_of};
+        use clearing_house::account::AccountState;
+        use clearing_house::lists::status_of;
         let books = &self.centre.books;
         for (no, node) in self.lanes.iter().enumerate() {
             if node.list.hash() != books.list.hash() {
@@ -297,7 +316,8 @@ fn fares(books: &Books, facts: &Facts) -> Option<String> {
             None if goes_out => EntryFinding::Missing,
             None => EntryFinding::NotNeeded,
         };
-        let again = rate(passage, vehicle_of(facts, passage), finding, &facts.tariffs);
+        let again =
+            rate(passage, vehicle_of(facts, passage, stored.rated_at), finding, &facts.tariffs);
         if again != Rating::Charged(charge.clone()) {
             return Some(format!("I14: {key:?} is rated otherwise the second time"));
         }

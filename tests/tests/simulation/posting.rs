@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use clearing_house::account::owners::CLOCK_SLACK;
 use clearing_house::intake::{Delivery, Refusal, examine};
 use clearing_house::ledger::LedgerAccountKey;
 use clearing_house::rating::{
@@ -14,7 +15,7 @@ use clearing_house::rating::{
 use domain::passage::{Decision, LaneRole, Passage};
 use domain::signature::{Context, Digest256, Signature};
 use domain::wire::v1::{Disposition, EntryRecord, PassageRecord, parse};
-use domain::{Amount, BusinessDate, OperatorId, PassageId, Timestamp};
+use domain::{BusinessDate, OperatorId, PassageId, Timestamp};
 
 use super::books::{Books, Entry, Key, Stored, StoredCharge, Transfer, Write};
 use super::bug::PlantedBug;
@@ -22,6 +23,9 @@ use super::facts::{Facts, ROAD};
 
 /// How long an exit waits for its entry.
 const ENTRY_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// How old an entry may be to begin a trip.
+const ENTRY_AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 
 /// What a batch comes to.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +35,8 @@ pub(crate) struct Drafted {
     pub touched: BTreeSet<(usize, u32)>,
     /// Entries for the exits of the road.
     pub entries: Vec<EntryRecord>,
+    /// The places of those that do not fit into their lane's chain.
+    pub broken: BTreeSet<usize>,
     /// Whether something could not be taken.
     pub refused: bool,
 }
@@ -45,8 +51,19 @@ pub(crate) fn draft(
 ) -> Drafted {
     let mut drafted = Drafted::default();
     let mut fresh: Vec<(Key, Stored)> = Vec::new();
-    for (index, delivery) in batch.iter().enumerate() {
-        let found = look(index, delivery, facts, now, bug).and_then(|(id, hash, passage)| {
+    let looked: Vec<Result<Looked, Refusal>> = batch
+        .iter()
+        .enumerate()
+        .map(|(index, delivery)| look(index, delivery, facts, now, bug))
+        .collect();
+    if bug != Some(PlantedBug::NotExamined) {
+        drafted.broken = broken_chains(books, facts, &looked);
+    }
+    for (index, (delivery, looked)) in batch.iter().zip(looked).enumerate() {
+        let found = looked.and_then(|(id, hash, passage)| {
+            if drafted.broken.contains(&index) {
+                return Err(Refusal::BrokenChain);
+            }
             let lane = facts.lane_no(&id.lane).ok_or(Refusal::UnknownLane)?;
             let key = Key { lane, epoch: id.epoch, seq: id.seq.get() };
             let row = books.epochs.get(&(lane, id.epoch)).ok_or(Refusal::UnknownEpoch)?;
@@ -92,6 +109,42 @@ pub(crate) fn draft_awaited(
     drafted
 }
 
+/// The places of those that do not fit between their neighbours, as `clearing_house::intake` finds
+/// them before anything is written.
+fn broken_chains(
+    books: &Books,
+    facts: &Facts,
+    looked: &[Result<Looked, Refusal>],
+) -> BTreeSet<usize> {
+    let genuine = looked.iter().enumerate().filter_map(|(index, looked)| {
+        let (id, hash, passage) = looked.as_ref().ok()?;
+        let key = Key { lane: facts.lane_no(&id.lane)?, epoch: id.epoch, seq: id.seq.get() };
+        Some((key, index, *hash, passage.as_ref().map(|passage| passage.previous)))
+    });
+    let mut genuine: Vec<_> = genuine.collect();
+    genuine.sort_by_key(|(key, index, ..)| (*key, *index));
+    let mut batch: BTreeMap<Key, Digest256> = BTreeMap::new();
+    let mut broken = BTreeSet::new();
+    for (key, index, hash, named) in genuine {
+        if batch.contains_key(&key) || books.passages.contains_key(&key) {
+            continue;
+        }
+        let before = Key { seq: key.seq - 1, ..key };
+        let stored = books.passages.get(&before).map(|stored| stored.hash);
+        let first = (key.seq == 1).then(Digest256::default);
+        let before = first.or_else(|| stored.or_else(|| batch.get(&before).copied()));
+        let after = books.passages.get(&Key { seq: key.seq + 1, ..key });
+        let names = after.and_then(|stored| Some(stored.passage.as_ref()?.previous));
+        let fits_before = named.zip(before).is_none_or(|(named, before)| named == before);
+        if fits_before && names.is_none_or(|names| names == hash) {
+            batch.insert(key, hash);
+        } else {
+            broken.insert(index);
+        }
+    }
+    broken
+}
+
 type Looked = (PassageId, Digest256, Option<Passage>);
 
 fn look(
@@ -121,7 +174,17 @@ fn look(
 }
 
 /// The vehicle a passage is of: the one its tag is on, or the one whose plate was typed.
-pub(crate) fn vehicle_of<'a>(facts: &'a Facts, passage: &Passage) -> Option<&'a VehicleFacts> {
+/// Every link began when the office was founded: a clock that is further behind finds nobody.
+pub(crate) fn vehicle_of<'a>(
+    facts: &'a Facts,
+    passage: &Passage,
+    known_at: Timestamp,
+) -> Option<&'a VehicleFacts> {
+    let asked = passage.at.min(known_at);
+    let soon_after = facts.founded.duration_since(asked) <= CLOCK_SLACK;
+    if asked < facts.founded && !(soon_after && facts.founded <= known_at) {
+        return None;
+    }
     let by_tag = || passage.tag.as_ref().and_then(|tag| facts.of_tag(tag));
     let by_plate = || passage.plate.as_ref().and_then(|plate| facts.of_plate(plate));
     let known = match passage.decision {
@@ -133,8 +196,8 @@ pub(crate) fn vehicle_of<'a>(facts: &'a Facts, passage: &Passage) -> Option<&'a 
     known.map(|known| &known.facts)
 }
 
-fn vehicle_key(facts: &Facts, passage: &Passage) -> Option<String> {
-    let known = vehicle_of(facts, passage).map(|vehicle| vehicle.plate.as_str().to_owned());
+fn vehicle_key(facts: &Facts, passage: &Passage, now: Timestamp) -> Option<String> {
+    let known = vehicle_of(facts, passage, now).map(|vehicle| vehicle.plate.as_str().to_owned());
     let typed = || passage.plate.as_ref().map(|plate| plate.as_str().to_owned());
     let tag = || passage.tag.as_ref().map(|tag| format!("tag:{}", tag.to_hex()));
     known.or_else(typed).or_else(tag)
@@ -148,20 +211,21 @@ fn charge(
     bug: Option<PlantedBug>,
     drafted: &mut Drafted,
 ) {
-    write_entries(facts, passages, drafted);
+    write_entries(facts, passages, now, drafted);
     let mut open = open_entries(books, drafted, bug);
     for (key, stored) in passages {
         let operator = facts.lanes[key.lane].id.operator();
         let Some(passage) = &stored.passage else {
             let day = open_day(books, operator, facts.day_of(now), bug);
+            let charge = Charge::nothing(Disposition::FormatError, Why::Unreadable, None);
             drafted
                 .write
                 .charges
-                .push((*key, StoredCharge { charge: unreadable(), day, late: false }));
+                .push((*key, StoredCharge { charge, day, late: false, rated_at: now }));
             continue;
         };
         let finding = finding(books, facts, (*key, passage), &mut open, now, bug);
-        let charge = match rate(passage, vehicle_of(facts, passage), finding, &facts.tariffs) {
+        let charge = match rate(passage, vehicle_of(facts, passage, now), finding, &facts.tariffs) {
             Rating::Charged(charge) => charge,
             Rating::AwaitsEntry => {
                 if !books.awaiting.contains_key(key) {
@@ -182,7 +246,10 @@ fn charge(
             drafted.write.trips.push((*key, Key { lane, epoch, seq }));
         }
         drafted.write.transfers.extend(transfer(*key, operator, &charge, day));
-        drafted.write.charges.push((*key, StoredCharge { charge, day, late: day != own_day }));
+        drafted
+            .write
+            .charges
+            .push((*key, StoredCharge { charge, day, late: day != own_day, rated_at: now }));
     }
     for transfer in &drafted.write.transfers {
         for key in [&transfer.debit, &transfer.credit] {
@@ -191,14 +258,14 @@ fn charge(
     }
 }
 
-fn write_entries(facts: &Facts, passages: &[(Key, Stored)], drafted: &mut Drafted) {
+fn write_entries(facts: &Facts, passages: &[(Key, Stored)], now: Timestamp, drafted: &mut Drafted) {
     for (key, stored) in passages {
         let Some(passage) = &stored.passage else { continue };
         if passage.role != LaneRole::Entry || !passage.decision.went_through() {
             continue;
         }
-        let Some(vehicle) = vehicle_key(facts, passage) else { continue };
-        let known = vehicle_of(facts, passage);
+        let Some(vehicle) = vehicle_key(facts, passage, now) else { continue };
+        let known = vehicle_of(facts, passage, now);
         let station = passage.id.lane.station().clone();
         drafted.entries.push(EntryRecord {
             v: 1,
@@ -226,7 +293,7 @@ fn open_entries(books: &Books, drafted: &Drafted, bug: Option<PlantedBug>) -> Op
         open.entry(entry.vehicle.clone()).or_default().push(entry.facts.clone());
     }
     for entries in open.values_mut() {
-        entries.sort_by_key(|entry| entry.at);
+        entries.sort_by_key(|entry| (entry.at, entry.passage.epoch, entry.passage.seq));
     }
     open
 }
@@ -243,18 +310,32 @@ fn finding(
         return EntryFinding::NotNeeded;
     }
     debug_assert!(facts.registry.road(&passage.id.lane) == Some(ROAD));
-    if let Some(entries) = vehicle_key(facts, passage).and_then(|vehicle| open.get_mut(&vehicle))
-        && let Some(newest) = entries.iter().rposition(|entry| entry.at <= passage.at)
-    {
+    let over = books.awaiting.get(&key).is_some_and(|until| *until <= now);
+    let fits = |entry: &EntryFacts| {
+        let age = passage.at.duration_since(entry.at);
+        !age.is_negative() && age.unsigned_abs() <= ENTRY_AGE_MAX
+    };
+    // The lane's own word goes first.
+    let named = passage.entry.as_ref().and_then(|entry| {
+        let all = open.iter().flat_map(|(vehicle, entries)| {
+            entries.iter().enumerate().map(move |(at, one)| (vehicle.clone(), at, one))
+        });
+        let mut found = all.filter(|(_, _, one)| one.passage == entry.passage && fits(one));
+        found.next().map(|(vehicle, at, _)| (vehicle, at))
+    });
+    let found = named.or_else(|| {
+        let vehicle = vehicle_key(facts, passage, now)?;
+        let newest = open.get(&vehicle)?.iter().rposition(fits)?;
+        (passage.entry.is_none() || over).then_some((vehicle, newest))
+    });
+    if let Some((vehicle, at)) = found {
+        let entries = open.get_mut(&vehicle).expect("it was found there");
         if bug == Some(PlantedBug::EntryUsedTwice) {
-            return EntryFinding::Found(entries[newest].clone());
+            return EntryFinding::Found(entries[at].clone());
         }
-        return EntryFinding::Found(entries.remove(newest));
+        return EntryFinding::Found(entries.remove(at));
     }
-    match books.awaiting.get(&key) {
-        Some(until) if *until <= now => EntryFinding::Missing,
-        Some(_) | None => EntryFinding::Awaited,
-    }
+    if over { EntryFinding::Missing } else { EntryFinding::Awaited }
 }
 
 fn open_day(
@@ -270,17 +351,6 @@ fn open_day(
         day = day.next();
     }
     day
-}
-
-fn unreadable() -> Charge {
-    Charge {
-        disposition: Disposition::FormatError,
-        why: Why::Unreadable,
-        payer: Payer::Nobody,
-        amount: Amount::ZERO,
-        tariff: None,
-        entry: None,
-    }
 }
 
 fn transfer(

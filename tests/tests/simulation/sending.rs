@@ -1,21 +1,23 @@
 //! A lane's two ways to the broker: passages up, lists, receipts and entries down.
 //!
-//! What is decided is what `lane_controller::uplink` and `lane_controller::downlink` decide: how
-//! far records were sent, from where they are sent again, which receipt is news, which list is
-//! taken. List messages are read by the lane controller's own code.
+//! Which record goes when is decided by the uplink's own window; list messages are read by the lane
+//! controller's own code. The rest is what `lane_controller::downlink` decides: which receipt is
+//! news, which list is taken.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use clearing_house::intake::Delivery;
 use domain::PassageId;
 use domain::account_list::{AccountList, ContentHash, ListChange, ListDelta, ListEntry, ListError};
 use domain::signature::{Context, Digest256, Signature};
-use domain::wire::subject;
 use domain::wire::v1::{DeltaRecord, EntryRecord, ListEntryRecord, Manifest, Receipt, parse};
+use domain::wire::{message_id, passage_of, subject};
 use lane_controller::lane::Event;
 use lane_controller::list::{SignedMessage, read_delta, read_manifest};
 use lane_controller::uplink::Posted;
+use lane_controller::uplink::window::{Sending, Window};
 
 use super::broker::Said;
 use super::bug::PlantedBug;
@@ -24,39 +26,20 @@ use super::happening::{Happening, Heard};
 use super::plan::{Fault, MILLI, SECOND};
 use super::whole::Whole;
 
-/// How many records may be under way at once.
-const WINDOW: usize = 4;
-/// How long the watermark may stand still before records are sent again; doubled each time.
-const AGAIN_MIN: u64 = 10 * SECOND;
-/// The longest such wait.
-const AGAIN_MAX: u64 = 120 * SECOND;
-/// How long to wait after the broker did not take a record.
-const PAUSE: u64 = 3 * SECOND;
+/// How long a record may be on its way to the broker's acknowledgement.
+const ACKNOWLEDGED_WITHIN: u64 = 5 * SECOND;
 
-/// How far a lane's records were sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Sending {
-    /// Up to here the broker has said that it has them.
-    pub sent: u64,
-    /// Up to here they have been sent before: a second time they carry no id.
-    once_sent: u64,
-    asked_for: Option<u64>,
-    again_after: u64,
-    under_way: bool,
-    timer: u32,
+/// How far a lane's records were sent: the uplink's own window, and when it is looked at next.
+#[derive(Debug)]
+pub(crate) struct Uplink {
+    window: Window,
+    due_at: Option<u64>,
 }
 
-impl Sending {
-    /// Nothing sent yet past a watermark.
-    pub(crate) fn from(posted: u64) -> Self {
-        Self {
-            sent: posted,
-            once_sent: posted,
-            asked_for: None,
-            again_after: AGAIN_MIN,
-            under_way: false,
-            timer: 0,
-        }
+impl Uplink {
+    /// Nothing sent yet of a journal that is posted up to a watermark.
+    pub(crate) fn new(written: u64, posted: u64) -> Self {
+        Self { window: Window::new(written, posted), due_at: None }
     }
 }
 
@@ -72,53 +55,84 @@ impl Whole {
         self.lanes[no].is_up && !self.lanes[no].line_is_cut && self.broker.up
     }
 
-    /// Sends what is next, if there is anything and nothing is under way.
+    /// Tells the lanes that run whether they have a line.
+    pub(crate) fn lines_changed(&mut self) {
+        for no in 0..self.lanes.len() {
+            self.sends(no, self.lanes[no].life);
+        }
+    }
+
+    /// Sends what is next, as `lane_controller::uplink` does.
     pub(crate) fn sends(&mut self, no: usize, life: u32) {
         let has_line = self.has_line(no);
-        let once = self.bug == Some(PlantedBug::SendsOnce);
+        let now = self.lane_uptime(no);
         let node = &mut self.lanes[no];
         let Some(epoch) = node.epoch() else { return };
-        if node.life != life || !node.is_up || node.sending.under_way {
+        if node.life != life || !node.is_up {
             return;
         }
-        let sending = &mut node.sending;
-        sending.sent = sending.sent.max(node.posted.upto);
-        if node.posted.missing_from != sending.asked_for {
-            sending.asked_for = node.posted.missing_from;
-            if let Some(missing) = sending.asked_for.filter(|from| *from <= sending.sent && !once) {
-                sending.sent = missing - 1;
-            }
+        let window = &mut node.uplink.window;
+        window.handle_written(node.last);
+        window.handle_connection(has_line, now);
+        window.handle_deadline(now);
+        let asks = window.poll_ask(now);
+        let sendings = window.poll_send(now);
+        if asks {
+            let takes = self.between(10 * MILLI, 80 * MILLI);
+            self.after(takes, Happening::IsTold { lane: no, life });
         }
-        if sending.sent >= node.last {
-            return self.waits_for_receipt(no);
+        for sending in sendings {
+            self.sends_one(no, epoch, sending, now);
         }
-        let from = sending.sent + 1;
-        let rows: Vec<Rc<Row>> = node
-            .disk
-            .image
-            .rows
-            .range(from..)
-            .take(WINDOW)
-            .map(|(_, row)| Rc::clone(row))
-            .collect();
-        let readable = rows.iter().all(|row| Digest256::of(&row.payload) == row.digest);
-        if !has_line || rows.is_empty() || !readable {
-            return self.after(PAUSE, Happening::Sends { lane: no, life });
+        self.sends_later(no, now);
+    }
+
+    fn sends_one(&mut self, no: usize, epoch: u32, sending: Sending, now: Duration) {
+        let node = &mut self.lanes[no];
+        let life = node.life;
+        let Some(row) = node.disk.image.rows.get(&sending.seq).cloned() else {
+            return node.uplink.window.handle_gone(sending.seq);
+        };
+        if Digest256::of(&row.payload) != row.digest {
+            return node.uplink.window.handle_failed(sending.seq, now);
         }
-        sending.under_way = true;
-        let once_sent = sending.once_sent;
-        let upto = rows.last().map(|row| row.seq);
-        let mut all_acked = true;
-        for row in rows {
-            let mut delivery = self.passage_message(no, epoch, &row);
-            if row.seq <= once_sent {
-                delivery.message_id = None;
-            }
-            all_acked &= self.publishes_passage(delivery);
+        let mut delivery = self.passage_message(no, epoch, &row);
+        let taken = if sending.round > 0 {
+            self.reached.insert("records were sent again");
+            let id = delivery.message_id.as_deref().and_then(passage_of);
+            delivery.message_id = id.map(|id| message_id(&id, sending.round));
+            self.bug == Some(PlantedBug::SendsOnce) || self.publishes_passage(delivery)
+        } else {
+            self.publishes_passage(delivery)
+        };
+        let takes = if taken { self.between(10 * MILLI, 80 * MILLI) } else { ACKNOWLEDGED_WITHIN };
+        self.after(takes, Happening::Sent { lane: no, life, seq: sending.seq, taken });
+    }
+
+    /// When to look at the window again, whatever happens until then.
+    fn sends_later(&mut self, no: usize, now: Duration) {
+        let node = &mut self.lanes[no];
+        let Some(due) = node.uplink.window.next_deadline() else { return };
+        let wait = u64::try_from(due.saturating_sub(now).as_micros()).unwrap().max(MILLI);
+        let at = self.now + wait;
+        let uplink = &mut node.uplink;
+        if uplink.due_at.is_none_or(|known| at < known || known <= self.now) {
+            uplink.due_at = Some(at);
+            let life = node.life;
+            self.after(wait, Happening::Sends { lane: no, life });
         }
-        let upto = upto.filter(|_| all_acked);
-        let takes = self.between(10 * MILLI, 80 * MILLI);
-        self.after(takes, Happening::Sent { lane: no, life, upto });
+    }
+
+    /// The broker tells a lane what it holds last of its journal.
+    pub(crate) fn is_told(&mut self, no: usize, life: u32) {
+        if self.lanes[no].life != life || !self.has_line(no) {
+            return;
+        }
+        let Some(epoch) = self.lanes[no].epoch() else { return };
+        let held = self.broker.last_id(&subject::passage(&self.facts.lanes[no].id));
+        let held = held.and_then(passage_of).filter(|id| id.epoch == epoch);
+        self.lanes[no].uplink.window.handle_held(held.map(|id| id.seq.get()));
+        self.sends(no, life);
     }
 
     /// A record as it is sent.
@@ -164,47 +178,21 @@ impl Whole {
         }
     }
 
-    /// The broker has acknowledged, or has not.
-    pub(crate) fn sent(&mut self, no: usize, life: u32, upto: Option<u64>) {
+    /// The broker has acknowledged a record, or has not.
+    pub(crate) fn sent(&mut self, no: usize, life: u32, seq: u64, taken: bool) {
+        let now = self.lane_uptime(no);
         let node = &mut self.lanes[no];
         if node.life != life || !node.is_up {
             return;
         }
-        node.sending.under_way = false;
-        let Some(upto) = upto else {
-            return self.after(PAUSE, Happening::Sends { lane: no, life });
-        };
-        node.sending.sent = node.sending.sent.max(upto);
-        node.sending.once_sent = node.sending.once_sent.max(upto);
-        if self.bug == Some(PlantedBug::PrunesOnPubAck) {
-            self.prunes(no, upto);
+        if taken {
+            node.uplink.window.handle_taken(seq, now);
+        } else {
+            node.uplink.window.handle_failed(seq, now);
         }
-        self.sends(no, life);
-    }
-
-    fn waits_for_receipt(&mut self, no: usize) {
-        let node = &mut self.lanes[no];
-        if node.sending.sent > node.posted.upto {
-            node.sending.timer += 1;
-            let (timer, life) = (node.sending.timer, node.life);
-            let after = node.sending.again_after;
-            self.after(after, Happening::SendsAgain { lane: no, life, timer });
+        if taken && self.bug == Some(PlantedBug::PrunesOnPubAck) {
+            self.prunes(no, seq);
         }
-    }
-
-    /// The watermark has stood still for too long.
-    pub(crate) fn sends_again(&mut self, no: usize, life: u32, timer: u32) {
-        let node = &mut self.lanes[no];
-        let stands = node.sending.timer == timer && node.sending.sent > node.posted.upto;
-        if node.life != life || !node.is_up || !stands || node.sending.under_way {
-            return;
-        }
-        if self.bug != Some(PlantedBug::SendsOnce) {
-            node.sending.sent = node.posted.upto;
-            self.reached.insert("records were sent again");
-        }
-        let node = &mut self.lanes[no];
-        node.sending.again_after = (node.sending.again_after * 2).min(AGAIN_MAX);
         self.sends(no, life);
     }
 
@@ -362,20 +350,15 @@ impl Whole {
             return;
         }
         node.last_receipt = Some(Rc::clone(&said.payload));
-        let posted = Posted {
-            upto: receipt.posted_upto,
-            missing_from: receipt.missing.first().map(|(from, _)| *from),
-        };
-        if posted.missing_from.is_some() {
+        let posted = Posted { upto: receipt.posted_upto, missing: receipt.missing.clone() };
+        if !posted.missing.is_empty() {
             self.reached.insert("a receipt names what is missing");
         }
+        let now = self.lane_uptime(no);
         let node = &mut self.lanes[no];
-        if posted.upto >= node.posted.upto && posted != node.posted {
-            node.posted = posted;
-            node.sending.again_after = AGAIN_MIN;
-        }
+        node.uplink.window.handle_posted(&posted, now);
         let life = node.life;
-        self.lane_is_posted(no, receipt.epoch, receipt.posted_upto);
+        self.lane_is_posted(no, &receipt);
         self.sends(no, life);
     }
 
