@@ -1,5 +1,5 @@
 //! Posting alone: passages that were examined and rated, into the books, durable, exactly once, with
-//! both entries and every balance, by two workers.
+//! both entries and every balance, by several workers.
 //!
 //! What is counted of bytes: `tables` are the rows of passages, charges and tolls with their unique
 //! index, and what stands beside them for each batch; the exact signed bytes are measured by a run
@@ -29,7 +29,6 @@ use crate::report::{Report, count};
 
 /// Lanes of each worker; order per lane holds because no two workers share one.
 const LANES_EACH: usize = 50;
-const WORKERS: usize = 2;
 /// One passage in five is of the hundredth of the accounts that drives most.
 const FREQUENT_SHARE: f64 = 0.2;
 
@@ -38,6 +37,8 @@ const FREQUENT_SHARE: f64 = 0.2;
 pub(super) struct Load {
     /// Accounts with a balance.
     pub(super) accounts: u32,
+    /// Who posts at once, each the passages of its own lanes.
+    pub(super) workers: usize,
     /// Passages in a batch.
     pub(super) batch_len: usize,
     /// Passages in all.
@@ -77,9 +78,9 @@ impl Posted {
 }
 
 /// Makes an operator with lanes, and accounts.
-pub(super) async fn make(pool: &PgPool, accounts: u32) -> Result<(), Failed> {
+pub(super) async fn make(pool: &PgPool, accounts: u32, workers: usize) -> Result<(), Failed> {
     sqlx::migrate!("../clearing-house/migrations").run(pool).await?;
-    let lanes = LANES_EACH * WORKERS;
+    let lanes = LANES_EACH * workers;
     let statements = format!(
         "insert into operator values ('cienco4', 'Cienco4', 'VND', 'Asia/Ho_Chi_Minh', '00:00', 0.03);
          insert into issuer values ('vetc', 'VETC');
@@ -200,7 +201,7 @@ fn rated(index: usize, payload: &[u8]) -> Result<Rated, Failed> {
     })
 }
 
-/// Posts a load with two workers at once. `from` is the last sequence that each lane has.
+/// Posts a load with several workers at once. `from` is the last sequence that each lane has.
 pub(super) async fn post(
     pool: &PgPool,
     load: Load,
@@ -217,8 +218,8 @@ pub(super) async fn post(
     let log_before = super::world::log_position(pool).await?;
     let cpu_before = (children_cpu(server)?, own_cpu()?);
     let started = clock.real();
-    let each = load.passages / WORKERS / load.batch_len;
-    let workers = (0..WORKERS).map(|number| {
+    let each = load.passages / load.workers / load.batch_len;
+    let workers = (0..load.workers).map(|number| {
         let pool = pool.clone();
         tokio::spawn(async move {
             let books = Books::open(pool, LIST_POLICY, clock).await?;
@@ -251,7 +252,7 @@ pub(super) async fn post(
     }
     let elapsed: Duration = clock.real().duration_since(started);
     clearing_house::ledger::fold(pool).await?;
-    let passages = u64::try_from(each * WORKERS * load.batch_len)?;
+    let passages = u64::try_from(each * load.workers * load.batch_len)?;
     Ok(Posted {
         passages,
         a_second: count(passages) / elapsed.as_secs_f64(),
@@ -264,8 +265,8 @@ pub(super) async fn post(
 }
 
 /// How many sequences of each lane that many passages are.
-pub(super) fn each_lane(passages: u64) -> Result<u64, Failed> {
-    Ok(passages / u64::try_from(LANES_EACH * WORKERS)?)
+pub(super) fn each_lane(passages: u64, workers: usize) -> Result<u64, Failed> {
+    Ok(passages / u64::try_from(LANES_EACH * workers)?)
 }
 
 /// Checks that both sides of every toll are there: Σ = 0, and as much as was posted.

@@ -41,15 +41,22 @@ pub struct Size {
     rows: usize,
     /// Passages that are in the books before it.
     stored: usize,
+    /// Who posts at once.
+    workers: usize,
+    /// Passages in a batch.
+    batch_len: usize,
 }
 
 impl Size {
-    /// Reads this process's arguments: `--short`, `--rows N`, `--stored N`.
+    /// Reads this process's arguments: `--short`, `--rows N`, `--stored N`, `--workers N`,
+    /// `--batch N`.
     ///
     /// # Errors
     /// On any other argument.
     pub fn from_command_line() -> Result<Self, Failed> {
-        let mut size = Self { extent: Extent::Whole, rows: 4_000_000, stored: 0 };
+        let (workers, batch_len) = (WORKERS, BATCH_LEN);
+        let mut size =
+            Self { extent: Extent::Whole, rows: 4_000_000, stored: 0, workers, batch_len };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut number = || -> Result<usize, Failed> {
@@ -61,9 +68,12 @@ impl Size {
                 "--short" => (size.extent, size.rows) = (Extent::Short, 1_000_000),
                 "--rows" => size.rows = number()?,
                 "--stored" => size.stored = number()?,
+                "--workers" => size.workers = number()?.max(1),
+                "--batch" => size.batch_len = number()?.max(1),
                 other => {
                     return Err(format!(
-                        "{other:?} is not known; --short, --rows N and --stored N are"
+                        "{other:?} is not known; --short, --rows N, --stored N, --workers N and \
+                         --batch N are"
                     )
                     .into());
                 }
@@ -75,8 +85,10 @@ impl Size {
 
 /// Accounts of posting alone.
 const ACCOUNTS: u32 = 1_000_000;
-/// Passages in its batches.
+/// Passages in its batches, unless others are asked for.
 const BATCH_LEN: usize = 5_000;
+/// Who posts at once, unless others are asked for.
+const WORKERS: usize = 2;
 /// About as many bytes as a signed passage has.
 const PAYLOAD_LEN: usize = 600;
 
@@ -111,10 +123,11 @@ async fn post_alone(
 ) -> Result<(), Failed> {
     let clock = Clock::system();
     let pool = PgPool::connect(url).await?;
-    alone::make(&pool, ACCOUNTS).await?;
+    alone::make(&pool, ACCOUNTS, size.workers).await?;
     let load = |passages, payload_len| alone::Load {
         accounts: ACCOUNTS,
-        batch_len: BATCH_LEN,
+        workers: size.workers,
+        batch_len: size.batch_len,
         passages,
         payload_len,
     };
@@ -122,7 +135,7 @@ async fn post_alone(
     let mut run = async |passages, payload_len| -> Result<alone::Posted, Failed> {
         let run = alone::post(&pool, load(passages, payload_len), last_seq, server, clock).await?;
         posted += run.passages;
-        last_seq += alone::each_lane(run.passages)?;
+        last_seq += alone::each_lane(run.passages, size.workers)?;
         alone::check(&pool, posted).await?;
         Ok(run)
     };

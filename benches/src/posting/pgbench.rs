@@ -16,16 +16,24 @@ pub(super) fn tpc_b(
     if !program.exists() {
         return Ok(None);
     }
-    // postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    // postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE&sslrootcert=FILE
     let malformed = || Failed::from("the database's address is of another form");
     let rest = url.strip_prefix("postgres://").ok_or_else(malformed)?;
     let (user, rest) = rest.split_once(':').ok_or_else(malformed)?;
     let (password, rest) = rest.split_once('@').ok_or_else(malformed)?;
-    let (address, database) = rest.split_once('/').ok_or_else(malformed)?;
+    let (address, rest) = rest.split_once('/').ok_or_else(malformed)?;
+    let (database, settings) = rest.split_once('?').unwrap_or((rest, ""));
+    // Each of libpq's settings may come as a variable of that name in capitals.
+    let settings: Vec<(String, &str)> = settings
+        .split('&')
+        .filter_map(|setting| setting.split_once('='))
+        .map(|(name, value)| (format!("PG{}", name.to_uppercase()), value))
+        .collect();
     let (host, port) = address.split_once(':').ok_or_else(malformed)?;
     let pgbench = |arguments: &[&str]| -> Result<Output, Failed> {
         let output = Command::new(&program)
             .env("PGPASSWORD", password)
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .args(["--host", host, "--port", port, "--username", user])
             .args(arguments)
             .arg(database)

@@ -1,9 +1,10 @@
 //! Writing a batch: everything that was computed, in as few statements as there are tables.
 //!
 //! Order inside the transaction: a number and a chain · settlement days that are open now · rows of
-//! passages, charges and tolls · what few of them have · the exact bytes · trips and waits ·
-//! balances, in the order of the accounts · sums of the hot accounts, as rows of their own · the
-//! batch's hash. What is computed is computed before the first row is sent.
+//! passages, charges and tolls · what few of them have · the exact bytes · trips and waits · sums of
+//! the hot accounts, as rows of their own · the batch's hash · customers' balances, in the order of
+//! the accounts. Balances come last because whoever shares a customer waits for them until the
+//! commit. What is computed is computed before the first row is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -133,10 +134,10 @@ pub(super) async fn write(
         .map(|(one, manner)| new_wait(one, number(known, &written.learnt, manner)))
         .collect();
     trips::begin_waits(tx, begun.batch, &waits).await?;
-    written.changes =
-        ledger::add_in_tx(tx, &sheet.customers, Some(marks)).await.map_err(BooksError::Ledger)?;
     ledger::note_hot_in_tx(tx, begun.batch, &sheet.hot).await.map_err(BooksError::Ledger)?;
     begun.end(tx, &sheet.rows, (placed.len(), sheet.amount), now).await?;
+    written.changes =
+        ledger::add_in_tx(tx, &sheet.customers, Some(marks)).await.map_err(BooksError::Ledger)?;
     Ok(written)
 }
 

@@ -43,21 +43,18 @@ pub(crate) async fn vehicles(
     passages: &[(&Genuine, Timestamp)],
 ) -> Result<Vehicles, BooksError> {
     let readable = || {
-        let read = |(one, known_at): &(&'_ Genuine, Timestamp)| {
-            one.passage.as_ref().map(|passage| (passage.clone(), *known_at))
-        };
-        passages.iter().filter_map(read)
+        passages.iter().filter_map(|(one, known_at)| Some((one.passage.as_ref()?, *known_at)))
     };
     let tags: Vec<Vec<u8>> =
-        readable().filter_map(|(one, _)| Some(one.tag?.as_bytes().to_vec())).collect();
+        readable().filter_map(|(one, _)| Some(one.tag.as_ref()?.as_bytes().to_vec())).collect();
     let plates: Vec<String> =
-        readable().filter_map(|(one, _)| one.plate.map(String::from)).collect();
+        readable().filter_map(|(one, _)| Some(one.plate.as_ref()?.as_str().to_owned())).collect();
     let owners =
         Owners::load(&mut *tx, &tags, &plates).await.map_err(failed("look up vehicles"))?;
     let mut vehicles = Vehicles::default();
     for (passage, known_at) in readable() {
-        if let Some(owned) = owner(&owners, &passage, known_at) {
-            vehicles.of_passages.insert(passage.id, facts(owned));
+        if let Some(owned) = owner(&owners, passage, known_at) {
+            vehicles.of_passages.insert(passage.id.clone(), facts(owned));
         }
     }
     vehicles.ledger_accounts = ledger_accounts(&mut *tx, &vehicles).await?;
