@@ -107,7 +107,7 @@ pub const TABLES: &[Table] = &[
     // For reports. Views see what the one who asks may see.
     table("passage_v1",          NOBODYS,  ["", "r", "", "r", "r", ""]),
     table("transfer_v1",         NOBODYS,  ["", "r", "", "r", "r", ""]),
-    table("balance_v1",          NOBODYS,  ["",     "r",    "",     "r",  "",  ""]),
+    table("balance_v1",          NOBODYS,  ["r",     "r",    "",     "r",  "",  ""]),
     table("settlement_v1",       NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     table("traffic_v1",          NOBODYS,  ["",     "",     "",     "r",  "",  "r"]),
     // Postings in narrow rows, and what stands beside them.
@@ -246,6 +246,20 @@ async fn secure(tx: &mut PgConnection, table: &Table) -> Result<(), sqlx::Error>
 async fn grant(tx: &mut PgConnection, table: &Table, name: &str) -> Result<(), sqlx::Error> {
     for (role, rights) in ROLES.into_iter().zip(table.rights) {
         grant_to(tx, name, role, rights).await?;
+    }
+    // Whoever adds rows may take their numbers.
+    let sequences: Vec<String> = sqlx::query_scalar(
+        "select c.oid::regclass::text from pg_depend d join pg_class c on c.oid = d.objid \
+         where d.refobjid = $1::regclass and c.relkind = 'S'",
+    )
+    .bind(name)
+    .fetch_all(&mut *tx)
+    .await?;
+    for (role, _) in ROLES.into_iter().zip(table.rights).filter(|(_, rights)| rights.contains('a'))
+    {
+        for sequence in &sequences {
+            run(tx, &format!("grant usage on sequence {sequence} to {role}")).await?;
+        }
     }
     Ok(())
 }

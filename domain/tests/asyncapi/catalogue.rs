@@ -1,10 +1,10 @@
 //! Every channel, and samples of every message in which every field is told.
 
 use domain::wire::v1::{
-    ChoiceRecord, ClockRecord, Command, CommandReply, DeltaRecord, EntryRecord, EpochGrant,
-    EpochRequest, Heartbeat, LaneDirective, LaneEvent, LaneMode, ListConfirmation, ListEntryRecord,
-    Manifest, PassageRecord, PaymentRecord, PolicyRecord, ReaderHealth, Receipt, TariffDirective,
-    TimeAnswer, TimeQuestion, Vitals,
+    AccountAnswer, AccountQuestion, ChoiceRecord, ClockRecord, Command, CommandReply, DegradedMode,
+    DeltaRecord, EntryRecord, EpochGrant, EpochRequest, Heartbeat, LaneDirective, LaneEvent,
+    LaneMode, ListConfirmation, ListEntryRecord, Manifest, PassageRecord, PaymentRecord,
+    PolicyRecord, ReaderHealth, Receipt, TariffDirective, TimeAnswer, TimeQuestion, Vitals,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -134,6 +134,14 @@ pub(crate) const CHANNELS: &[Channel] = &[
         "desk",
         "nobody yet",
     ),
+    asked(
+        "ask",
+        "etc.v1.ask.{operator}.{station}.{lane}",
+        "AccountQuestion",
+        "AccountAnswer",
+        "lane",
+        "lane; centre",
+    ),
     asked("epoch", "etc.v1.epoch", "EpochRequest", "EpochGrant", "lane", "lane; centre"),
     asked("time", "etc.v1.time", "TimeQuestion", "TimeAnswer", "lane", "nobody; centre"),
 ];
@@ -201,11 +209,15 @@ pub(crate) fn samples() -> Vec<Sample> {
         r#"{"alarm":{"text":"t"}}"#,
         r#"{"directive-applied":{"version":3,"mode":"automatic"}}"#,
         r#"{"events-dropped":{"count":3}}"#,
+        r##"{"case":{"epoch":1,"number":1,"case":{"group-differs":{"listed":1,"measured":2}},"passage":7,"pictures":["#"]}}"##,
+        r##"{"case":{"epoch":1,"number":2,"case":"two-tags","passage":7,"pictures":[]}}"##,
     ];
     let events: Vec<String> = kinds
         .iter()
         .map(|kind| {
-            format!(r#"{{"v":1,"lane":"a/b/c","at":"2026-11-21T05:00:00Z","kind":{kind}}}"#)
+            hashed(&format!(
+                r#"{{"v":1,"lane":"a/b/c","at":"2026-11-21T05:00:00Z","kind":{kind}}}"#
+            ))
         })
         .collect();
     let verbs = [
@@ -276,6 +288,18 @@ pub(crate) fn samples() -> Vec<Sample> {
                 r#"{"v":1,"id":"c-1","answer":{"refused":{"why":"w"}}}"#.to_owned(),
             ],
             |t| Sample::of::<CommandReply>("CommandReply", t),
+        ),
+        texts(
+            &one(
+                r#"{"v":1,"id":"a/b/c:1:7:q","lane":"a/b/c","tag":"3416","amount":1,"asked_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:02Z"}"#,
+            ),
+            |t| Sample::of::<AccountQuestion>("AccountQuestion", t),
+        ),
+        texts(
+            &one(
+                r##"{"v":1,"lane":"a/b/c","question":"#","ruling":"may-pass","answered_at":"2026-11-21T05:00:01Z"}"##,
+            ),
+            |t| Sample::of::<AccountAnswer>("AccountAnswer", t),
         ),
         texts(&one(r##"{"v":1,"lane":"a/b/c","journal":"#"}"##), |t| {
             Sample::of::<EpochRequest>("EpochRequest", t)
@@ -355,6 +379,7 @@ fn heartbeat() -> String {
         calls: 0,
         arm_up: Some(true),
         unwritten: Some(1),
+        degraded: vec![DegradedMode::NoCamera],
         vitals: Some(vitals),
     };
     serde_json::to_string(&heartbeat).unwrap()

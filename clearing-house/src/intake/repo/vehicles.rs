@@ -42,9 +42,8 @@ pub(crate) async fn vehicles(
     tx: &mut PgConnection,
     passages: &[(&Genuine, Timestamp)],
 ) -> Result<Vehicles, BooksError> {
-    let readable = || {
-        passages.iter().filter_map(|(one, known_at)| Some((one.passage.as_ref()?, *known_at)))
-    };
+    let readable =
+        || passages.iter().filter_map(|(one, known_at)| Some((one.passage.as_ref()?, *known_at)));
     let tags: Vec<Vec<u8>> =
         readable().filter_map(|(one, _)| Some(one.tag.as_ref()?.as_bytes().to_vec())).collect();
     let plates: Vec<String> =
