@@ -36,6 +36,7 @@ use crate::lane::{
 use crate::list::ListStore;
 
 mod equipment;
+mod heartbeat;
 mod record;
 mod sensed;
 mod shown;
@@ -613,31 +614,6 @@ impl LaneThread {
         let (version, mode) = (directive.version, directive.mode);
         tracing::info!(lane.id = %self.id, version, ?mode, "a directive is in force");
         self.tell(EventKind::DirectiveApplied { version, mode });
-    }
-
-    fn heartbeat(&self) -> Heartbeat {
-        let list = self.shared.list.view();
-        Heartbeat {
-            v: 1,
-            lane: self.id.clone(),
-            at: self.shared.clock.now(),
-            epoch: self.scribe.epoch(),
-            last_seq: self.scribe.last_seq(),
-            posted_upto: self.posted_upto,
-            list_version: list.version(),
-            list_hash: Digest256::new(*list.hash().as_bytes()),
-            reader: self.reader,
-            field_io: self.field.is_some() && !self.field_lost,
-            queue: self.lane.queue_len(),
-            calls: self.lane.calls_waiting(),
-            arm_up: self.field.filter(|_| !self.field_lost).map(|field| field.arm_up),
-            unwritten: self
-                .scribe
-                .unwritten()
-                .map(|count| u64::try_from(count).unwrap_or(u64::MAX)),
-            degraded: self.roll.degraded().into_iter().collect(),
-            vitals: None,
-        }
     }
 
     /// Raises the arm, and keeps trying where the module does not answer.
