@@ -2,7 +2,7 @@
 //!
 //! A receipt is cumulative and says what the books say now, so losing one, or sending it twice,
 //! does no harm. That is also why several batches share one: a lane is told at most once in
-//! [`TOLD_EVERY`]. Besides, a receipt asks for what the centre lacks (`gaps`). Entries for exits
+//! `TOLD_EVERY`. Besides, a receipt asks for what the centre lacks (`gaps`). Entries for exits
 //! travel the same way after the commit.
 
 mod gaps;
