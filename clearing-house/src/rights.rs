@@ -117,7 +117,7 @@ pub const TABLES: &[Table] = &[
     table("posting",             NUMBERED, ["ra", "r", "", "r", "r", ""]),
     table("passage_more",        NUMBERED, ["ra", "r", "", "r", "r", ""]),
     table("evidence",            NUMBERED, ["ra",   "",     "",     "r",  "r", ""]),
-    table("waiting_exit",        NUMBERED, ["raud", "r", "", "r", "", ""]),
+    table("waiting_exit",        NUMBERED, ["raud", "r", "", "r", "r", ""]),
     table("batch_sum",           NUMBERED, ["ra",   "r",    "",     "r",  "r", ""]),
     table("trip_v1",             NOBODYS,  ["",     "",     "",     "r",  "r", ""]),
     table("ledger_balance_v1",   NOBODYS,  ["r",    "r",    "",     "r",  "",  ""]),

@@ -184,7 +184,7 @@ async fn fill(office: &Office, table: &str) {
 const WITHOUT_RULES: &str = "do $$ declare c record; begin
     for c in select conrelid::regclass as t, conname from pg_constraint
              where connamespace = 'public'::regnamespace and contype in ('c', 'f')
-               and conparentid = 0 order by contype desc
+               and conparentid = 0 and coninhcount = 0 order by contype desc
     loop execute format('alter table %s drop constraint if exists %I', c.t, c.conname); end loop;
     for c in select tgrelid::regclass as t, tgname from pg_trigger where not tgisinternal
                and tgparentid = 0
