@@ -29,7 +29,7 @@ struct Damage {
 
 const BATCHES: &str = "a batch holds the rows it was written with, and follows the one before it";
 
-const CLEARING_HOUSE: [Damage; 19] = [
+const CLEARING_HOUSE: [Damage; 21] = [
     Damage {
         what: "a receipt would promise less than is stored",
         sql: "update lane_epoch set posted_upto = posted_upto - 1 where lane = 'cienco4/ben-thuy/l01'",
@@ -131,8 +131,25 @@ const CLEARING_HOUSE: [Damage; 19] = [
     },
     Damage {
         what: "a fare was changed after the fact",
-        sql: "update fare set amount = amount + 1000 where station = 'ben-thuy'",
+        sql: "update tariff set document = replace(document::text, '47000', '48000')::jsonb where operator = 'cienco4'",
         breaks: &["rating again gives the same charge"],
+    },
+    Damage {
+        what: "what a charge consists of was made up",
+        sql: "insert into charge_basis (lane, epoch, seq, operator, gross, discount, over_trip_cap, over_day_cap, cases, missed) \
+              select lane, epoch, seq, operator, amount + 1000, 0, 0, 0, '{}', '{}' from passage_v1 \
+              where lane = 'cienco4/ben-thuy/l01' and epoch = 1 and seq = 1",
+        breaks: &[
+            "a charge is its fare less discount and caps",
+            "rating again gives the same charge",
+        ],
+    },
+    Damage {
+        what: "a vehicle's day costs what nobody charged",
+        sql: "insert into day_spent (operator, day, plate, charged) values ('cienco4', '2026-03-02', '37A99999', 5)",
+        breaks: &[
+            "a vehicle's day costs what its charges come to, each knows those before it, and none is over the cap",
+        ],
     },
     Damage {
         what: "a delta has the signature of another",
