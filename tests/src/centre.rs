@@ -28,11 +28,12 @@ pub struct Centre {
 }
 
 impl Centre {
-    /// Starts broker and database, and founds an office in the database. Blocks.
+    /// Starts database and a broker that lets in what a centre needs. Blocks.
     #[must_use]
-    pub fn start(users: &[BrokerUser]) -> Self {
+    pub fn start() -> Self {
         let run = RunFolder::temporary().expect("a folder for the run");
-        let broker = Broker::start(&run, &nats_server(), users).expect("a broker");
+        let users = [BrokerUser::Centre, BrokerUser::System];
+        let broker = Broker::start(&run, &nats_server(), &users).expect("a broker");
         let database = Database::start(&run, &postgres_bin()).expect("a database server");
         let url = database.create("books").expect("a database");
         Self { clearing_houses: Vec::new(), broker, database, url, run }

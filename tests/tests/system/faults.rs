@@ -67,6 +67,11 @@ struct Faults {
 }
 
 impl Faults {
+    /// How often something was killed.
+    fn struck(&self) -> usize {
+        self.clearing_houses + self.brokers + self.databases
+    }
+
     /// Kills something, and starts it again.
     fn strike(&mut self, centre: &Centre, chance: &mut ChaCha8Rng) {
         let moment = Duration::from_millis(chance.random_range(0..800));
@@ -108,7 +113,7 @@ async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
     println!("{passages} passages, ETC_FAULT_SEED={seed}");
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     let journals = block_in_place(|| traffic(passages, VEHICLES));
-    let mut centre = block_in_place(|| Centre::start(&[BrokerUser::Centre]));
+    let mut centre = block_in_place(|| Centre::start());
     centre.found().await;
     let expected = books_without_faults(&centre, &journals).await;
     let books = pool(&centre.url).await;
@@ -124,7 +129,7 @@ async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
     let mut faults = Faults::default();
     let mut done = 0;
     while done < 8 {
-        let calm = Duration::from_millis(chance.random_range(300..2_500));
+        let calm = Duration::from_millis(chance.random_range(200..1_500));
         match tokio::time::timeout(calm, lanes.join_next()).await {
             Ok(Some(ended)) => {
                 ended.unwrap();
@@ -132,7 +137,7 @@ async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
             }
             Ok(None) => break,
             Err(_nobody_is_done) => block_in_place(|| {
-                if faults.wiped == 0 && faults.brokers + faults.clearing_houses > 2 {
+                if faults.wiped == 0 && faults.struck() >= 2 {
                     centre.wipe_broker();
                     faults.wiped += 1;
                 } else {
