@@ -2,11 +2,13 @@
 //!
 //! An input that nothing has been heard of since the line was opened is unknown, and as long as
 //! one that matters is, there is no reading. A card remembers nothing: where its state shows that
-//! a loop changed unheard, that is counted as one edge, though it may have been three.
+//! a loop changed unheard, that is counted as one edge, though it may have been three. Who had been
+//! let through before a restart is taken to have left while nobody listened, unless the arm is up
+//! for it: were the next vehicle at the arm taken for it, it would pass on what the other paid.
 
 use super::codec::{InputNumber, Level, Message, StateOrder};
 use crate::field_io::Reading;
-use crate::lane::{Inputs, SavedLane};
+use crate::lane::{Inputs, SavedLane, SavedVehicle};
 
 /// Which input is what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +47,24 @@ impl Loop {
     }
 }
 
+/// Those at the head of the queue who had been let through when the journal was last written.
+#[derive(Debug, Clone, Copy)]
+struct LetThrough {
+    count: u16,
+    /// The presence loop was occupied, and by the last of them: nobody stood behind.
+    on_loop: bool,
+}
+
+impl LetThrough {
+    fn of(saved: &SavedLane) -> Option<Self> {
+        let released = |vehicle: &&SavedVehicle| matches!(vehicle, SavedVehicle::Released { .. });
+        let count = saved.vehicles.iter().take_while(released).count();
+        let on_loop = saved.presence && count == saved.vehicles.len();
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        (count > 0).then_some(Self { count, on_loop })
+    }
+}
+
 /// The inputs of one card.
 #[derive(Debug, Clone)]
 pub struct CardInputs {
@@ -52,6 +72,8 @@ pub struct CardInputs {
     presence: Loop,
     safety: Loop,
     arm_up: Option<bool>,
+    /// Until the card has said enough to tell whether they have left.
+    let_through: Option<LetThrough>,
 }
 
 impl CardInputs {
@@ -68,7 +90,8 @@ impl CardInputs {
         // Whether the safety loop was occupied is not remembered: its first level is no edge.
         let falls = saved.map_or(0, |saved| saved.safety_falls);
         let safety = Loop { falls, ..Loop::default() };
-        Self { wiring, presence, safety, arm_up: None }
+        let let_through = saved.and_then(LetThrough::of);
+        Self { wiring, presence, safety, arm_up: None, let_through }
     }
 
     /// Takes what the card says.
@@ -81,6 +104,25 @@ impl CardInputs {
                 Message::Changed { .. } => {}
                 Message::State(state) => self.sense(wired, state.level(wired, order)),
             }
+        }
+        if let Some(reading) = self.reading()
+            && let Some(let_through) = self.let_through.take()
+        {
+            self.count_those_who_left(let_through, reading);
+        }
+    }
+
+    /// Counts what the card did not: with the arm down and nobody under it, who had been let
+    /// through is gone, and who is in front of it is somebody else.
+    fn count_those_who_left(&mut self, let_through: LetThrough, reading: Reading) {
+        if reading.arm_up || reading.inputs.safety {
+            return;
+        }
+        self.safety.falls = self.safety.falls.wrapping_add(let_through.count);
+        self.safety.rises = self.safety.rises.wrapping_add(let_through.count);
+        if let_through.on_loop && reading.inputs.presence {
+            self.presence.falls = self.presence.falls.wrapping_add(1);
+            self.presence.rises = self.presence.rises.wrapping_add(1);
         }
     }
 
@@ -219,6 +261,56 @@ mod tests {
         let mut inputs = CardInputs::new(wiring(), Some(&saved));
         let reading = hear(&mut inputs, &["MSSL07M00000000"]).unwrap();
         assert_eq!(told(reading), ((false, 7, 7), (false, 0, 5), false), "it left meanwhile");
+    }
+
+    /// A lane whose journal remembers these, the last of them on the presence loop.
+    fn with_saved(vehicles: Vec<SavedVehicle>) -> CardInputs {
+        let came = u16::try_from(vehicles.len()).unwrap();
+        let saved = SavedLane {
+            vehicles,
+            presence: true,
+            presence_rises: came,
+            presence_falls: came - 1,
+            ..SavedLane::default()
+        };
+        CardInputs::new(wiring(), Some(&saved))
+    }
+
+    const LET_THROUGH: SavedVehicle = SavedVehicle::Released { seq: 4, tag: None };
+
+    #[test]
+    fn who_stands_at_the_lowered_arm_after_a_restart_is_not_who_was_let_through_before() {
+        let mut inputs = with_saved(vec![LET_THROUGH]);
+        let reading = hear(&mut inputs, &["MSSL07M10000000"]).unwrap();
+        assert_eq!(told(reading), ((true, 2, 1), (false, 1, 1), false));
+        let again = hear(&mut inputs, &["MSSL07M10000000"]).unwrap();
+        assert_eq!(again, reading, "that is counted once");
+    }
+
+    #[test]
+    fn who_was_let_through_before_a_restart_has_left_an_empty_lane() {
+        let mut inputs = with_saved(vec![LET_THROUGH, LET_THROUGH]);
+        let reading = hear(&mut inputs, &["MSSL07M00000000"]).unwrap();
+        assert_eq!(told(reading), ((false, 2, 2), (false, 2, 2), false));
+    }
+
+    #[test]
+    fn the_arm_that_is_up_is_up_for_who_was_let_through_before_a_restart() {
+        for state in ["MSSL07M10100000", "MSSL07M01100000", "MSSL07M11000000"] {
+            let mut inputs = with_saved(vec![LET_THROUGH]);
+            let reading = hear(&mut inputs, &[state]).unwrap();
+            assert_eq!((reading.inputs.safety_falls, reading.inputs.presence_rises), (0, 1));
+        }
+    }
+
+    #[test]
+    fn who_was_not_let_through_before_a_restart_still_stands_there() {
+        let mut inputs = with_saved(vec![LET_THROUGH, SavedVehicle::Undecided]);
+        let reading = hear(&mut inputs, &["MSSL07M10000000"]).unwrap();
+        assert_eq!(told(reading), ((true, 2, 1), (false, 1, 1), false), "the first has left");
+        let mut inputs = with_saved(vec![SavedVehicle::Undecided]);
+        let reading = hear(&mut inputs, &["MSSL07M10000000"]).unwrap();
+        assert_eq!(told(reading), ((true, 1, 0), (false, 0, 0), false));
     }
 
     #[test]
