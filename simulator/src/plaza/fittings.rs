@@ -1,7 +1,8 @@
 //! What stands at each lane, and how it is switched on.
 //!
-//! *Mixed* is a plaza as they are found: readers of several makes, one lane of a station behind a
-//! relay card, a camera and a panel at its first. *Alike* has a Mercury reader and a block of the
+//! *Mixed* is a plaza as they are found: readers of several makes, one entry lane of a station
+//! behind a relay card, a camera and a panel at its first. A card counts nothing while its lane's
+//! controller is away, so it stands where nobody is charged. *Alike* has a Mercury reader and a block of the
 //! station's Modbus module everywhere.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -39,7 +40,7 @@ pub enum Fittings {
 
 /// The readers of a mixed station's lanes, in their order; from the fifth on all speak the first.
 const PROTOCOLS: [&str; 4] = ["mercury", "uhfreader", "r2000", "yrm100"];
-/// The lane of a mixed station that is behind a relay card.
+/// The lane of a mixed station that is behind a relay card, if it is an entry.
 const CARD_AT: u16 = 1;
 /// The lane of a mixed station that has a camera and a panel.
 const SEEN_AT: u16 = 0;
@@ -177,7 +178,7 @@ fn devices_of(station: &Station, fittings: Fittings, folder: &Path) -> Vec<LaneD
             protocol: protocol.copied().unwrap_or(PROTOCOLS[0]),
             reader: port("reader"),
             field_io_index: index,
-            relay_card: is_at(CARD_AT).then(|| port("card")),
+            relay_card: (is_at(CARD_AT) && lane.role == LaneRole::Entry).then(|| port("card")),
             panel: is_at(SEEN_AT).then(|| port("panel")),
             camera: is_at(SEEN_AT).then(|| CameraDevice {
                 name: name.clone(),
