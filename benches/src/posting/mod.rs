@@ -102,12 +102,18 @@ pub fn compare(size: Size) -> Result<Report, Failed> {
     let run = RunFolder::temporary()?;
     let postgres_bin = crate::programs::postgres_bin()?;
     let database = Database::start(&run, &postgres_bin)?;
-    let tps = pgbench::tpc_b(&postgres_bin, &database.create("pgbench")?, Duration::from_secs(10))?;
+    // Posting runs on the machine of its database, and so by its socket.
+    let address = |name| database.socket_url_of(name).ok_or("the run's folder has too long a name");
+    database.create("pgbench")?;
+    let tps = pgbench::tpc_b(&postgres_bin, &address("pgbench")?, Duration::from_secs(10))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let server = database.process().pid().ok_or("the database has no process")?;
-    let alone = database.create("alone")?;
+    database.create("alone")?;
+    let alone = address("alone")?;
     runtime.block_on(post_alone(&mut report, size, &alone, i32::try_from(server)?, tps))?;
-    runtime.block_on(post_all(&mut report, extent, &database.url(), tps))?;
+    database.create("whole")?;
+    let whole = address("whole")?;
+    runtime.block_on(post_all(&mut report, extent, &whole, tps))?;
     if let Some(tps) = tps {
         report.figure("pgbench TPC-B, 4 clients", "transactions", tps, "1/s", 1);
     }

@@ -16,7 +16,8 @@ pub(super) fn tpc_b(
     if !program.exists() {
         return Ok(None);
     }
-    // postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE&sslrootcert=FILE
+    // postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE&sslrootcert=FILE; the host may be the
+    // socket's folder, each `/` as `%2F`.
     let malformed = || Failed::from("the database's address is of another form");
     let rest = url.strip_prefix("postgres://").ok_or_else(malformed)?;
     let (user, rest) = rest.split_once(':').ok_or_else(malformed)?;
@@ -30,6 +31,7 @@ pub(super) fn tpc_b(
         .map(|(name, value)| (format!("PG{}", name.to_uppercase()), value))
         .collect();
     let (host, port) = address.split_once(':').ok_or_else(malformed)?;
+    let host = &host.replace("%2F", "/");
     let pgbench = |arguments: &[&str]| -> Result<Output, Failed> {
         let output = Command::new(&program)
             .env("PGPASSWORD", password)

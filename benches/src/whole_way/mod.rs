@@ -78,7 +78,9 @@ async fn measure_all(
 ) -> Result<(), Failed> {
     let clock = Clock::system();
     let accounts = extent.pick(10_000, 100_000);
-    let pool = PgPool::connect(&database.url()).await?;
+    database.create("whole")?;
+    let url = database.socket_url_of("whole").ok_or("the run's folder has too long a name")?;
+    let pool = PgPool::connect(&url).await?;
     let mut lanes = Lanes::new(accounts, LANES)?;
     world::make(&pool, &lanes, accounts, clock).await?;
     let client = broker.connect(&BrokerUser::Centre).await?;

@@ -105,6 +105,8 @@ impl Database {
                 .arg(&store.data)
                 .arg("-p")
                 .arg(port.to_string())
+                .arg("-k")
+                .arg(store.socket_folder())
                 .user(store.user)
                 // The fast stop: no new work, what is running is rolled back.
                 .stop_signal(Signal::SIGINT);
@@ -162,6 +164,19 @@ impl Database {
     #[must_use]
     pub fn url_of_for(&self, database: &str, role: Role) -> String {
         self.url_with(role.name(), &self.roles[&role], database)
+    }
+
+    /// A database of this server by its name, over the socket of this machine, which is the fast way;
+    /// none where the socket's path would be longer than the system takes.
+    #[must_use]
+    pub fn socket_url_of(&self, database: &str) -> Option<String> {
+        let folder = self.store.socket_folder();
+        let folder = folder.to_str().filter(|folder| !folder.is_empty())?.replace('/', "%2F");
+        Some(format!(
+            "postgres://{NAME}:{}@{folder}:{}/{database}",
+            self.password.reveal(),
+            self.port
+        ))
     }
 
     fn url_with(&self, user: &str, password: &Password, database: &str) -> String {
@@ -248,6 +263,9 @@ fn make_roles(run: &RunFolder, psql: Recipe) -> Result<BTreeMap<Role, Password>,
     Ok(passwords)
 }
 
+/// A socket's path has at most 107 bytes, and the server's file is named `/.s.PGSQL.65535.lock`.
+const SOCKET_FOLDER_LEN_MAX: usize = 85;
+
 /// Where the data is, and whose.
 #[derive(Debug)]
 struct Store {
@@ -324,6 +342,13 @@ impl Store {
 
     fn wait_until_ready(&self, process: &Supervised) -> Result<(), ProcessError> {
         process.wait_until(READY_WITHIN, |pid| self.is_ready(pid))
+    }
+
+    /// Where the server's socket is; nowhere if its path would be too long.
+    fn socket_folder(&self) -> PathBuf {
+        let folder = self.data.parent().unwrap_or(&self.data);
+        let fits = folder.as_os_str().len() <= SOCKET_FOLDER_LEN_MAX;
+        if fits { folder.to_owned() } else { PathBuf::new() }
     }
 
     /// Whether the server with this number says in its status file that it takes connections.

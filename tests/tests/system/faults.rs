@@ -113,7 +113,7 @@ async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
     println!("{passages} passages, ETC_FAULT_SEED={seed}");
     let mut chance = ChaCha8Rng::seed_from_u64(seed);
     let journals = block_in_place(|| traffic(passages, VEHICLES));
-    let mut centre = block_in_place(|| Centre::start());
+    let mut centre = block_in_place(Centre::start);
     centre.found().await;
     let expected = books_without_faults(&centre, &journals).await;
     let books = pool(&centre.url).await;
