@@ -63,7 +63,9 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=FILE`. Secret.
+    /// `postgres://user:password@host:port/database?sslmode=verify-full&sslrootcert=FILE`, or over the
+    /// server's socket, which is faster, `postgres://user:password@%2Frun%2Fpostgresql:port/database`.
+    /// Secret.
     pub url: String,
     /// The same in the role that keeps accounts and lists, for `run`; `url` where absent. Secret.
     pub lists_url: Option<String>,

@@ -103,16 +103,16 @@ pub fn compare(size: Size) -> Result<Report, Failed> {
     let postgres_bin = crate::programs::postgres_bin()?;
     let database = Database::start(&run, &postgres_bin)?;
     // Posting runs on the machine of its database, and so by its socket.
-    let address = |name| database.socket_url_of(name).ok_or("the run's folder has too long a name");
-    database.create("pgbench")?;
-    let tps = pgbench::tpc_b(&postgres_bin, &address("pgbench")?, Duration::from_secs(10))?;
+    for name in ["pgbench", "alone", "whole"] {
+        database.create(name)?;
+    }
+    let pgbench = database.local_url_of("pgbench");
+    let tps = pgbench::tpc_b(&postgres_bin, &pgbench, Duration::from_secs(10))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let server = database.process().pid().ok_or("the database has no process")?;
-    database.create("alone")?;
-    let alone = address("alone")?;
+    let alone = database.local_url_of("alone");
     runtime.block_on(post_alone(&mut report, size, &alone, i32::try_from(server)?, tps))?;
-    database.create("whole")?;
-    let whole = address("whole")?;
+    let whole = database.local_url_of("whole");
     runtime.block_on(post_all(&mut report, extent, &whole, tps))?;
     if let Some(tps) = tps {
         report.figure("pgbench TPC-B, 4 clients", "transactions", tps, "1/s", 1);

@@ -79,8 +79,7 @@ async fn measure_all(
     let clock = Clock::system();
     let accounts = extent.pick(10_000, 100_000);
     database.create("whole")?;
-    let url = database.socket_url_of("whole").ok_or("the run's folder has too long a name")?;
-    let pool = PgPool::connect(&url).await?;
+    let pool = PgPool::connect(&database.local_url_of("whole")).await?;
     let mut lanes = Lanes::new(accounts, LANES)?;
     world::make(&pool, &lanes, accounts, clock).await?;
     let client = broker.connect(&BrokerUser::Centre).await?;

@@ -148,13 +148,13 @@ impl Database {
         self.url_with(NAME, &self.password, database)
     }
 
-    /// The run's database, for a role.
+    /// The run's database, for a role of a program on this machine.
     #[must_use]
     pub fn url_for(&self, role: Role) -> String {
-        self.url_of_for(NAME, role)
+        self.local_url_with(role.name(), &self.roles[&role], NAME)
     }
 
-    /// The run's database, for each role.
+    /// The run's database, for each role of a program on this machine.
     #[must_use]
     pub fn urls(&self) -> BTreeMap<Role, String> {
         BTreeMap::from(Role::ALL.map(|role| (role, self.url_for(role))))
@@ -166,17 +166,20 @@ impl Database {
         self.url_with(role.name(), &self.roles[&role], database)
     }
 
-    /// A database of this server by its name, over the socket of this machine, which is the fast way;
-    /// none where the socket's path would be longer than the system takes.
+    /// A database of this server by its name, over the server's socket; with TLS where there is none.
     #[must_use]
-    pub fn socket_url_of(&self, database: &str) -> Option<String> {
+    pub fn local_url_of(&self, database: &str) -> String {
+        self.local_url_with(NAME, &self.password, database)
+    }
+
+    fn local_url_with(&self, user: &str, password: &Password, database: &str) -> String {
         let folder = self.store.socket_folder();
-        let folder = folder.to_str().filter(|folder| !folder.is_empty())?.replace('/', "%2F");
-        Some(format!(
-            "postgres://{NAME}:{}@{folder}:{}/{database}",
-            self.password.reveal(),
-            self.port
-        ))
+        match folder.to_str().map(|folder| folder.replace('/', "%2F")) {
+            Some(folder) if !folder.is_empty() => {
+                format!("postgres://{user}:{}@{folder}:{}/{database}", password.reveal(), self.port)
+            }
+            Some(_) | None => self.url_with(user, password, database),
+        }
     }
 
     fn url_with(&self, user: &str, password: &Password, database: &str) -> String {
