@@ -22,3 +22,6 @@ pub mod name;
 pub mod examine;
 pub mod exchange;
 pub mod command;
+
+#[cfg(test)]
+mod tests;

@@ -49,19 +49,17 @@ fn split(line: &str, layout: &'static Layout, record: &mut Record) -> Result<(),
         let reason = "is no tuple, or is cut short";
         return Err(Wrong::new("", reason, "values between commas, in parentheses"));
     };
-    let mut values = inside.split(',');
-    for field in fields(layout.record) {
-        match values.next() {
-            Some(value) => record.put(0, field.name, field.take(value)?),
-            None if field.occurs == Occurs::Maybe => {}
-            None => return Err(Wrong::new(field.name, "is missing", field.kind.wanted())),
-        }
+    // Before any value is looked at: in a record that is shifted, a plate could stand in a field
+    // whose values are repeated in errors.
+    let found = inside.split(',').count();
+    let most = fields(layout.record).count();
+    let least = fields(layout.record).filter(|field| field.occurs == Occurs::Once).count();
+    if !(least..=most).contains(&found) {
+        let wanted = if least == most { most.to_string() } else { format!("{least} or {most}") };
+        return Err(Wrong::new("", format!("has {found} values"), wanted));
     }
-    let more = values.count();
-    if more > 0 {
-        let most = fields(layout.record).count();
-        let reason = format!("has {} values", most + more);
-        return Err(Wrong::new("", reason, format!("{most} values")));
+    for (field, value) in fields(layout.record).zip(inside.split(',')) {
+        record.put(0, field.name, field.take(value)?);
     }
     Ok(())
 }
