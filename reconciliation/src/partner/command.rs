@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 
 use super::examine::Figures;
+use super::exchange::ExchangeError;
 use super::exchange::code::Code;
 use super::exchange::export::{Parcel, asked_of_callers, due, export, gaps, note, write_answer};
 use super::exchange::import::{Arrival, Imported, acknowledgement, check, header_of, import};
@@ -38,6 +39,8 @@ pub enum Command {
         /// The file. What is printed has plates and tags in it where the file has.
         file: PathBuf,
     },
+    /// Prints every layout as tables of Markdown; needs no database.
+    Layouts,
     /// Takes a file: all of it, or nothing.
     Import(Import),
     /// Writes a file for a partner, numbered and logged.
@@ -139,6 +142,7 @@ pub async fn run(command: &Command, config: &Config) -> Answer {
     match command {
         Command::Check(what) => return checked(what),
         Command::Print { file } => return print(file),
+        Command::Layouts => return layouts(),
         Command::Import(_)
         | Command::Export(_)
         | Command::Delivered(_)
@@ -150,6 +154,7 @@ pub async fn run(command: &Command, config: &Config) -> Answer {
     match command {
         Command::Check(what) => checked(what),
         Command::Print { file } => print(file),
+        Command::Layouts => layouts(),
         Command::Import(what) => imported(&pool, what, now).await,
         Command::Export(what) => exported(&pool, what, now).await,
         Command::Delivered(what) => noted(&pool, what, Event::Delivered, now).await,
@@ -186,20 +191,31 @@ fn checked(what: &Check) -> Answer {
             })?;
             Ok(ExitCode::FAILURE)
         }
-        Err(error @ FileError::Io(_)) => Err(error.into()),
+        Err(FileError::Io(error)) => Err(unread(&what.file, &error)),
     }
+}
+
+/// Which file could not be read, and why.
+fn unread(path: &Path, error: &io::Error) -> Box<dyn Error> {
+    format!("{} cannot be read: {error}", shown(path)).into()
 }
 
 fn print(file: &Path) -> Answer {
     let name = FileName::parse(&file.file_name().unwrap_or_default().to_string_lossy())
         .map_err(FileError::from)?;
-    let mut reader = Reader::open(name.layout, BufReader::new(File::open(file)?))?;
+    let input = File::open(file).map_err(|error| unread(file, &error))?;
+    let mut reader = Reader::open(name.layout, BufReader::new(input))?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut record = Record::default();
     while reader.next(&mut record)? {
         writeln!(out, "{}", record.to_json(name.layout.record))?;
     }
     out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn layouts() -> Answer {
+    io::stdout().lock().write_all(super::document::tables().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -214,7 +230,10 @@ async fn imported(pool: &PgPool, what: &Import, now: Timestamp) -> Answer {
     let mut progress = Progress::default();
     let imported = import(pool, &arrival, now, &mut |at, of| progress.tell(at, of)).await;
     progress.over();
-    let imported = imported?;
+    let imported = imported.map_err(|error| match error {
+        ExchangeError::Read(error) => unread(&what.file, &error),
+        error => error.into(),
+    })?;
     let name = shown(&what.file);
     let code = match &imported {
         Imported::Taken { answer, .. } | Imported::Refused { answer, .. } => *answer,

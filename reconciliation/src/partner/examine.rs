@@ -100,7 +100,7 @@ impl<R: Read> Pass<R> {
         let input = Tallied { input, tally: Arc::clone(&tally) };
         let reader = Reader::open(name.layout, BufReader::with_capacity(1 << 16, input))?;
         name.agrees(reader.header())?;
-        Ok(Self { reader, tally, figures: Figures::default(), seen: Seen::default() })
+        Ok(Self { reader, tally, figures: Figures::default(), seen: Seen::new(KEYS_MAX) })
     }
 
     /// Reads the next record; false after the last. What was read before may still be followed by
@@ -190,33 +190,37 @@ struct Seen {
     ascends: bool,
     /// Fingerprints of all of them; none any more once there were too many.
     keys: Option<HashSet<u128>>,
+    keys_max: usize,
     hashers: [RandomState; 2],
 }
 
-impl Default for Seen {
-    fn default() -> Self {
+impl Seen {
+    fn new(keys_max: usize) -> Self {
         Self {
             last: String::new(),
             now: String::new(),
             ascends: true,
             keys: Some(HashSet::new()),
+            keys_max,
             hashers: [RandomState::new(), RandomState::new()],
         }
     }
-}
 
-impl Seen {
     fn is_double(&mut self, record: &Record, roles: &Roles) -> bool {
         if roles.identity.is_empty() {
             return false;
         }
         std::mem::swap(&mut self.last, &mut self.now);
         identity_into(record, roles, &mut self.now);
+        self.is_known()
+    }
+
+    fn is_known(&mut self) -> bool {
         self.ascends &= (self.last.len(), &self.last) < (self.now.len(), &self.now);
         let key = self.hashers.each_ref().map(|hasher| u128::from(hasher.hash_one(&self.now)));
         let Some(keys) = &mut self.keys else { return false };
         let is_double = !keys.insert(key[0] << 64 | key[1]);
-        if keys.len() > KEYS_MAX {
+        if keys.len() > self.keys_max {
             self.keys = None;
         }
         is_double
@@ -252,5 +256,30 @@ impl<R: Read> Read for Tallied<R> {
         tally.digest.update(&room[..taken]);
         tally.bytes += taken as u64;
         Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether there is a double among them, where so many are kept, and what is known in the end.
+    fn check(identities: &[&str], keys_max: usize, is_double: bool, doubles: Doubles) {
+        let mut seen = Seen::new(keys_max);
+        let found = identities.iter().any(|identity| {
+            std::mem::swap(&mut seen.last, &mut seen.now);
+            seen.now = (*identity).to_owned();
+            seen.is_known()
+        });
+        assert_eq!((found, seen.doubles()), (is_double, doubles), "{identities:?}");
+    }
+
+    #[test]
+    fn doubles_are_found_or_ruled_out_or_left_to_the_database() {
+        check(&["1", "2", "9", "10"], 2, false, Doubles::None);
+        check(&["2", "1", "3"], 9, false, Doubles::None);
+        check(&["2", "1", "2"], 9, true, Doubles::None);
+        check(&["2", "1", "3", "4", "1"], 2, false, Doubles::LeftToTheDatabase);
+        check(&["2", "2"], 0, false, Doubles::LeftToTheDatabase);
     }
 }

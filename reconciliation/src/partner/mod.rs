@@ -21,6 +21,7 @@ pub mod file;
 pub mod name;
 pub mod examine;
 pub mod exchange;
+pub mod document;
 pub mod command;
 
 #[cfg(test)]

@@ -198,10 +198,16 @@ async fn a_file_of_ours_is_numbered_sent_again_and_acknowledged() {
     let Figures { records: count, to_pay, .. } = first.examined.figures;
     assert_eq!((count, to_pay.minor_units()), (2, 1_550));
 
+    // A run that was stopped before the file had its name: the next one names it.
+    let unnamed =
+        folder.path().join(format!("{}.part", second.path.file_name().unwrap().display()));
+    fs::rename(&second.path, &unnamed).unwrap();
+
     // A record that is not as it should be: no file, no number used.
     fs::write(&records, format!("{}\n{{\"ETC_POST_STATUS\": \"LOST\"}}\n", answer(3, 1))).unwrap();
     let refusal = export(&office.pool, &parcel, later(2)).await.unwrap().unwrap_err();
     assert_eq!((refusal.line, refusal.field.as_str()), (2, "ETC_POST_STATUS"), "{refusal}");
+    assert!(second.path.exists() && !unnamed.exists());
     let left = fs::read_dir(folder.path()).unwrap().count();
     assert_eq!((left, state(&office).await.0), (3, 2), "the records and two files");
 

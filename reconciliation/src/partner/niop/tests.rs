@@ -6,8 +6,11 @@ use std::path::Path;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use super::layout::ALL;
+use super::layout::{ALL, STRAN as STRAN_LAYOUT};
+use crate::partner::file::Reader as File;
 use crate::partner::layout::{Element, Form, Occurs};
+use crate::partner::record::Record;
+use crate::partner::refusal::FileError;
 use crate::partner::value::Kind;
 
 /// An element of a schema: its name, how often it occurs, its codes, what is in it.
@@ -102,4 +105,60 @@ fn the_layouts_are_those_of_the_public_schema() {
         };
         assert_eq!(ours, schema(&text), "{}", layout.code);
     }
+}
+
+const STRAN: &str = include_str!("../examples/4090_4081_4082_20240301180000.STRAN");
+
+/// Reads the example after something was done to it, and says how it is refused.
+fn check(from: &str, to: &str, expected: Result<(), &str>) {
+    assert!(STRAN.contains(from), "the example has no {from:?}");
+    let text = STRAN.replacen(from, to, 1);
+    let read = (|| {
+        let mut reader = File::open(&STRAN_LAYOUT, text.as_bytes())?;
+        let mut record = Record::default();
+        while reader.next(&mut record)? {}
+        Ok::<_, FileError>(())
+    })();
+    match (read, expected) {
+        (Ok(()), Ok(())) => {}
+        (Err(error), Err(expected)) => {
+            assert!(error.to_string().contains(expected), "{to:?}: {error}");
+        }
+        (read, expected) => panic!("{to:?}: {read:?}, and not {expected:?}"),
+    }
+}
+
+#[test]
+fn what_xml_may_say_otherwise_is_read_and_what_it_could_smuggle_in_is_refused() {
+    const ROOT: &str = "<TransactionData>";
+    check("<?xml", "\u{feff}<?xml", Ok(()));
+    check(
+        ROOT,
+        "<TransactionData xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">",
+        Ok(()),
+    );
+    check("<TollAmount>1250<", "<TollAmount> 01250\r\n<", Ok(()));
+    check("<TransactionDetail>", "<!-- said --><TransactionDetail>", Ok(()));
+    check("<VehicleClass>2<", "<VehicleClass>2<!-- said --><", Ok(()));
+    check(">VC02 <", ">VC02<", Ok(()));
+    check(ROOT, "<!DOCTYPE TransactionData []><TransactionData>", Err("has a document type"));
+    check("<VehicleClass>2<", "<VehicleClass>&two;<", Err("has markup in it"));
+    check("<VehicleClass>2<", "<VehicleClass><![CDATA[2]]><", Err("has markup in it"));
+    check("<VehicleClass>2<", "<VehicleClass a=\"b\">2<", Err("has attributes"));
+    check("<VehicleClass>2<", "<VehicleClass> 2 \n<", Err("VehicleClass"));
+    check("<VehicleClass>2<", "<Vehicle>2<", Err("is no XML from here on"));
+    check("</TransactionData>", "</TransactionData><more/>", Err("goes on behind its end"));
+    check("</TransactionData>", "</TransactionData>more", Err("goes on behind its end"));
+    check("<FacilityID>", "words <FacilityID>", Err("is text between fields"));
+    check("<TagInfo>\n", "<TagInfo/>", Err("TagInfo/TagAgencyID: is missing"));
+    let endless = format!("<FacilityDesc>{}<", "A".repeat(10_000));
+    check("<FacilityDesc>RING ROAD<", &endless, Err("without an angle bracket"));
+}
+
+#[test]
+fn a_tag_a_plate_and_an_entry_stand_where_the_kind_of_record_needs_them() {
+    check(">TB01<", ">VB01<", Err("field PlateInfo: is missing in a VB01"));
+    check(">TB01<", ">TC01<", Err("field EntryData: is missing in a TC01"));
+    check(">VC02 <", ">TC02<", Err("field TagInfo: is missing in a TC02"));
+    check(">TB01<", ">TB02<", Err("\"TB02\" is not one of its values"));
 }
