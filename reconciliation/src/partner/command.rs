@@ -84,7 +84,7 @@ pub struct Import {
     /// How many per cent a whole list may differ in size from the one before.
     #[arg(long, value_name = "PERCENT", default_value_t = SizeGuard::default().percent)]
     size_guard: u64,
-    /// Our own agency, which answers.
+    /// Our own agency, which answers; a file for another is refused.
     #[arg(long, value_name = "AGENCY", requires = "answers")]
     answer_as: Option<String>,
     /// Where the acknowledgement is put.
@@ -226,6 +226,7 @@ async fn imported(pool: &PgPool, what: &Import, now: Timestamp) -> Answer {
         records: what.records,
         uncounted: what.uncounted,
         guard: SizeGuard { percent: what.size_guard },
+        own: what.answer_as.clone(),
     };
     let mut progress = Progress::default();
     let imported = import(pool, &arrival, now, &mut |at, of| progress.tell(at, of)).await;
@@ -416,10 +417,12 @@ fn told(action: Action) -> String {
     }
 }
 
+/// Amounts are plain digits: grouped as papers group them, cents would look like fractions.
 fn figures_text(figures: Figures) -> String {
     let Figures { records, to_pay, to_give_back } = figures;
+    let (to_pay, to_give_back) = (to_pay.minor_units(), to_give_back.minor_units());
     format!(
-        "{records} records, {to_pay} to be paid, {to_give_back} to be given back, in minor units"
+        "records {records}; in minor units, to be paid {to_pay}, to be given back {to_give_back}"
     )
 }
 

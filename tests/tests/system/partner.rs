@@ -30,6 +30,7 @@ fn arrival(path: &Path) -> Arrival {
         records: None,
         uncounted: false,
         guard: SizeGuard::default(),
+        own: None,
     }
 }
 
@@ -95,9 +96,12 @@ async fn a_bad_file_changes_nothing_and_is_noted_with_its_place() {
         let Imported::Refused { answer, refusal } = refused else { panic!("{refused:?}") };
         assert_eq!((answer, refusal.field.as_str()), (code, field), "{refusal}");
     }
-    assert_eq!(state(&office).await, (0, 0, 0));
-    assert_eq!(office.number("select count(*) from partner_refusal").await, 4);
     fs::write(&path, good).unwrap();
+    let for_another = Arrival { own: Some("4099".to_owned()), ..arrival(&path) };
+    let refused = import(&office.pool, &for_another, noon(), &mut |_, _| ()).await.unwrap();
+    assert!(matches!(refused, Imported::Refused { answer: Code::Header, .. }), "{refused:?}");
+    assert_eq!(state(&office).await, (0, 0, 0));
+    assert_eq!(office.number("select count(*) from partner_refusal").await, 5);
     assert!(matches!(take(&office, &path).await, Imported::Taken { .. }));
     // Another content under the same name.
     let other = fs::read_to_string(&path).unwrap().replacen("000001250", "000001251", 1);

@@ -35,6 +35,8 @@ pub struct Arrival {
     pub uncounted: bool,
     /// How far a whole list may differ in size from the one before.
     pub guard: SizeGuard,
+    /// Who we are, where a file that is for somebody else is to be refused.
+    pub own: Option<String>,
 }
 
 /// What became of a file.
@@ -125,6 +127,7 @@ async fn try_import(
     let layout = name.layout;
     let examined = look_through(&arrival.path, name, told).map_err(stop(layout))?;
     let counted_by = counted(arrival, &examined).map_err(|wrong| stop(layout)(wrong.into()))?;
+    is_for_us(arrival, &examined).map_err(|wrong| stop(layout)(wrong.into()))?;
     let partner = partner_of(arrival, &examined).map_err(|wrong| stop(layout)(wrong.into()))?;
     let offer = Offer::of(layout, &examined.header, examined.figures.records);
     let failed = repo::failed;
@@ -193,6 +196,17 @@ fn counted(arrival: &Arrival, examined: &Examined) -> Result<CountedBy, Refusal>
             let wanted = "the number of records from the partner, or leave to do without";
             Err(Refusal::of_file(Fault::Count, reason, wanted))
         }
+    }
+}
+
+fn is_for_us(arrival: &Arrival, examined: &Examined) -> Result<(), Refusal> {
+    let addressee = examined.layout.roles.to.and_then(|to| examined.header.text(to));
+    match (addressee, arrival.own.as_deref()) {
+        (Some(addressee), Some(own)) if addressee != own => {
+            let reason = format!("it is for {addressee}");
+            Err(Refusal::of_file(Fault::Header, reason, format!("a file for {own}")))
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 
