@@ -66,10 +66,9 @@ create table partner_record (
     to_give_back bigint not null check (to_give_back >= 0),
     body         jsonb not null,
     primary key (file_no, record_no),
-    constraint one_record_per_identity unique (file_no, identity)
+    -- Also finds what was answered to a transaction, and its corrections.
+    constraint one_record_per_identity unique (identity, file_no)
 );
--- Finds what was answered to a transaction, and its corrections.
-create index partner_record_by_identity on partner_record (identity);
 
 -- Files that were refused. Nothing of them is kept but where they are wrong.
 create table partner_refusal (

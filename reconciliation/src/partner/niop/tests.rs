@@ -146,7 +146,8 @@ fn what_xml_may_say_otherwise_is_read_and_what_it_could_smuggle_in_is_refused() 
     check("<VehicleClass>2<", "<VehicleClass><![CDATA[2]]><", Err("has markup in it"));
     check("<VehicleClass>2<", "<VehicleClass a=\"b\">2<", Err("has attributes"));
     check("<VehicleClass>2<", "<VehicleClass> 2 \n<", Err("VehicleClass"));
-    check("<VehicleClass>2<", "<Vehicle>2<", Err("is no XML from here on"));
+    check("<VehicleClass>2<", "<Vehicle>2<", Err("Vehicle: has no place there"));
+    check("</TagInfo>", "</TagInfe>", Err("is no XML from here on"));
     check("</TransactionData>", "</TransactionData><more/>", Err("goes on behind its end"));
     check("</TransactionData>", "</TransactionData>more", Err("goes on behind its end"));
     check("<FacilityID>", "words <FacilityID>", Err("is text between fields"));
