@@ -104,6 +104,12 @@ pub const TABLES: &[Table] = &[
     table("statement",           NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_position", NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_cash",     NAMED,    ["",     "",     "",     "ra", "r", "r"]),
+    table("partner_file",        NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("partner_file_event",  NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("partner_record",      NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("partner_refusal",     NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("partner_gap_v1",      NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
+    table("partner_sent_v1",     NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     // For reports. Views see what the one who asks may see.
     table("passage_v1",          NOBODYS,  ["", "r", "", "r", "r", ""]),
     table("transfer_v1",         NOBODYS,  ["", "r", "", "r", "r", ""]),

@@ -2,9 +2,9 @@
 //!
 //! *Matching* puts two sides' records into classes that add up. *Settlement* closes an operator's
 //! day: complete, counted twice, fee taken, position fixed. The *statement* is the paper of it,
-//! signed. *Verify* proves afterwards, from the rows alone, that all of it still holds. Deliberately
-//! absent: posting of passages and the ledger's door (`clearing-house`), screens (`console`), and
-//! so far the partners' and the bank's files.
+//! signed. *Partner* reads and writes the files of other operators and issuers. *Verify* proves
+//! afterwards, from the rows alone, that all of it still holds. Deliberately absent: posting of
+//! passages and the ledger's door (`clearing-house`), screens (`console`).
 //!
 //! Money words: *gross* is the tolls charged to accounts; *cash* is the tolls the operator took
 //! itself, shown but not payable; *fee* is the share the issuer keeps; *net* is gross less fee,
@@ -13,6 +13,7 @@
 pub mod matching;
 pub mod settlement;
 pub mod statement;
+pub mod partner;
 pub mod verify;
 pub mod report;
 pub mod schema;

@@ -11,6 +11,7 @@ use clearing_house::rights;
 use clearing_house::sql::connect;
 use domain::{BusinessDate, Clock, OperatorId};
 use reconciliation::config::Config;
+use reconciliation::partner;
 use reconciliation::report::report;
 use reconciliation::schema;
 use reconciliation::settlement::{DayClose, Outcome, Today, close_through};
@@ -44,6 +45,9 @@ enum Command {
     },
     /// Prints the statement of a closed day.
     Statement(Show),
+    /// Files that partners send us, and we them.
+    #[command(subcommand)]
+    Partner(partner::command::Command),
     /// Proves every closed day from the stored rows; fails when something is broken.
     Verify {
         /// As one JSON object instead of a table.
@@ -113,8 +117,12 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     let config: Config = load(&arguments.config)?;
+    if let Command::Partner(command) = &arguments.command {
+        return partner::command::run(command, &config).await;
+    }
     let pool = connect(&config.database.clone().or_environment()).await?;
     match arguments.command {
+        Command::Partner(_) => unreachable!("partners' files are seen to above"),
         Command::Migrate => {
             schema::migrate(&pool).await?;
             rights::apply(&pool).await?;

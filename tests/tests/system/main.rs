@@ -8,6 +8,7 @@ mod accounts;
 mod api;
 mod books;
 mod ledger;
+mod partner;
 mod lists;
 mod rating;
 mod receipts;

@@ -1,0 +1,338 @@
+//! Writes a file for a partner: numbered, whole or not at all, and in the log before anybody can
+//! send it.
+//!
+//! The bytes are complete on the disk under a name ending in `.part` before the log has the file,
+//! and get their own name after it. A run that is stopped between the two is finished by the next.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufWriter};
+use std::path::{Path, PathBuf};
+
+use domain::Timestamp;
+use serde_json::{Map, Value, json};
+use sqlx::{Connection as _, PgConnection, PgPool};
+
+use super::ExchangeError;
+use super::received::Offer;
+use super::repo::{self, CountedBy, Direction, Entry, SentFile, channel_of};
+use super::sent::{Action, Event, State, handle};
+use crate::partner::examine::{Examined, examine};
+use crate::partner::file::Writer;
+use crate::partner::layout::{Element, Form, Layout, Order, fields};
+use crate::partner::name::{FileName, name_of};
+use crate::partner::record::Record;
+use crate::partner::refusal::{Fault, FileError, Place, Refusal, Wrong};
+
+/// What is to be written.
+#[derive(Debug, Clone)]
+pub struct Parcel {
+    /// The kind of file.
+    pub layout: &'static Layout,
+    /// Its records, one JSON object a line.
+    pub records: PathBuf,
+    /// The header's values that are neither its number, its count nor its time.
+    pub header: Map<String, Value>,
+    /// For whom, where the header does not say.
+    pub partner: Option<String>,
+    /// The file's name, where the header does not say it.
+    pub name: Option<String>,
+    /// Where files for partners are put.
+    pub folder: PathBuf,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Its number in the log.
+    pub file_no: i64,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it came to.
+    pub examined: Examined,
+}
+
+/// Writes a file for a partner.
+///
+/// # Errors
+/// When a record or the header is not as the layout says, in which case nothing is left, or the
+/// disk or the database fails.
+pub async fn export(
+    pool: &PgPool,
+    parcel: &Parcel,
+    now: Timestamp,
+) -> Result<Result<Exported, Refusal>, ExchangeError> {
+    let mut connection = pool.acquire().await.map_err(repo::failed("connect"))?;
+    finish_stopped(&mut connection, &parcel.folder).await?;
+    match try_export(&mut connection, parcel, now).await {
+        Ok(exported) => Ok(Ok(exported)),
+        Err(Stop::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Stop::Error(error)) => Err(error),
+    }
+}
+
+/// Why an export stops.
+enum Stop {
+    Error(ExchangeError),
+    Refused(Refusal),
+}
+
+impl From<ExchangeError> for Stop {
+    fn from(error: ExchangeError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<FileError> for Stop {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Io(source) => Self::Error(ExchangeError::Write(source)),
+            FileError::Refused(refusal) => Self::Refused(*refusal),
+        }
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(source: std::io::Error) -> Self {
+        Self::Error(ExchangeError::Write(source))
+    }
+}
+
+async fn try_export(
+    connection: &mut PgConnection,
+    parcel: &Parcel,
+    now: Timestamp,
+) -> Result<Exported, Stop> {
+    let layout = parcel.layout;
+    let records = count(&parcel.records)?;
+    let to = layout.roles.to.and_then(|to| parcel.header.get(to)).and_then(Value::as_str);
+    let Some(partner) = parcel.partner.as_deref().or(to) else {
+        let reason = "nobody says for whom it is";
+        return Err(Refusal::of_file(Fault::Header, reason, "the partner's name").into_stop());
+    };
+    let mut tx = connection.begin().await.map_err(repo::failed("begin the export"))?;
+    repo::lock_in_tx(&mut tx, Direction::Sent, partner, channel_of(layout)).await?;
+    let channel =
+        repo::channel_in_tx(&mut tx, Direction::Sent, partner, channel_of(layout)).await?;
+    let header = header(parcel, records, channel.last + 1, now)
+        .map_err(|wrong| Stop::Refused(Refusal::of_value(wrong, Place::default())))?;
+    let Some(name) = name_of(layout, &header).or_else(|| parcel.name.clone()) else {
+        let reason = "its header does not say its name";
+        return Err(Refusal::of_file(Fault::File, reason, "the name from the caller").into_stop());
+    };
+    let parsed = FileName::parse(&name).map_err(Stop::Refused)?;
+    if !std::ptr::eq(parsed.layout, layout) {
+        let reason = format!("its name {} is one of another kind", parsed.shown);
+        let refusal = Refusal::of_file(Fault::File, reason, format!("a {}", layout.code));
+        return Err(refusal.into_stop());
+    }
+    let part = parcel.folder.join(format!("{name}.part"));
+    let path = parcel.folder.join(&name);
+    let written = write(parcel, &header, &part).and_then(|()| {
+        // What was written is read as a partner would.
+        Ok(examine(&parsed, File::open(&part)?)?)
+    });
+    let examined = match written {
+        Ok(examined) => examined,
+        Err(stop) => {
+            fs::remove_file(&part)?;
+            return Err(stop);
+        }
+    };
+    let offer = Offer::of(layout, &header, examined.figures.records);
+    let entry = Entry {
+        direction: Direction::Sent,
+        partner,
+        name: &parsed.shown,
+        examined: &examined,
+        counted_by: if layout.roles.count.is_some() {
+            CountedBy::Header
+        } else {
+            CountedBy::Caller
+        },
+        answer: None,
+    };
+    let file_no = repo::add_in_tx(&mut tx, &entry, &offer, now).await?;
+    tx.commit().await.map_err(repo::failed("commit the export"))?;
+    fs::rename(&part, &path)?;
+    sync_folder(&parcel.folder)?;
+    Ok(Exported { file_no, path, examined })
+}
+
+impl Refusal {
+    fn into_stop(self) -> Stop {
+        Stop::Refused(self)
+    }
+}
+
+/// How many lines there are with something on them.
+fn count(path: &Path) -> Result<u64, Stop> {
+    let mut records = 0;
+    for line in std::io::BufReader::new(File::open(path)?).lines() {
+        records += u64::from(!line?.trim().is_empty());
+    }
+    Ok(records)
+}
+
+/// The header: what the caller says, and what the exchange does.
+fn header(parcel: &Parcel, records: u64, number: u64, now: Timestamp) -> Result<Record, Wrong> {
+    let roles = &parcel.layout.roles;
+    let mut values = parcel.header.clone();
+    let mut set = |field: Option<&'static str>, value: Value| {
+        if let Some(field) = field {
+            values.entry(field).or_insert(value);
+        }
+    };
+    set(roles.count, json!(records.to_string()));
+    set(roles.stamp, json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()));
+    if let Order::Numbered(field) = roles.order {
+        set(Some(field), json!(number.to_string()));
+    }
+    // What can have one value only has it.
+    let only = |element: &Element| match element {
+        Element::Field(field) => field.kind.only().map(|value| (field.name, value)),
+        Element::Group { .. } => None,
+    };
+    for (field, value) in parcel.layout.header.iter().filter_map(only) {
+        values.entry(field).or_insert(json!(value));
+    }
+    Record::from_json(&Value::Object(values), parcel.layout.header)
+}
+
+/// Writes all of it and waits until it is on the disk.
+fn write(parcel: &Parcel, header: &Record, part: &Path) -> Result<(), Stop> {
+    let layout = parcel.layout;
+    let out = BufWriter::with_capacity(1 << 16, File::create(part)?);
+    let mut writer = Writer::open(layout, header, out)?;
+    let lines = std::io::BufReader::new(File::open(&parcel.records)?).lines();
+    for (number, line) in (1..).zip(lines) {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let refuse = |wrong: Wrong| {
+            let place = Place { line: number, record: number };
+            Stop::Refused(Refusal::of_value(wrong, place))
+        };
+        let value: Value = serde_json::from_str(&line).map_err(|error| {
+            // What the parser says is not passed on: it quotes.
+            let reason = format!("is no JSON from column {} on", error.column());
+            refuse(Wrong::new("", reason, "one object a line"))
+        })?;
+        let record = Record::from_json(&value, layout.record).map_err(refuse)?;
+        (layout.rule)(&record).map_err(refuse)?;
+        writer.write(&record)?;
+    }
+    let out = writer.finish()?.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    out.sync_all()?;
+    Ok(())
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Stop> {
+    Ok(File::open(folder)?.sync_all()?)
+}
+
+/// Gives their names to files that were logged by a run that was stopped then.
+async fn finish_stopped(connection: &mut PgConnection, folder: &Path) -> Result<(), ExchangeError> {
+    let open = repo::open_in_tx(connection).await?;
+    for entry in fs::read_dir(folder).map_err(ExchangeError::Write)? {
+        let part = entry.map_err(ExchangeError::Write)?.path();
+        let path = part.with_extension("");
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_part = part.extension().is_some_and(|extension| extension == "part");
+        let Some(name) = name.filter(|_| is_part).and_then(|name| FileName::parse(&name).ok())
+        else {
+            continue;
+        };
+        let is_logged =
+            open.iter().any(|file| file.state == State::Written && file.name == name.shown);
+        if is_logged && !path.exists() {
+            fs::rename(&part, &path).map_err(ExchangeError::Write)?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes that a partner has a file, or should get it again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note(
+    pool: &PgPool,
+    (partner, name): (&str, &str),
+    event: Event,
+    now: Timestamp,
+) -> Result<Option<Vec<Action>>, ExchangeError> {
+    let mut tx = pool.begin().await.map_err(repo::failed("begin the note"))?;
+    let Some(file) = repo::named_in_tx(&mut tx, partner, name).await? else { return Ok(None) };
+    let (after, actions) = handle(file.state, event, now);
+    repo::note_in_tx(&mut tx, &file, event, after, now).await?;
+    tx.commit().await.map_err(repo::failed("commit the note"))?;
+    Ok(Some(actions))
+}
+
+/// What is to be done about files that were sent, now: each with its actions.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due(
+    pool: &PgPool,
+    now: Timestamp,
+) -> Result<Vec<(SentFile, Vec<Action>)>, ExchangeError> {
+    let mut tx = pool.begin().await.map_err(repo::failed("begin the look"))?;
+    let mut todo = Vec::new();
+    for file in repo::open_in_tx(&mut tx).await? {
+        let (after, actions) = handle(file.state, Event::Due, now);
+        if after != file.state {
+            repo::note_in_tx(&mut tx, &file, Event::Due, after, now).await?;
+        }
+        if !actions.is_empty() {
+            todo.push((file, actions));
+        }
+    }
+    tx.commit().await.map_err(repo::failed("commit the look"))?;
+    Ok(todo)
+}
+
+/// Numbers that partners jumped over and have not sent since: partner, channel, number.
+///
+/// # Errors
+/// When the database fails.
+pub async fn gaps(pool: &PgPool) -> Result<Vec<(String, String, i64)>, ExchangeError> {
+    repo::gaps(pool).await
+}
+
+/// Writes a file that is no part of a numbered exchange, such as an acknowledgement.
+///
+/// # Errors
+/// When the header is not as the layout says, or the disk fails.
+pub fn write_answer(
+    layout: &'static Layout,
+    header: &Record,
+    name: &str,
+    folder: &Path,
+) -> Result<PathBuf, FileError> {
+    let part = folder.join(format!("{name}.part"));
+    let out = BufWriter::new(File::create(&part)?);
+    let out = Writer::open(layout, header, out)?.finish()?;
+    out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    let path = folder.join(name);
+    fs::rename(&part, &path)?;
+    Ok(path)
+}
+
+/// Whether a layout's header has fields that a caller must say.
+#[must_use]
+pub fn asked_of_callers(layout: &'static Layout) -> Vec<&'static str> {
+    let roles = &layout.roles;
+    let ours = [roles.count, roles.stamp];
+    let is_ours = |name: &str| {
+        ours.contains(&Some(name)) || matches!(roles.order, Order::Numbered(field) if field == name)
+    };
+    if matches!(layout.form, Form::Tuples) {
+        return vec![];
+    }
+    fields(layout.header)
+        .filter(|field| field.kind.only().is_none() && !is_ours(field.name))
+        .map(|field| field.name)
+        .collect()
+}
