@@ -117,8 +117,14 @@ fn bytes_of(text: &str) -> Result<u64, String> {
 /// # Errors
 /// When a file is refused or cannot be read; nothing was changed then.
 pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn Error>> {
-    let ours_as = mapping(what.ours_form, what.ours_as.as_deref())?;
-    let theirs_as = mapping(what.theirs_form, what.theirs_as.as_deref())?;
+    let mut ours_as = mapping(what.ours_form, what.ours_as.as_deref())?;
+    let mut theirs_as = mapping(what.theirs_form, what.theirs_as.as_deref())?;
+    // Only a mapping says a currency by itself; another form must have the other side's.
+    match (&what.ours_as, &what.theirs_as) {
+        (None, Some(_)) => ours_as.currency = theirs_as.currency,
+        (Some(_), None) => theirs_as.currency = ours_as.currency,
+        (None, None) | (Some(_), Some(_)) => {}
+    }
     if ours_as.currency != theirs_as.currency {
         let (a, b) = (ours_as.currency, theirs_as.currency);
         return Err(format!("our files are in {a} and theirs in {b}: match like with like").into());
@@ -172,7 +178,9 @@ fn table(
     mapping: &Mapping,
     folder: &Path,
 ) -> Result<Table, Box<dyn Error>> {
-    let open = |path: &PathBuf| Ok((path.clone(), normalised(form.into(), path, folder)?));
+    let open = |path: &PathBuf| {
+        Ok((path.clone(), normalised(form.into(), path, mapping.currency, folder)?))
+    };
     let opened = paths.iter().map(open).collect::<Result<Vec<_>, FormError>>()?;
     Ok(Table::of(opened, mapping)?)
 }

@@ -181,7 +181,7 @@ pub(super) fn read_left<'a>(
         let mut gather = Gather::default();
         for shelf in share_of(worker, means) {
             for whose in [Whose::Ours, Whose::Theirs] {
-                let places = gather.by_place(left.of(whose), shelf)?.map(|stub| stub.place());
+                let places = gather.by_place(left.of(whose), shelf)?.map(Stub::place);
                 let (keyed, next, extent) = (keyed.of(whose), next.of(whose), extents.of(whose));
                 let take = |taken: Taken| shelve(&taken, rule, &means.shape, extent, keyed, next);
                 match whose {

@@ -40,12 +40,15 @@ fn rows(lines: &str) -> Vec<Row> {
     lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(row).collect()
 }
 
+/// Class, rule, our rows and theirs.
+type Line = (Class, Option<usize>, Vec<String>, Vec<String>);
+
 /// Every finding as text: class, rule, and both sides' rows without their places.
 #[derive(Debug, Default)]
 struct Told<'a> {
     ours: &'a [Row],
     theirs: &'a [Row],
-    findings: Vec<(Class, Option<usize>, Vec<String>, Vec<String>)>,
+    findings: Vec<Line>,
 }
 
 fn text(rows: &[Row], stubs: &[Stub]) -> Vec<String> {
@@ -63,7 +66,7 @@ impl Sink for Told<'_> {
     }
 }
 
-type Outcome = (ClassTotals, Vec<(Class, Option<usize>, Vec<String>, Vec<String>)>);
+type Outcome = (ClassTotals, Vec<Line>);
 
 /// With tiny chunks and 16 shelves; `room` chunks of each may stay in memory.
 fn matched(ours: &[Row], theirs: &[Row], rules: &Rules, workers: usize, room: usize) -> Outcome {
@@ -72,6 +75,16 @@ fn matched(ours: &[Row], theirs: &[Row], rules: &Rules, workers: usize, room: us
     let sink = || Told { ours, theirs, findings: Vec::new() };
     let (totals, told) = run(&Rows(ours), &Rows(theirs), rules, &means, sink).unwrap();
     (totals, told.into_iter().flat_map(|told| told.findings).collect())
+}
+
+/// Each finding as a line.
+struct Lines<F>(F, Vec<String>);
+impl<F: Fn(&Finding<'_>) -> String + Send> Sink for Lines<F> {
+    fn take(&mut self, finding: &Finding<'_>) -> io::Result<()> {
+        let line = (self.0)(finding);
+        self.1.push(line);
+        Ok(())
+    }
 }
 
 /// What became of the rows: `class ours:theirs` in amounts, in any order of finding.
@@ -83,14 +96,6 @@ fn check(ours: &str, theirs: &str, expected: &str) {
         assert!(stubs.iter().all(|stub| stub.place() < rows.len() as u64));
         all.iter().map(u64::to_string).collect::<Vec<_>>().join("+")
     };
-    struct Lines<F>(F, Vec<String>);
-    impl<F: Fn(&Finding<'_>) -> String + Send> Sink for Lines<F> {
-        fn take(&mut self, finding: &Finding<'_>) -> io::Result<()> {
-            let line = (self.0)(finding);
-            self.1.push(line);
-            Ok(())
-        }
-    }
     let rules = Rules::default();
     let line = |finding: &Finding<'_>| {
         let rule = finding.rule.map_or("-", |number| rules.as_slice()[number].name.as_str());
@@ -341,7 +346,7 @@ proptest! {
             all.sort();
             all
         };
-        let told = |side: fn(&(Class, Option<usize>, Vec<String>, Vec<String>)) -> &Vec<String>| {
+        let told = |side: fn(&Line) -> &Vec<String>| {
             let mut told: Vec<String> = findings.iter().flat_map(side).cloned().collect();
             told.sort();
             told
@@ -350,7 +355,7 @@ proptest! {
         prop_assert_eq!(told(|finding| &finding.3), all(&theirs));
         prop_assert_eq!(totals.ours.rows, ours.len() as u64);
         for class in CLASSES {
-            let of_class = |finding: &&(Class, Option<usize>, Vec<String>, Vec<String>)| finding.0 == class;
+            let of_class = |finding: &&Line| finding.0 == class;
             let rows: usize = findings.iter().filter(of_class).map(|finding| finding.2.len()).sum();
             prop_assert_eq!(totals.class(class).ours.rows, rows as u64);
         }

@@ -12,7 +12,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::balance::{Balance, Way};
-use super::form::{Refusal, text_of};
+use super::form::{Read, Refusal, text_of};
 use super::mapping::AmountForm;
 use super::normal::{NormalRow, yes_if};
 use super::value::AmountReader;
@@ -20,7 +20,7 @@ use super::value::AmountReader;
 /// No statement is nested deeper.
 const DEPTH_MAX: usize = 32;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
+pub(super) fn read(bytes: &[u8]) -> Result<Read, Refusal> {
     let text = text_of(bytes);
     let mut reader = Reader::from_str(&text);
     let mut walk = Walk::default();
@@ -47,7 +47,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
             Event::Eof if walk.statements == 0 => {
                 return Err(walk.refuse("Stmt", "no statement; is this camt.053?"));
             }
-            Event::Eof => return Ok(walk.rows),
+            Event::Eof => return Ok(Read { currency: walk.currency, rows: walk.rows }),
         }
     }
 }
@@ -171,41 +171,31 @@ impl Walk {
             ["Ntry", "AcctSvcrRef"] => self.entry.reference = self.said()?,
             ["Ntry"] => self.entry_ends()?,
             ["Ntry", "NtryDtls", "TxDtls", rest @ ..] if !rest.is_empty() => {
-                self.transaction(rest)?
+                self.transaction(rest)?;
             }
             _ => {}
         }
         Ok(())
     }
 
+    /// An element of a transaction ends; `inside` is its path from there.
     fn transaction(&mut self, inside: &[&str]) -> Result<(), Refusal> {
-        let said = match inside {
-            ["Refs", "EndToEndId" | "AcctSvcrRef"] => self.said()?,
-            _ => String::new(),
-        };
-        let moved = match inside {
-            ["Amt"] | ["AmtDtls", "TxAmt", "Amt"] => {
-                Moved { units: Some(self.units()?), way: None }
-            }
-            ["CdtDbtInd"] => Moved { units: None, way: Some(self.way()?) },
-            _ => return Ok(self.reference(inside, said)),
-        };
+        let mut read = Transaction::default();
+        match inside {
+            ["Refs", "EndToEndId"] => read.end_to_end = self.said()?,
+            ["Refs", "AcctSvcrRef"] => read.reference = self.said()?,
+            ["Amt"] | ["AmtDtls", "TxAmt", "Amt"] => read.moved.units = Some(self.units()?),
+            ["CdtDbtInd"] => read.moved.way = Some(self.way()?),
+            _ => {}
+        }
         if let Some(transaction) = self.entry.transactions.last_mut() {
+            transaction.end_to_end += &read.end_to_end;
+            transaction.reference += &read.reference;
             // The transaction's own amount is said before that of its details.
-            transaction.moved.units = transaction.moved.units.or(moved.units);
-            transaction.moved.way = transaction.moved.way.or(moved.way);
+            transaction.moved.units = transaction.moved.units.or(read.moved.units);
+            transaction.moved.way = transaction.moved.way.or(read.moved.way);
         }
         Ok(())
-    }
-
-    fn reference(&mut self, inside: &[&str], said: String) {
-        if let Some(transaction) = self.entry.transactions.last_mut() {
-            match inside {
-                ["Refs", "EndToEndId"] => transaction.end_to_end = said,
-                ["Refs", "AcctSvcrRef"] => transaction.reference = said,
-                _ => {}
-            }
-        }
     }
 
     fn said(&mut self) -> Result<String, Refusal> {

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
+use domain::Currency;
+
 use super::normal::{NormalRow, NormalWriter};
 use super::{camt053, mt940, vetc};
 
@@ -76,12 +78,25 @@ impl Refusal {
     }
 }
 
-/// Reads a file of a form other than a table, and gives it as a table in the normal form, in a file
-/// without a name.
+/// What a file of a form other than a table says.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Absent where no amount is in it.
+    pub(super) currency: Option<Currency>,
+    pub(super) rows: Vec<NormalRow>,
+}
+
+/// Reads a file of any form, and gives it as a table: one that is none is written in the normal form,
+/// in a file without a name. What is in another currency than `currency` is refused.
 ///
 /// # Errors
 /// When it is not of its form, or the disk fails.
-pub fn normalised(form: Form, path: &Path, folder: &Path) -> Result<File, FormError> {
+pub fn normalised(
+    form: Form,
+    path: &Path,
+    currency: Currency,
+    folder: &Path,
+) -> Result<File, FormError> {
     let disk = |doing| move |source| FormError::Disk { path: path.to_owned(), doing, source };
     let mut file = File::open(path).map_err(disk("open it"))?;
     let len = file.metadata().map_err(disk("read its length"))?.len();
@@ -93,17 +108,20 @@ pub fn normalised(form: Form, path: &Path, folder: &Path) -> Result<File, FormEr
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(disk("read it"))?;
-    let rows: Result<Vec<NormalRow>, Refusal> = match form {
+    let read = match form {
         Form::Camt053 => camt053::read(&bytes),
         Form::Mt940 => mt940::read(&bytes),
         Form::Vetc | Form::Table => vetc::read(&bytes),
     };
-    let rows = rows.map_err(|Refusal { line, field, why }| FormError::Refused {
-        path: path.to_owned(),
-        line,
-        field,
-        why,
-    })?;
+    let refused = |Refusal { line, field, why }| {
+        let path = path.to_owned();
+        FormError::Refused { path, line, field, why }
+    };
+    let Read { currency: of_file, rows } = read.map_err(refused)?;
+    if let Some(other) = of_file.filter(|of_file| *of_file != currency) {
+        let why = format!("it is in {other}, and what it is matched with in {currency}");
+        return Err(refused(Refusal::new(1, "currency", why)));
+    }
     let written = || -> io::Result<File> {
         let mut table = tempfile::tempfile_in(folder)?;
         let mut writer = NormalWriter::try_new(io::BufWriter::new(&table))?;

@@ -7,8 +7,10 @@
 //! money as a debit does. A row's identity is the owner's reference, or the bank's where the owner
 //! has none (`NONREF`).
 
+use domain::Currency;
+
 use super::balance::{Balance, Way};
-use super::form::{Refusal, text_of};
+use super::form::{Read, Refusal, text_of};
 use super::mapping::AmountForm;
 use super::normal::{NormalRow, yes_if};
 use super::value::AmountReader;
@@ -19,7 +21,7 @@ struct Field<'a> {
     text: &'a str,
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
+pub(super) fn read(bytes: &[u8]) -> Result<Read, Refusal> {
     let text = text_of(bytes);
     let fields = fields(&text);
     if !fields.iter().any(|field| field.tag.starts_with("60")) {
@@ -27,12 +29,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
     }
     let mut rows = Vec::new();
     let mut balance = None;
-    let mut decimals = 2;
+    let mut currency: Option<Currency> = None;
     for Field { line, tag, text } in fields {
         match tag {
             "60F" | "60M" => {
-                let (units, way, currency_decimals) = balance_of(line, text)?;
-                decimals = currency_decimals;
+                let (units, way, of_balance) = balance_of(line, text)?;
+                if let Some(known) = currency.replace(of_balance).filter(|c| *c != of_balance) {
+                    let why = format!("{of_balance} among {known}: one currency a file");
+                    return Err(Refusal::new(line, "balance", why));
+                }
                 let mut opened = Balance::default();
                 opened.open(units, way);
                 balance = Some(opened);
@@ -41,7 +46,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
                 let Some(open) = &mut balance else {
                     return Err(Refusal::new(line, ":61:", "an entry outside a statement"));
                 };
-                let (row, way) = entry(line, text, decimals)?;
+                let (row, way) = entry(line, text, currency.map_or(2, Currency::exponent))?;
                 open.entry(row.amount, way);
                 rows.push(row);
             }
@@ -63,7 +68,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
         let last = text.lines().count() as u64;
         return Err(Refusal::new(last, ":62F:", "the closing balance is missing: the file is cut"));
     }
-    Ok(rows)
+    Ok(Read { currency, rows })
 }
 
 /// The fields of a text, with the line that each begins on.
@@ -81,17 +86,17 @@ fn fields(text: &str) -> Vec<Field<'_>> {
 }
 
 /// `C` or `D`, `YYMMDD`, currency, amount.
-fn balance_of(line: u64, text: &str) -> Result<(u64, Way, u32), Refusal> {
+fn balance_of(line: u64, text: &str) -> Result<(u64, Way, Currency), Refusal> {
     let refuse = || {
         let why = format!("{text:?} is not a balance such as C261121VND1500000,");
         Refusal::new(line, "balance", why)
     };
     let way = way_of(text.get(..1)).ok_or_else(refuse)?;
-    let currency: domain::Currency =
+    let currency: Currency =
         text.get(7..10).and_then(|code| code.parse().ok()).ok_or_else(refuse)?;
     let units =
         units(text.get(10..).unwrap_or_default(), currency.exponent()).ok_or_else(refuse)?;
-    Ok((units, way, currency.exponent()))
+    Ok((units, way, currency))
 }
 
 fn way_of(mark: Option<&str>) -> Option<Way> {

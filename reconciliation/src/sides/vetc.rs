@@ -7,10 +7,11 @@
 //! a line is refused, what was cut off at the end of a file cannot be seen. Ticket codes are 12 to 16
 //! for a single pass of group 1 to 5, 22 to 26 for a month's, 32 to 36 for a quarter's.
 
+use domain::Currency;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::form::{Refusal, text_of};
+use super::form::{Read, Refusal, text_of};
 use super::normal::NormalRow;
 
 /// What a tuple has at least.
@@ -18,12 +19,13 @@ const FIELDS_MIN: usize = 9;
 /// A tag's hexadecimal digits; a ticket's number has a stroke in it.
 const TAG_LEN: usize = 24;
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<NormalRow>, Refusal> {
+pub(super) fn read(bytes: &[u8]) -> Result<Read, Refusal> {
     let text = text_of(bytes);
     let zone = TimeZone::get("Asia/Ho_Chi_Minh")
         .map_err(|error| Refusal::new(1, "time", error.to_string()))?;
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(number, line)| row(number, line.trim(), &zone)).collect()
+    let rows = lines.map(|(number, line)| row(number, line.trim(), &zone));
+    Ok(Read { currency: Some(Currency::VND), rows: rows.collect::<Result<_, _>>()? })
 }
 
 fn row(line: u64, text: &str, zone: &TimeZone) -> Result<NormalRow, Refusal> {

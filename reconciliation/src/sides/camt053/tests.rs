@@ -24,7 +24,7 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
     let line = |row: &NormalRow| {
         format!("{} {} {} {}{}", row.line, row.identity, row.time, row.reversed, row.amount)
     };
-    Ok(rows.iter().map(line).collect())
+    Ok(rows.rows.iter().map(line).collect())
 }
 
 #[test]
@@ -35,6 +35,7 @@ fn booked_entries_are_read_transaction_by_transaction() {
         "13 BANK-2 2026-11-22T00:00:00Z yes65500",
     ];
     assert_eq!(lines(STATEMENT).unwrap(), expected);
+    assert_eq!(read(STATEMENT.as_bytes()).unwrap().currency, Some(Currency::VND));
 }
 
 #[test]

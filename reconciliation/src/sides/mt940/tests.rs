@@ -20,7 +20,7 @@ fn lines(text: &str) -> Result<Vec<String>, String> {
     let line = |row: &NormalRow| {
         format!("{} {} {} {}{}", row.line, row.identity, row.time, row.reversed, row.amount)
     };
-    Ok(rows.iter().map(line).collect())
+    Ok(rows.rows.iter().map(line).collect())
 }
 
 #[test]
@@ -31,6 +31,7 @@ fn entries_are_read_with_their_references_and_which_way_the_money_went() {
         "10 SETTLE-VEC-1 2026-11-22T00:00:00Z yes45500",
     ];
     assert_eq!(lines(STATEMENT).unwrap(), expected);
+    assert_eq!(read(STATEMENT.as_bytes()).unwrap().currency, Some(Currency::VND));
 }
 
 #[test]

@@ -5,7 +5,7 @@ fn a_tuple_is_a_row_and_its_identity_is_transaction_and_lane() {
     // Written for this test from the format; tag, ticket and plate belong to nobody.
     let text = "(20260901070908,07:09:08,893011000000000000000001,35000,30A00001,0102,002,101,12)\n\n\
                 (20260901070909_102,07:09:09,AA/16P000000001,50000,30A00002,0102,002,102,13,1,0),\r\n";
-    let rows = read(text.as_bytes()).unwrap();
+    let rows = read(text.as_bytes()).unwrap().rows;
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0].identity, "20260901070908_101");
     assert_eq!(rows[0].tag, "893011000000000000000001");
