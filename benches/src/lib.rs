@@ -20,6 +20,7 @@ mod redis;
 pub mod journal;
 pub mod lane;
 pub mod list;
+pub mod matching;
 pub mod posting;
 pub mod reader;
 pub mod whole_way;

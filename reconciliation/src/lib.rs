@@ -1,6 +1,6 @@
 //! Reconciliation: proves the books, closes the day, says what each issuer owes each operator.
 //!
-//! *Matching* puts two sides' records into classes that add up. *Settlement* closes an operator's
+//! *Matching* puts two sides' records into classes that add up; *sides* reads them from files. *Settlement* closes an operator's
 //! day: complete, counted twice, fee taken, position fixed. The *statement* is the paper of it,
 //! signed. *Partner* reads and writes the files of other operators and issuers. *Verify* proves
 //! afterwards, from the rows alone, that all of it still holds. Deliberately absent: posting of
@@ -11,6 +11,7 @@
 //! what the issuer owes the operator.
 
 pub mod matching;
+pub mod sides;
 pub mod settlement;
 pub mod statement;
 pub mod partner;

@@ -1,5 +1,7 @@
 //! `reconciliation`: closes days, shows statements, proves both.
 
+mod match_command;
+
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -25,7 +27,7 @@ use sqlx::PgPool;
 #[command(version)]
 struct Arguments {
     /// The configuration file.
-    #[arg(long)]
+    #[arg(long, default_value = "reconciliation.toml")]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -37,6 +39,8 @@ enum Command {
     Migrate,
     /// Closes every open day of every operator, the oldest first.
     Close(Close),
+    /// Matches two parties' records and says what became of every row.
+    Match(Box<match_command::Match>),
     /// Prints every day and what it came to.
     Report {
         /// As one JSON object, which is the only form there is.
@@ -116,6 +120,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    if let Command::Match(what) = &arguments.command {
+        return match_command::run(what, &arguments.config).await;
+    }
     let config: Config = load(&arguments.config)?;
     if let Command::Partner(command) = &arguments.command {
         return partner::command::run(command, &config).await;
@@ -128,6 +135,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             rights::apply(&pool).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Match(what) => match_command::run(&what, &arguments.config).await,
         Command::Close(what) => close(&pool, &config, &what).await,
         Command::Report { json: _ } => {
             say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;

@@ -1,201 +1,44 @@
-//! Matching: two sides' records of the same thing, and what became of each. Pure.
+//! Matching: two sides' records of the same thing, and what became of each. Pure but for the spill.
 //!
-//! *Ours* and *theirs* are two lists of records, each with its own key and an amount. Every record
-//! of either side ends in exactly one *class*, so the totals of the classes add up to both sides:
-//! nothing is explained twice and nothing is left out. Deliberately absent so far: rules other than
-//! equal keys, tolerances, and spilling to disk.
+//! *Ours* and *theirs* are two *sides*; a side has *rows*, each with its own identity and an amount.
+//! *Rules* are data, tried in an order: the first pairs what it can, the next sees only what is
+//! left. Every row of either side ends in exactly one *class*, each pair says by which rule it was
+//! found, and the totals of the classes are added up against what was read, at run time, before
+//! anybody sees them: nothing is explained twice and nothing is left out.
 //!
-//! A key that one side holds more than once says nothing certain: its first record is matched, the
-//! others are *duplicates* of that side. "First" is the smallest amount, so that neither the order
-//! of the lists nor which side is called ours changes the outcome.
+//! How: the engine keeps a *stub* of each row, 32 bytes: digest of the rule's key, amount, group and
+//! *place*, where the row can be read again. Stubs go to *shelves* by the leading bits of their
+//! digest; full chunks go to a spill file where memory is limited. Shelf by shelf both sides are
+//! sorted and merged. Only what is left is read again, for the next rule.
+//!
+//! Neither the order of the rows, nor which side is called ours, nor the memory, nor the number of
+//! workers changes an outcome. Deliberately absent: what a file looks like (`sides`), and what is
+//! done about a difference (cases).
 
-use std::cmp::Ordering;
+mod engine;
+pub mod rule;
+pub mod class;
+pub mod side;
+mod row;
+pub mod stub;
+mod finding;
+mod passes;
+mod merge;
+mod same;
+mod window;
+mod shelf;
+mod spill;
 
-use domain::{Amount, MoneyError};
-use serde::{Deserialize, Serialize};
+mod keyed;
 
-/// One side's record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Record<K> {
-    /// What makes it the same thing on both sides.
-    pub key: K,
-    /// What it is worth.
-    pub amount: Amount,
-}
-
-/// What became of the records of one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Both sides have it, with the same amount.
-    Matched {
-        /// The amount on both sides.
-        amount: Amount,
-    },
-    /// Both sides have it, with different amounts.
-    AmountDiffers {
-        /// Our amount.
-        ours: Amount,
-        /// Their amount.
-        theirs: Amount,
-    },
-    /// We have it, they do not.
-    OnlyOurs {
-        /// Our amount.
-        amount: Amount,
-    },
-    /// They have it, we do not.
-    OnlyTheirs {
-        /// Their amount.
-        amount: Amount,
-    },
-    /// We have it once more.
-    DuplicateOurs {
-        /// Our amount.
-        amount: Amount,
-    },
-    /// They have it once more.
-    DuplicateTheirs {
-        /// Their amount.
-        amount: Amount,
-    },
-}
-
-/// How many records a class has on a side, and what they sum to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tally {
-    /// How many records.
-    pub records: u64,
-    /// Their sum.
-    pub amount: Amount,
-}
-
-impl Tally {
-    fn count(&mut self, amount: Amount) -> Result<(), MoneyError> {
-        self.records += 1;
-        self.amount = self.amount.plus(amount)?;
-        Ok(())
-    }
-
-    fn plus(self, other: Self) -> Result<Self, MoneyError> {
-        Ok(Self { records: self.records + other.records, amount: self.amount.plus(other.amount)? })
-    }
-}
-
-/// The classes' totals, by side.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Totals {
-    /// On both sides with the same amount; the same figures hold for either side.
-    pub matched: Tally,
-    /// Ours among those with different amounts.
-    pub amount_differs_ours: Tally,
-    /// Theirs among those with different amounts.
-    pub amount_differs_theirs: Tally,
-    /// Only ours.
-    pub only_ours: Tally,
-    /// Only theirs.
-    pub only_theirs: Tally,
-    /// Ours once more.
-    pub duplicate_ours: Tally,
-    /// Theirs once more.
-    pub duplicate_theirs: Tally,
-}
-
-impl Totals {
-    /// What the classes say our side is.
-    ///
-    /// # Errors
-    /// When the sum is past what the books hold.
-    pub fn ours(&self) -> Result<Tally, MoneyError> {
-        self.matched.plus(self.amount_differs_ours)?.plus(self.only_ours)?.plus(self.duplicate_ours)
-    }
-
-    /// What the classes say their side is.
-    ///
-    /// # Errors
-    /// When the sum is past what the books hold.
-    pub fn theirs(&self) -> Result<Tally, MoneyError> {
-        self.matched
-            .plus(self.amount_differs_theirs)?
-            .plus(self.only_theirs)?
-            .plus(self.duplicate_theirs)
-    }
-
-    fn count(&mut self, class: Class) -> Result<(), MoneyError> {
-        match class {
-            Class::Matched { amount } => self.matched.count(amount),
-            Class::AmountDiffers { ours, theirs } => {
-                self.amount_differs_ours.count(ours)?;
-                self.amount_differs_theirs.count(theirs)
-            }
-            Class::OnlyOurs { amount } => self.only_ours.count(amount),
-            Class::OnlyTheirs { amount } => self.only_theirs.count(amount),
-            Class::DuplicateOurs { amount } => self.duplicate_ours.count(amount),
-            Class::DuplicateTheirs { amount } => self.duplicate_theirs.count(amount),
-        }
-    }
-}
-
-/// Two sides, matched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matching<K> {
-    /// What became of every record, in order of key.
-    pub classes: Vec<(K, Class)>,
-    /// The classes' totals.
-    pub totals: Totals,
-}
-
-/// Puts every record of both sides into one class.
-///
-/// # Errors
-/// When a side's sum is past what the books hold.
-pub fn match_sides<K: Ord + Clone>(
-    mut ours: Vec<Record<K>>,
-    mut theirs: Vec<Record<K>>,
-) -> Result<Matching<K>, MoneyError> {
-    ours.sort_unstable();
-    theirs.sort_unstable();
-    let mut classes = Vec::with_capacity(ours.len().max(theirs.len()));
-    let (mut ours, mut theirs) = (ours.as_slice(), theirs.as_slice());
-    while let Some(key) = smallest_key(ours, theirs).cloned() {
-        let (of_ours, rest) = take_key(ours, &key);
-        ours = rest;
-        let (of_theirs, rest) = take_key(theirs, &key);
-        theirs = rest;
-        let first = match (of_ours.first(), of_theirs.first()) {
-            (Some(a), Some(b)) if a.amount == b.amount => Class::Matched { amount: a.amount },
-            (Some(a), Some(b)) => Class::AmountDiffers { ours: a.amount, theirs: b.amount },
-            (Some(a), None) => Class::OnlyOurs { amount: a.amount },
-            (None, Some(b)) => Class::OnlyTheirs { amount: b.amount },
-            (None, None) => continue,
-        };
-        classes.push((key.clone(), first));
-        let more_ours = of_ours.iter().skip(1).map(|a| Class::DuplicateOurs { amount: a.amount });
-        let more_theirs =
-            of_theirs.iter().skip(1).map(|b| Class::DuplicateTheirs { amount: b.amount });
-        classes.extend(more_ours.chain(more_theirs).map(|class| (key.clone(), class)));
-    }
-    let mut totals = Totals::default();
-    for (_, class) in &classes {
-        totals.count(*class)?;
-    }
-    Ok(Matching { classes, totals })
-}
-
-fn smallest_key<'a, K: Ord>(ours: &'a [Record<K>], theirs: &'a [Record<K>]) -> Option<&'a K> {
-    match (ours.first(), theirs.first()) {
-        (Some(a), Some(b)) if a.key.cmp(&b.key) == Ordering::Greater => Some(&b.key),
-        (Some(a), _) => Some(&a.key),
-        (None, Some(b)) => Some(&b.key),
-        (None, None) => None,
-    }
-}
-
-fn take_key<'a, K: Ord>(side: &'a [Record<K>], key: &K) -> (&'a [Record<K>], &'a [Record<K>]) {
-    let len = side.iter().take_while(|record| record.key == *key).count();
-    side.split_at(len)
-}
+pub use class::{Class, ClassTotals, SideSum};
+pub use engine::{MEMORY_MIN_BYTES, MatchError, Plan, match_rows};
+pub use finding::{Finding, NoSink, Sink};
+pub use keyed::{Class as KeyedClass, Matching, Record, Tally, Totals, match_sides};
+pub use row::{Row, Rows};
+pub use rule::{Field, Rule, RuleError, Rules};
+pub use side::{Keyed, Side, Taken, Unreadable};
+pub use stub::{Stub, Whose};
 
 #[cfg(test)]
 mod tests;

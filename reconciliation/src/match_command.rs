@@ -1,0 +1,256 @@
+//! `reconciliation match`: two parties' files, and what became of every row.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+
+use clap::{Args, ValueEnum};
+use clearing_house::config::load;
+use clearing_house::sql::connect;
+use domain::{BusinessDate, OperatorId};
+use reconciliation::config::Config;
+use reconciliation::matching::class::ClassLine;
+use reconciliation::matching::{ClassTotals, NoSink, Plan, Rules, match_rows};
+use reconciliation::sides::ledger::{Charges, charges};
+use reconciliation::sides::outcome::{Spool, Wanted, write};
+use reconciliation::sides::{Form, FormError, Mapping, Table, normalised};
+
+/// Matches two parties' records and says what became of every row.
+#[derive(Debug, Args)]
+pub(crate) struct Match {
+    /// Our files.
+    #[arg(long, required_unless_present = "ours_ledger", num_args = 1.., value_name = "FILE")]
+    ours: Vec<PathBuf>,
+    /// In place of files, what this operator's days charged to accounts, from the books.
+    #[arg(long, conflicts_with = "ours", requires = "from", value_name = "OPERATOR")]
+    ours_ledger: Option<OperatorId>,
+    /// The first settlement day of the books.
+    #[arg(long, requires = "ours_ledger", value_name = "YYYY-MM-DD")]
+    from: Option<BusinessDate>,
+    /// The last; the first where not given.
+    #[arg(long, requires = "from", value_name = "YYYY-MM-DD")]
+    through: Option<BusinessDate>,
+    /// The form of our files.
+    #[arg(long, value_enum, default_value_t = FormName::Table)]
+    ours_form: FormName,
+    /// The mapping of our tables; the normal form where not given.
+    #[arg(long, value_name = "MAPPING.toml")]
+    ours_as: Option<PathBuf>,
+    /// Their files.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    theirs: Vec<PathBuf>,
+    /// The form of their files.
+    #[arg(long, value_enum, default_value_t = FormName::Table)]
+    theirs_form: FormName,
+    /// The mapping of their tables; the normal form where not given.
+    #[arg(long, value_name = "MAPPING.toml")]
+    theirs_as: Option<PathBuf>,
+    /// The rules, in their order; identity, then tag, then plate where not given.
+    #[arg(long, value_name = "RULES.toml")]
+    rules: Option<PathBuf>,
+    /// How much memory may be taken, such as 1GB or 512MB; above it, files are used.
+    #[arg(long, value_name = "SIZE", value_parser = bytes_of)]
+    memory: Option<u64>,
+    /// Where those files are made; the system's folder for them where not given.
+    #[arg(long, value_name = "FOLDER")]
+    scratch: Option<PathBuf>,
+    /// How many threads; one a core where not given.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Where every row that did not match is written, as CSV.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Write down what matched as well.
+    #[arg(long, requires = "out")]
+    everything: bool,
+    /// The totals as one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormName {
+    /// Rows and columns.
+    Table,
+    /// A bank's statement, ISO 20022.
+    Camt053,
+    /// A bank's statement, SWIFT.
+    Mt940,
+    /// Transactions as VETC and stations exchange them.
+    Vetc,
+}
+
+impl From<FormName> for Form {
+    fn from(name: FormName) -> Self {
+        match name {
+            FormName::Table => Self::Table,
+            FormName::Camt053 => Self::Camt053,
+            FormName::Mt940 => Self::Mt940,
+            FormName::Vetc => Self::Vetc,
+        }
+    }
+}
+
+fn bytes_of(text: &str) -> Result<u64, String> {
+    let wanted = || format!("{text:?} is not a size such as 1GB, 512MB or 65536");
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|_no_number| wanted())?;
+    let factor: u64 = match text[digits.len()..].trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(wanted()),
+    };
+    number.checked_mul(factor).ok_or_else(wanted)
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When a file is refused or cannot be read; nothing was changed then.
+pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn Error>> {
+    let mut ours_as = mapping(what.ours_form, what.ours_as.as_deref())?;
+    let mut theirs_as = mapping(what.theirs_form, what.theirs_as.as_deref())?;
+    // Only a mapping says a currency by itself; another form must have the other side's.
+    match (&what.ours_as, &what.theirs_as) {
+        (None, Some(_)) => ours_as.currency = theirs_as.currency,
+        (Some(_), None) => theirs_as.currency = ours_as.currency,
+        (None, None) | (Some(_), Some(_)) => {}
+    }
+    if ours_as.currency != theirs_as.currency {
+        let (a, b) = (ours_as.currency, theirs_as.currency);
+        return Err(format!("our files are in {a} and theirs in {b}: match like with like").into());
+    }
+    let rules = match &what.rules {
+        None => Rules::default(),
+        Some(path) => toml::from_str(&text_of(path)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?,
+    };
+    let folder = what.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let ours = match &what.ours_ledger {
+        None => table(&what.ours, what.ours_form, &ours_as, &folder)?,
+        Some(operator) => books(what, operator, config, &folder).await?,
+    };
+    let theirs = table(&what.theirs, what.theirs_form, &theirs_as, &folder)?;
+    let plan = Plan {
+        workers: what
+            .threads
+            .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+        memory_bytes: what.memory,
+        folder,
+    };
+    let totals = match &what.out {
+        None => match_rows(&ours, &theirs, &rules, &plan, || NoSink)?.0,
+        Some(path) => {
+            let wanted = if what.everything { Wanted::Everything } else { Wanted::Differences };
+            let spool = || Spool::new(wanted, &plan.folder);
+            let (totals, spools) = match_rows(&ours, &theirs, &rules, &plan, spool)?;
+            let file = BufWriter::new(File::create(path)?);
+            write(spools, &ours, &theirs, &rules, file)?;
+            totals
+        }
+    };
+    let mut out = io::stdout().lock();
+    if what.json {
+        writeln!(out, "{}", serde_json::to_string(&totals)?)?;
+    } else {
+        write!(out, "{}", table_of(&totals)?)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text_of(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()))
+}
+
+/// Files of any form, as one table.
+fn table(
+    paths: &[PathBuf],
+    form: FormName,
+    mapping: &Mapping,
+    folder: &Path,
+) -> Result<Table, Box<dyn Error>> {
+    let open = |path: &PathBuf| {
+        Ok((path.clone(), normalised(form.into(), path, mapping.currency, folder)?))
+    };
+    let opened = paths.iter().map(open).collect::<Result<Vec<_>, FormError>>()?;
+    Ok(Table::of(opened, mapping)?)
+}
+
+/// Our side out of the books.
+async fn books(
+    what: &Match,
+    operator: &OperatorId,
+    config: &Path,
+    folder: &Path,
+) -> Result<Table, Box<dyn Error>> {
+    let config: Config = load(config)?;
+    let pool = connect(&config.database.clone().or_environment()).await?;
+    let from = what.from.ok_or("--from says from which day on")?;
+    let through = what.through.unwrap_or(from);
+    let wanted = Charges { operator: operator.clone(), from, through };
+    let file = charges(&pool, &wanted, folder).await?;
+    Ok(Table::of(vec![(PathBuf::from("books"), file)], &Mapping::normal())?)
+}
+
+fn mapping(form: FormName, path: Option<&Path>) -> Result<Mapping, Box<dyn Error>> {
+    match path {
+        Some(_) if form != FormName::Table => {
+            Err("a mapping is of a table; other forms need none".into())
+        }
+        None => Ok(Mapping::normal()),
+        Some(path) => Ok(Mapping::try_from_toml(&text_of(path)?)
+            .map_err(|error| format!("{}: {}", path.display(), chain(&error)))?),
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn table_of(totals: &ClassTotals) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let head = ["rows", "amount", "reversed", "rows", "amount", "reversed"];
+    let [a, b, c, d, e, f] = head;
+    writeln!(text, "{:<16}{:<16}{:>51}{:>51}", "", "", "ours", "theirs")?;
+    writeln!(text, "{:<16}{:<16}{a:>11}{b:>20}{c:>20}{d:>11}{e:>20}{f:>20}", "rule", "class")?;
+    let mut line = |rule: &str, class: &str, line: &ClassLine| {
+        let (a, b) = (line.ours, line.theirs);
+        writeln!(
+            text,
+            "{rule:<16}{class:<16}{:>11}{:>20}{:>20}{:>11}{:>20}{:>20}",
+            a.rows,
+            a.amount.minor_units(),
+            a.reversed.minor_units(),
+            b.rows,
+            b.amount.minor_units(),
+            b.reversed.minor_units()
+        )
+    };
+    for of_rule in &totals.rules {
+        for class in &of_rule.classes {
+            line(of_rule.rule.as_deref().unwrap_or("-"), class.class.as_str(), class)?;
+        }
+    }
+    for class in &totals.classes {
+        line("all", class.class.as_str(), class)?;
+    }
+    let sum =
+        ClassLine { class: totals.classes[0].class, ours: totals.ours, theirs: totals.theirs };
+    line("all", "all", &sum)?;
+    Ok(text)
+}
