@@ -10,6 +10,10 @@
 //! itself, shown but not payable; *fee* is the share the issuer keeps; *net* is gross less fee,
 //! what the issuer owes the operator.
 
+pub mod money;
+pub mod contract;
+pub mod window;
+pub mod approval;
 pub mod matching;
 pub mod settlement;
 pub mod statement;
@@ -17,3 +21,4 @@ pub mod verify;
 pub mod report;
 pub mod schema;
 pub mod config;
+pub mod command;

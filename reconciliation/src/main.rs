@@ -1,7 +1,7 @@
 //! `reconciliation`: closes days, shows statements, proves both.
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,15 +9,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clearing_house::config::load;
 use clearing_house::rights;
 use clearing_house::sql::connect;
-use domain::{BusinessDate, Clock, OperatorId};
+use domain::{BusinessDate, OperatorId};
+use reconciliation::command::{self, say};
 use reconciliation::config::Config;
 use reconciliation::report::report;
 use reconciliation::schema;
-use reconciliation::settlement::{DayClose, Outcome, Today, close_through};
 use reconciliation::statement::filed::{self, Form};
-use reconciliation::statement::repo::{paper, papers_through};
+use reconciliation::statement::repo::paper;
 use reconciliation::verify::verify;
-use sqlx::PgPool;
 
 /// Closes settlement days and proves them.
 #[derive(Debug, Parser)]
@@ -35,7 +34,9 @@ enum Command {
     /// Brings the tables up to date; those of the clearing house must be there already.
     Migrate,
     /// Closes every open day of every operator, the oldest first.
-    Close(Close),
+    Close(command::close::Close),
+    #[command(flatten)]
+    Window(command::window::Command),
     /// Prints every day and what it came to.
     Report {
         /// As one JSON object, which is the only form there is.
@@ -50,16 +51,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Args)]
-struct Close {
-    /// The last day to close.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    through: BusinessDate,
-    /// Why days are closed that are not over.
-    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    early: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -120,7 +111,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             rights::apply(&pool).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Close(what) => close(&pool, &config, &what).await,
+        Command::Close(what) => command::close::run(&pool, &config, &what).await,
+        Command::Window(what) => command::window::run(&pool, &config, &what).await,
         Command::Report { json: _ } => {
             say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;
             Ok(ExitCode::SUCCESS)
@@ -138,43 +130,4 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             Ok(if verdict.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
     }
-}
-
-async fn close(pool: &PgPool, config: &Config, what: &Close) -> Result<ExitCode, Box<dyn Error>> {
-    let clock = Clock::of_run(config.clock);
-    let today = Today { clock: &clock, early_reason: what.early.as_deref() };
-    let key = config.centre.secret_key()?;
-    let closes = close_through(pool, what.through, today, &key).await;
-    // Also when a later day failed: what is closed is filed.
-    for (operator, day, paper) in papers_through(pool, what.through).await? {
-        filed::file(&config.statements.folder, &operator, day, &paper)?;
-    }
-    let closes = closes?;
-    if closes.is_empty() {
-        say(&format!("no day up to {} has charges", what.through))?;
-    }
-    let mut refused = false;
-    for close in &closes {
-        refused |= matches!(close.outcome, Outcome::Refused(_));
-        say(&line_of(close))?;
-    }
-    Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn line_of(DayClose { operator, day, outcome }: &DayClose) -> String {
-    match outcome {
-        Outcome::Closed { totals, currency } => format!(
-            "{operator} {day} closed: {} passages, gross {}, fee {}, net {}, cash {} {currency}",
-            totals.passages, totals.gross, totals.fee, totals.net, totals.cash
-        ),
-        Outcome::ClosedBefore => format!("{operator} {day} was closed before; nothing changed"),
-        Outcome::Refused(refusals) => {
-            let reasons: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-            format!("{operator} {day} stays open: {}", reasons.join("; "))
-        }
-    }
-}
-
-fn say(text: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{text}")
 }
