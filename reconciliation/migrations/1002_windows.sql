@@ -50,7 +50,7 @@ create trigger window_change_is_append_only before update or delete or truncate 
 -- What one person proposes, as it was shown.
 create table proposal (
     proposal    bigint generated always as identity primary key,
-    kind        text not null check (kind in ('settlement', 'incomplete-day', 'case-outcome')),
+    kind        text not null check (kind in ('settlement', 'incomplete-day', 'month', 'year')),
     operator    text not null,
     day         date not null,
     content     text not null,

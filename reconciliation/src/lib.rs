@@ -12,6 +12,8 @@
 
 pub mod money;
 pub mod contract;
+pub mod calendar;
+pub mod netting;
 pub mod window;
 pub mod approval;
 pub mod matching;

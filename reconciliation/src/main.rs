@@ -37,6 +37,8 @@ enum Command {
     Close(command::close::Close),
     #[command(flatten)]
     Window(command::window::Command),
+    #[command(flatten)]
+    Terms(command::terms::Command),
     /// Prints every day and what it came to.
     Report {
         /// As one JSON object, which is the only form there is.
@@ -112,6 +114,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Close(what) => command::close::run(&pool, &config, &what).await,
+        Command::Terms(what) => command::terms::run(&pool, &config, &what).await,
         Command::Window(what) => command::window::run(&pool, &config, &what).await,
         Command::Report { json: _ } => {
             say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;

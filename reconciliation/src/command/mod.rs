@@ -1,6 +1,7 @@
 //! The commands of `reconciliation`, one file each: arguments in, one call, words or JSON out.
 
 pub mod close;
+pub mod terms;
 pub mod window;
 
 use std::io::{self, Write as _};

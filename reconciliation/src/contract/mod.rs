@@ -7,6 +7,7 @@
 //! figure can be worked out again with pencil and paper. A contract counts from a day on, and what
 //! is stated stays on the terms it was stated on.
 
+pub mod file;
 pub mod repo;
 
 use domain::{Amount, MoneyError, Rounding};
