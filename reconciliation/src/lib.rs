@@ -19,6 +19,7 @@ pub mod approval;
 pub mod matching;
 pub mod settlement;
 pub mod statement;
+pub mod papers;
 pub mod verify;
 pub mod report;
 pub mod schema;

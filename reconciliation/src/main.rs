@@ -5,17 +5,14 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clearing_house::config::load;
 use clearing_house::rights;
 use clearing_house::sql::connect;
-use domain::{BusinessDate, OperatorId};
 use reconciliation::command::{self, say};
 use reconciliation::config::Config;
 use reconciliation::report::report;
 use reconciliation::schema;
-use reconciliation::statement::filed::{self, Form};
-use reconciliation::statement::repo::paper;
 use reconciliation::verify::verify;
 
 /// Closes settlement days and proves them.
@@ -45,44 +42,14 @@ enum Command {
         #[arg(long, required = true)]
         json: bool,
     },
-    /// Prints the statement of a closed day.
-    Statement(Show),
+    #[command(flatten)]
+    Statement(command::statement::Command),
     /// Proves every closed day from the stored rows; fails when something is broken.
     Verify {
         /// As one JSON object instead of a table.
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Args)]
-struct Show {
-    /// The operator.
-    #[arg(long)]
-    operator: OperatorId,
-    /// The settlement day.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    day: BusinessDate,
-    /// In which form.
-    #[arg(long, value_enum, default_value_t = FormName::Text)]
-    format: FormName,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormName {
-    Text,
-    Csv,
-    Json,
-}
-
-impl From<FormName> for Form {
-    fn from(name: FormName) -> Self {
-        match name {
-            FormName::Text => Self::Text,
-            FormName::Csv => Self::Csv,
-            FormName::Json => Self::Json,
-        }
-    }
 }
 
 #[tokio::main]
@@ -120,13 +87,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Statement(Show { operator, day, format }) => {
-            let Some(paper) = paper(&pool, &operator, day).await? else {
-                return Err(format!("{operator} has no statement for {day}").into());
-            };
-            say(filed::form_of(&paper, format.into())?.trim_end())?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Statement(what) => command::statement::run(&pool, &config, &what).await,
         Command::Verify { json } => {
             let verdict = verify(&pool, &config.centre.secret_key()?.public()).await?;
             say(&if json { serde_json::to_string(&verdict)? } else { verdict.to_string() })?;

@@ -5,8 +5,9 @@
 //! a foreign key holds to the proposal and a constraint holds apart from the checker's. What was
 //! proposed is kept as it was shown, with its digest.
 //!
-//! Two things are decided so: a day's *settlement* ([`propose`], [`approve`]), and that a day may be
-//! closed over a *hole* in a lane's numbers ([`propose_hole`], [`approve_hole`]). Doing either twice
+//! Three things are decided so: a day's *settlement* ([`propose`], [`approve`]), that a day may be
+//! closed over a *hole* in a lane's numbers ([`propose_hole`], [`approve_hole`]), and that the figures
+//! of a month or year are *agreed* ([`propose_period`], [`agree`]). Doing either twice
 //! is no error and changes nothing. Deliberately absent: who is whom and may do what (`console`).
 
 mod repo;
@@ -21,6 +22,7 @@ use domain::{LaneId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
+use crate::papers::period::Period;
 use crate::settlement::SettlementError;
 use crate::statement::repo::paper;
 use crate::window::repo::{change_in_tx, hold, state};
@@ -308,6 +310,62 @@ pub async fn approve_hole(
     let kind = repo::Kind::IncompleteDay;
     let known = repo::proposal(&mut tx, kind, window, &content(decision)?).await?;
     let (approval, _) = decide(&mut tx, HOLE, window, known, who, at).await?;
+    tx.commit().await.map_err(SettlementError::database("commit an approval"))?;
+    Ok(approval)
+}
+
+const PERIOD: &str = "the agreement on a period";
+
+const fn kind_of(period: Period) -> repo::Kind {
+    match period {
+        Period::Month(_) => repo::Kind::Month,
+        Period::Year(_) => repo::Kind::Year,
+    }
+}
+
+/// Proposes a period's statement as agreed; `window` is its last closed day.
+///
+/// # Errors
+/// When somebody else proposed the same figures, or the database fails.
+pub async fn propose_period(
+    pool: &PgPool,
+    window: &Window,
+    period: Period,
+    canonical: &str,
+    who: &Person,
+    at: Timestamp,
+) -> Result<(), ApprovalError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to propose"))?;
+    hold(&mut tx, window).await?;
+    match repo::proposal(&mut tx, kind_of(period), window, canonical).await? {
+        Some(known) if known.maker == *who => return Ok(()),
+        Some(known) => {
+            let window = window.clone();
+            return Err(ApprovalError::Proposed { what: PERIOD, window, maker: known.maker });
+        }
+        None => repo::propose(&mut tx, kind_of(period), window, canonical, who, at).await?,
+    }
+    tx.commit().await.map_err(SettlementError::database("commit a proposal"))?;
+    Ok(())
+}
+
+/// Approves a period's statement as its checker: the same figures to the byte.
+///
+/// # Errors
+/// When nobody proposed these figures, `who` did, somebody else approved them, or the database fails.
+pub async fn agree(
+    pool: &PgPool,
+    window: &Window,
+    period: Period,
+    canonical: &str,
+    who: &Person,
+    at: Timestamp,
+) -> Result<Approval, ApprovalError> {
+    let at = from_sql(to_sql(at));
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to approve"))?;
+    hold(&mut tx, window).await?;
+    let known = repo::proposal(&mut tx, kind_of(period), window, canonical).await?;
+    let (approval, _) = decide(&mut tx, PERIOD, window, known, who, at).await?;
     tx.commit().await.map_err(SettlementError::database("commit an approval"))?;
     Ok(approval)
 }

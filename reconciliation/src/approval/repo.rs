@@ -17,6 +17,8 @@ type Result<T> = std::result::Result<T, SettlementError>;
 pub(super) enum Kind {
     Settlement,
     IncompleteDay,
+    Month,
+    Year,
 }
 
 impl Kind {
@@ -24,6 +26,8 @@ impl Kind {
         match self {
             Self::Settlement => "settlement",
             Self::IncompleteDay => "incomplete-day",
+            Self::Month => "month",
+            Self::Year => "year",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The commands of `reconciliation`, one file each: arguments in, one call, words or JSON out.
 
 pub mod close;
+pub mod statement;
 pub mod terms;
 pub mod window;
 

@@ -2,6 +2,7 @@
 
 use super::Statement;
 use crate::money::Signed;
+use crate::papers::{PdfError, WorkbookError};
 
 /// Why a statement could not be put into a form.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,12 @@ pub enum FormError {
     /// The writer's end failed.
     #[error("end the table")]
     End(#[source] std::io::Error),
+    /// The pages cannot be made.
+    #[error("make the pages")]
+    Pdf(#[from] PdfError),
+    /// The workbook cannot be made.
+    #[error("make the workbook")]
+    Workbook(#[from] WorkbookError),
     /// The table is not UTF-8.
     #[error("the table is not UTF-8")]
     Utf8(#[from] std::string::FromUtf8Error),

@@ -4,7 +4,8 @@
 //! lists in order of their keys. It is what is digested, signed and stored; every other form (text,
 //! CSV) is made from it. *Revision*: always 1 so far; a closed day is not stated twice.
 //!
-//! Deliberately absent: where the figures come from (`settlement`), PDF and payment orders.
+//! Deliberately absent: where the figures come from (`settlement`), pages (`papers`), payment orders
+//! (`payment`).
 
 mod csv;
 pub mod filed;
