@@ -26,7 +26,7 @@ begin
     if new.place <> coalesce(before.place, 0) + 1
        or (coalesce(before.state, 'open'), new.state) not in (
            ('open', 'closing'), ('closing', 'closed'), ('closed', 'approved'), ('approved', 'paid'),
-           ('paid', 'approved'), ('paid', 'matched')) then
+           ('paid', 'approved'), ('paid', 'matched'), ('matched', 'approved')) then
         raise exception 'window % of % cannot become % after %', new.day, new.operator, new.state,
             coalesce(before.state, 'open') using errcode = 'restrict_violation';
     end if;

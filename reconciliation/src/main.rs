@@ -35,6 +35,13 @@ enum Command {
     #[command(flatten)]
     Window(command::window::Command),
     #[command(flatten)]
+    Pay(command::pay::Command),
+    /// What does not add up, who sees to it, how it ends.
+    #[command(subcommand)]
+    Case(command::case::Command),
+    #[command(flatten)]
+    Schedule(command::schedule::Command),
+    #[command(flatten)]
     Terms(command::terms::Command),
     /// Prints every day and what it came to.
     Report {
@@ -81,6 +88,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Close(what) => command::close::run(&pool, &config, &what).await,
+        Command::Pay(what) => command::pay::run(&pool, &config, &what).await,
+        Command::Case(what) => command::case::run(&pool, &config, &what).await,
+        Command::Schedule(what) => command::schedule::run(&pool, &config, &what).await,
         Command::Terms(what) => command::terms::run(&pool, &config, &what).await,
         Command::Window(what) => command::window::run(&pool, &config, &what).await,
         Command::Report { json: _ } => {

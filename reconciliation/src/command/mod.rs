@@ -1,6 +1,9 @@
 //! The commands of `reconciliation`, one file each: arguments in, one call, words or JSON out.
 
+pub mod case;
 pub mod close;
+pub mod pay;
+pub mod schedule;
 pub mod statement;
 pub mod terms;
 pub mod window;

@@ -5,7 +5,7 @@
 //! it, a *maker* who proposed and a *checker* who approved. *Paid*: the banks have been told to pay.
 //! *Matched*: the banks' own statements show the money.
 //!
-//! There is no way back but one: money that a bank returned makes a paid window an approved one.
+//! There is no way back but one: money that a bank returned makes a window an approved one again.
 //! What turns out to be wrong later is corrected in a window that is open. Every change is a row
 //! (`window_change`); a trigger in the database holds everybody to the same rules. Deliberately
 //! absent: what it takes to make a change (`settlement`, `approval`, `payment`).
@@ -84,7 +84,7 @@ impl State {
         match (self, event) {
             (Self::Open, Seal) => Ok(Self::Closing),
             (Self::Closing, Stated) => Ok(Self::Closed),
-            (Self::Closed, Approve) | (Self::Paid, Return) => Ok(Self::Approved),
+            (Self::Closed, Approve) | (Self::Paid | Self::Matched, Return) => Ok(Self::Approved),
             (Self::Approved, Pay) => Ok(Self::Paid),
             (Self::Paid, Match) => Ok(Self::Matched),
             (Self::Open, Stated | Approve | Pay | Return | Match)
@@ -92,7 +92,7 @@ impl State {
             | (Self::Closed, Seal | Stated | Pay | Return | Match)
             | (Self::Approved, Seal | Stated | Approve | Return | Match)
             | (Self::Paid, Seal | Stated | Approve | Pay)
-            | (Self::Matched, Seal | Stated | Approve | Pay | Return | Match) => {
+            | (Self::Matched, Seal | Stated | Approve | Pay | Match) => {
                 Err(Misplaced { state: self, event })
             }
         }

@@ -24,6 +24,7 @@ fn a_window_goes_one_way_and_back_only_when_a_bank_returns_the_money() {
             "approved -paid-> paid",
             "paid -paid back-> approved",
             "paid -matched-> matched",
+            "matched -paid back-> approved",
         ]
     );
 }
