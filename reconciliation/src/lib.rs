@@ -10,12 +10,23 @@
 //! itself, shown but not payable; *fee* is the share the issuer keeps; *net* is gross less fee,
 //! what the issuer owes the operator.
 
+pub mod money;
+pub mod contract;
+pub mod calendar;
+pub mod netting;
+pub mod payment;
+pub mod cases;
+pub mod schedule;
+pub mod window;
+pub mod approval;
 pub mod matching;
 pub mod sides;
 pub mod settlement;
 pub mod statement;
 pub mod partner;
+pub mod papers;
 pub mod verify;
 pub mod report;
 pub mod schema;
 pub mod config;
+pub mod command;

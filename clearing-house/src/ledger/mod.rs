@@ -67,8 +67,10 @@ pub enum TransferKind {
     TopUp,
     /// Money given back to a customer.
     Refund,
-    /// The issuer's share, kept at settlement.
+    /// The issuer's share, kept at settlement, or the tax on it.
     Fee,
+    /// What an issuer's bank paid an operator.
+    Payment,
     /// The undoing of an earlier transfer.
     Reversal,
     /// What an earlier transfer should have been.
@@ -89,6 +91,7 @@ impl TransferKind {
             Self::TopUp => "top-up",
             Self::Refund => "refund",
             Self::Fee => "fee",
+            Self::Payment => "payment",
             Self::Reversal => "reversal",
             Self::Repost => "repost",
             Self::Adjustment => "adjustment",
@@ -114,6 +117,8 @@ pub enum LedgerAccountKey {
     Bank(IssuerId),
     /// What an issuer has earned.
     Fee(IssuerId),
+    /// The tax an issuer has taken on what it has earned.
+    Vat(IssuerId),
     /// What an issuer has set aside for its customers.
     Held(IssuerId),
     /// Cash in an operator's tills.
@@ -255,6 +260,7 @@ fn balance_changes(
                 LedgerAccountKey::Payable { .. }
                 | LedgerAccountKey::Bank(_)
                 | LedgerAccountKey::Fee(_)
+                | LedgerAccountKey::Vat(_)
                 | LedgerAccountKey::Held(_)
                 | LedgerAccountKey::Till(_)
                 | LedgerAccountKey::CashToll(_)

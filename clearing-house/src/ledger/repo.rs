@@ -17,6 +17,7 @@ fn system(key: &LedgerAccountKey) -> Option<(&'static str, &str, &str)> {
         }
         LedgerAccountKey::Bank(issuer) => Some(("bank", issuer.as_str(), "")),
         LedgerAccountKey::Fee(issuer) => Some(("fee", issuer.as_str(), "")),
+        LedgerAccountKey::Vat(issuer) => Some(("vat", issuer.as_str(), "")),
         LedgerAccountKey::Held(issuer) => Some(("held", issuer.as_str(), "")),
         LedgerAccountKey::Till(operator) => Some(("till", "", operator.as_str())),
         LedgerAccountKey::CashToll(operator) => Some(("cash-toll", "", operator.as_str())),

@@ -125,6 +125,33 @@ impl SettlementCalendar {
         let starts_at_midnight = self.cut_off == civil::Time::midnight();
         if starts_at_midnight || local.time() < self.cut_off { day } else { day.next() }
     }
+
+    /// When a settlement day ends: the first instant that is not in it.
+    ///
+    /// # Errors
+    /// When the calendar has no such instant.
+    pub fn end_of(&self, day: BusinessDate) -> Result<Timestamp, TimeError> {
+        let at_midnight = self.cut_off == civil::Time::midnight();
+        let date = if at_midnight { day.next().date() } else { day.date() };
+        self.instant(date.to_datetime(self.cut_off))
+    }
+
+    /// The instant of a local date and time in the operator's zone.
+    ///
+    /// # Errors
+    /// When the calendar has no such instant.
+    pub fn instant(&self, local: civil::DateTime) -> Result<Timestamp, TimeError> {
+        let zoned = local.to_zoned(self.zone.clone());
+        zoned
+            .map(|zoned| zoned.timestamp())
+            .map_err(|source| TimeError::Date { text: local.to_string(), source })
+    }
+
+    /// The local date and time of an instant.
+    #[must_use]
+    pub fn local(&self, at: Timestamp) -> civil::DateTime {
+        at.to_zoned(self.zone.clone()).datetime()
+    }
 }
 
 #[cfg(test)]
@@ -141,6 +168,17 @@ mod tests {
         check("00:00", "2026-11-21T17:00:00Z", "2026-11-22");
         check("17:00", "2026-11-21T09:59:59Z", "2026-11-21");
         check("17:00", "2026-11-21T10:00:00Z", "2026-11-22");
+    }
+
+    #[test]
+    fn a_day_ends_with_the_first_instant_of_the_next() {
+        for cut_off in ["00:00", "17:00", "06:30"] {
+            let calendar = SettlementCalendar::try_new("Asia/Ho_Chi_Minh", cut_off).unwrap();
+            let day: BusinessDate = "2026-11-21".parse().unwrap();
+            let end = calendar.end_of(day).unwrap();
+            assert_eq!(calendar.day_of(end), day.next(), "{cut_off}");
+            assert_eq!(calendar.day_of(end - jiff::SignedDuration::from_secs(1)), day, "{cut_off}");
+        }
     }
 
     #[test]

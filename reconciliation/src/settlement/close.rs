@@ -1,4 +1,4 @@
-//! Closing: every open day of every operator up to a date, each in one transaction.
+//! Closing: every day of every operator up to a date, each sealed and then stated.
 
 use clearing_house::ledger::{LedgerAccountKey, NewTransfer, TransferKind, post_in_tx};
 use clearing_house::sql::{from_sql, to_sql};
@@ -9,7 +9,12 @@ use sqlx::{PgConnection, PgPool};
 
 use super::repo::{self, DayState, Operator};
 use super::{Refusal, SettlementError, completeness, figures, proof};
-use crate::statement::{Header, Paper, Statement, Totals};
+use crate::approval::{ApprovalError, HoleInLane, Person, accepted_holes, propose_in_tx};
+use crate::contract::repo::fee_terms;
+use crate::money::Signed;
+use crate::statement::{Header, Paper, Position, Statement, Totals};
+use crate::window::repo::{change_in_tx, hold, state};
+use crate::window::{Actor, Event, State, Window};
 
 /// What became of one operator's day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub enum Outcome {
     },
     /// It was closed before, and nothing was changed.
     ClosedBefore,
-    /// It stays open, for these reasons.
+    /// It stays as it is, for these reasons.
     Refused(Vec<Refusal>),
 }
 
@@ -59,14 +64,28 @@ pub async fn close_through(
     today: Today<'_>,
     key: &SecretKey,
 ) -> Result<Vec<DayClose>, SettlementError> {
+    close_through_by(pool, through, today, key, None).await
+}
+
+/// The same on the word of a person, who thereby proposes the settlements for approval.
+///
+/// # Errors
+/// As [`close_through`].
+pub async fn close_through_by(
+    pool: &PgPool,
+    through: BusinessDate,
+    today: Today<'_>,
+    key: &SecretKey,
+    maker: Option<&Person>,
+) -> Result<Vec<DayClose>, SettlementError> {
     let mut closes = Vec::new();
     for operator in repo::operators(pool).await? {
         let days = repo::days_through(pool, &operator.operator, through).await?;
         let mut in_the_way = None;
-        for day in days.open {
+        for day in days.to_close {
             let outcome = match in_the_way {
                 Some(day) => Outcome::Refused(vec![Refusal::EarlierDay { day }]),
-                None => close_day(pool, &operator, day, today, key).await?,
+                None => close_day(pool, &operator, day, today, key, maker).await?,
             };
             if let (Outcome::Refused(_), None) = (&outcome, in_the_way) {
                 in_the_way = Some(day);
@@ -89,83 +108,152 @@ async fn close_day(
     day: BusinessDate,
     today: Today<'_>,
     key: &SecretKey,
+    maker: Option<&Person>,
 ) -> Result<Outcome, SettlementError> {
+    let window = Window::new(operator.operator.clone(), day);
+    let actor = maker.map_or(Actor::Program, |maker| Actor::Person(maker.clone()));
+    if let Some(refusals) = seal(pool, operator, &window, today, &actor).await? {
+        return Ok(Outcome::Refused(refusals));
+    }
+    state_day(pool, operator, &window, key, (&actor, maker)).await
+}
+
+/// Ends a day that is over and complete. Returns what stands in the way, if anything does.
+async fn seal(
+    pool: &PgPool,
+    operator: &Operator,
+    window: &Window,
+    today: Today<'_>,
+    actor: &Actor,
+) -> Result<Option<Vec<Refusal>>, SettlementError> {
     let calendar =
         SettlementCalendar::try_new(&operator.zone, &operator.cut_off).map_err(|source| {
             SettlementError::Calendar { operator: operator.operator.to_string(), source }
         })?;
-    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to close a day"))?;
-    if repo::take_day(&mut tx, &operator.operator, day).await? == DayState::Closed {
-        return Ok(Outcome::ClosedBefore);
+    let Window { operator: id, day } = window;
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to seal a day"))?;
+    hold(&mut tx, window).await?;
+    if repo::take_day(&mut tx, id, *day).await? == DayState::Closed {
+        return Ok(None);
     }
     // Only now: whatever fell into the day is committed, and nothing more can fall into it.
     let now = from_sql(to_sql(today.clock.now()));
     let early_reason = match calendar.day_of(now) {
-        current if current > day => None,
+        current if current > *day => None,
         current => match today.early_reason {
-            Some(reason) => Some(reason.to_owned()),
-            None => return Ok(Outcome::Refused(vec![Refusal::NotOver { today: current }])),
+            Some(reason) => Some(reason),
+            None => return Ok(Some(vec![Refusal::NotOver { today: current }])),
         },
     };
-    let refusals = obstacles_in_tx(&mut tx, operator, day, &calendar).await?;
+    let refusals = obstacles_in_tx(&mut tx, window, &calendar).await?;
     if !refusals.is_empty() {
-        return Ok(Outcome::Refused(refusals));
+        return Ok(Some(refusals));
     }
     // The clocks of two processes differ a little; the day ends after the last thing in it.
-    let last = repo::last_posting(&mut tx, &operator.operator, day).await?;
+    let last = repo::last_posting(&mut tx, id, *day).await?;
     let closed_at = last.map_or(now, |last| last.max(now));
-    let header = Header {
-        operator: operator.operator.clone(),
-        operator_name: operator.name.clone(),
-        day,
-        currency: operator.currency,
-        fee_share: operator.fee_share,
-        issued_at: closed_at,
-        early_reason,
-    };
-    let figures = figures(&mut tx, &operator.operator, day).await?;
-    let statement = Statement::try_new(header, figures)?;
-    let paper = Paper::try_sign(&statement, key)?;
-    post_in_tx(&mut tx, &fees(&statement, closed_at)).await?;
-    repo::close_in_tx(&mut tx, &statement, &paper).await?;
-    tx.commit().await.map_err(SettlementError::database("commit a closed day"))?;
-    Ok(Outcome::Closed { totals: statement.totals, currency: statement.currency })
+    repo::seal(&mut tx, id, *day, closed_at, early_reason).await?;
+    change_in_tx(&mut tx, window, Event::Seal, actor, closed_at, early_reason).await?;
+    tx.commit().await.map_err(SettlementError::database("commit a sealed day"))?;
+    Ok(None)
 }
 
 async fn obstacles_in_tx(
     tx: &mut PgConnection,
-    operator: &Operator,
-    day: BusinessDate,
+    window: &Window,
     calendar: &SettlementCalendar,
 ) -> Result<Vec<Refusal>, SettlementError> {
-    let id = &operator.operator;
-    let journals = repo::journals(tx, id).await?;
-    let holes = repo::holes(tx, id).await?;
+    let id = &window.operator;
+    let journals = repo::journals_behind(tx, id).await?;
+    let holes = if journals.is_empty() { Vec::new() } else { repo::holes(tx, id).await? };
     let pending = repo::pending(tx, id).await?;
-    let mut refusals = completeness::obstacles(day, calendar, &journals, &holes, &pending);
-    let charges = repo::counted_from_charges(tx, id, day).await?;
-    let ledger = repo::counted_from_ledger(tx, id, day).await?;
-    let differences = proof::differences(&charges, &ledger);
-    refusals.extend(differences.into_iter().map(Refusal::NotProven));
-    Ok(refusals)
+    let found = completeness::obstacles(window.day, calendar, &journals, &holes, &pending);
+    let accepted: Vec<HoleInLane> = accepted_holes(tx, id)
+        .await?
+        .into_iter()
+        .filter(|accepted| accepted.window.day <= window.day)
+        .map(|accepted| accepted.decision.hole)
+        .collect();
+    Ok(completeness::without_accepted(found, &accepted))
 }
 
-/// The fee each issuer keeps, taken from what it owes the operator.
+/// Counts and proves a sealed day, and writes what it came to; whoever comes second finds it done.
+async fn state_day(
+    pool: &PgPool,
+    operator: &Operator,
+    window: &Window,
+    key: &SecretKey,
+    (actor, maker): (&Actor, Option<&Person>),
+) -> Result<Outcome, SettlementError> {
+    let Window { operator: id, day } = window;
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to state a day"))?;
+    hold(&mut tx, window).await?;
+    if state(&mut *tx, window).await?.0 > State::Closing {
+        return Ok(Outcome::ClosedBefore);
+    }
+    let charges = repo::counted_from_charges(&mut tx, id, *day).await?;
+    let ledger = repo::counted_from_ledger(&mut tx, id, *day).await?;
+    let differences = proof::differences(&charges, &ledger);
+    if !differences.is_empty() {
+        return Ok(Outcome::Refused(differences.into_iter().map(Refusal::NotProven).collect()));
+    }
+    let (closed_at, early_reason) = repo::sealed(&mut tx, id, *day).await?;
+    let header = Header {
+        operator: id.clone(),
+        operator_name: operator.name.clone(),
+        day: *day,
+        currency: operator.currency,
+        fee_share: operator.fee_share,
+        terms: fee_terms(&mut tx, window).await?,
+        issued_at: closed_at,
+        early_reason,
+    };
+    let figures = figures(&mut tx, id, *day).await?;
+    let statement = Statement::try_new(header, figures)?;
+    let paper = Paper::try_sign(&statement, key)?;
+    post_in_tx(&mut tx, &fees(&statement, closed_at)).await?;
+    repo::state_in_tx(&mut tx, &statement, &paper).await?;
+    change_in_tx(&mut tx, window, Event::State, actor, closed_at, None).await?;
+    if let Some(maker) = maker {
+        propose_in_tx(&mut tx, window, maker, closed_at).await.map_err(|error| match error {
+            ApprovalError::Books(error) => error,
+            // A day that is stated just now was never proposed before.
+            other => SettlementError::Stored { what: "proposal", text: other.to_string() },
+        })?;
+    }
+    tx.commit().await.map_err(SettlementError::database("commit a closed day"))?;
+    Ok(Outcome::Closed { totals: statement.totals, currency: statement.currency })
+}
+
+/// The fee each issuer keeps and the tax on it, taken from what it owes the operator, or given back.
 fn fees(statement: &Statement, posted_at: Timestamp) -> Vec<NewTransfer> {
     let (operator, day) = (&statement.operator, statement.day);
-    let fee = |position: &crate::statement::Position| NewTransfer {
-        kind: TransferKind::Fee,
-        debit: LedgerAccountKey::Payable {
-            issuer: position.issuer.clone(),
-            operator: operator.clone(),
-        },
-        credit: LedgerAccountKey::Fee(position.issuer.clone()),
-        amount: position.fee,
-        operator: Some(operator.clone()),
-        day,
-        posted_at,
-        passage: None,
-        reference: Some(format!("fee/{operator}/{day}/{}", position.issuer)),
+    let transfer = |position: &Position, sum: Signed, kept: LedgerAccountKey, name: &str| {
+        let issuer = position.issuer.clone();
+        let owed = LedgerAccountKey::Payable { issuer, operator: operator.clone() };
+        let (debit, credit, amount) = match (sum.above_zero(), sum.below_zero()) {
+            (Some(amount), _) => (owed, kept, amount),
+            (None, Some(amount)) => (kept, owed, amount),
+            (None, None) => return None,
+        };
+        Some(NewTransfer {
+            kind: TransferKind::Fee,
+            debit,
+            credit,
+            amount,
+            operator: Some(operator.clone()),
+            day,
+            posted_at,
+            passage: None,
+            reference: Some(format!("{name}/{operator}/{day}/{}", position.issuer)),
+        })
     };
-    statement.issuers.iter().filter(|position| !position.fee.is_zero()).map(fee).collect()
+    let of = |position: &Position| {
+        let (fee, vat) = (
+            LedgerAccountKey::Fee(position.issuer.clone()),
+            LedgerAccountKey::Vat(position.issuer.clone()),
+        );
+        [transfer(position, position.fee, fee, "fee"), transfer(position, position.vat, vat, "vat")]
+    };
+    statement.issuers.iter().flat_map(of).flatten().collect()
 }

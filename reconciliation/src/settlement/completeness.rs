@@ -8,8 +8,9 @@ use domain::time::SettlementCalendar;
 use domain::{BusinessDate, LaneId, Timestamp};
 
 use super::Refusal;
+use crate::approval::HoleInLane;
 
-/// How far one journal of a lane is stored.
+/// How far a journal is stored whose receipts do not stand at its last number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct JournalState {
     /// The lane.
@@ -18,9 +19,7 @@ pub(super) struct JournalState {
     pub(super) epoch: u32,
     /// Where the lane's receipts stand.
     pub(super) posted_upto: u64,
-    /// How many passages are stored.
-    pub(super) stored: u64,
-    /// The last of them.
+    /// The last number stored.
     pub(super) last_seq: u64,
 }
 
@@ -52,6 +51,24 @@ pub(super) struct Pending {
     pub(super) at: Timestamp,
 }
 
+/// Takes away what two people accepted: a hole that lies within one they named.
+pub(super) fn without_accepted(refusals: Vec<Refusal>, accepted: &[HoleInLane]) -> Vec<Refusal> {
+    let is_accepted = |refusal: &Refusal| match refusal {
+        Refusal::Missing { lane, epoch, first_seq, last_seq } => accepted.iter().any(|known| {
+            known.lane == *lane
+                && known.epoch == *epoch
+                && known.first_seq <= *first_seq
+                && *last_seq <= known.last_seq
+        }),
+        Refusal::NotOver { .. }
+        | Refusal::EarlierDay { .. }
+        | Refusal::ReceiptsBehind { .. }
+        | Refusal::Undecided { .. }
+        | Refusal::NotProven(_) => false,
+    };
+    refusals.into_iter().filter(|refusal| !is_accepted(refusal)).collect()
+}
+
 /// Everything the journals hold against closing a day. `pending` is in order of lane, epoch, number.
 pub(super) fn obstacles(
     day: BusinessDate,
@@ -70,11 +87,12 @@ pub(super) fn obstacles(
             last_seq: hole.last_seq,
         });
     // A journal with a hole has its receipts before the hole, as it should; one without has none.
+    let has_hole = |journal: &JournalState| {
+        holes.iter().any(|hole| hole.lane == journal.lane && hole.epoch == journal.epoch)
+    };
     let behind = journals
         .iter()
-        .filter(|journal| {
-            journal.stored == journal.last_seq && journal.posted_upto != journal.last_seq
-        })
+        .filter(|journal| journal.posted_upto != journal.last_seq && !has_hole(journal))
         .map(|journal| Refusal::ReceiptsBehind {
             lane: journal.lane.clone(),
             epoch: journal.epoch,

@@ -1,14 +1,20 @@
 //! The figures of a day's statement, counted from charges and passages: the same rows always give
 //! the same figures, so that a statement can be made again and compared to the byte.
 
-use clearing_house::sql::day_to_sql;
+use clearing_house::sql::{day_from_sql, day_to_sql, from_sql};
 use domain::{BusinessDate, IssuerId, LaneId, OperatorId, StationId, VehicleGroup};
-use sqlx::PgConnection;
+use sqlx::types::time::{Date, OffsetDateTime};
+use sqlx::{PgConnection, Row as _};
 
 use super::repo::{number, parsed};
 use super::{SettlementError, stored_amount};
+use crate::approval::accepted_holes;
 use crate::matching::{Record, Totals as Matched, match_sides};
-use crate::statement::{Cash, DayFigures, DispositionCount, IssuerTolls, LaneSpan, Traffic};
+use crate::money::Signed;
+use crate::statement::{
+    Adjustment, Cash, CorrectedPassage, DayFigures, DispositionCount, Hole, IssuerTolls, LaneSpan,
+    Traffic,
+};
 
 type Result<T> = std::result::Result<T, SettlementError>;
 
@@ -22,10 +28,12 @@ pub(crate) async fn figures(
     Ok(DayFigures {
         issuers,
         cash,
+        adjustments: adjustments(tx, operator, day).await?,
         traffic: traffic(tx, operator, day).await?,
         dispositions: dispositions(tx, operator, day).await?,
         lanes: lanes(tx, operator, day).await?,
         tariffs: tariffs(tx, operator, day).await?,
+        holes: holes(tx, operator, day).await?,
         matching: matching(tx, operator, day).await?,
     })
 }
@@ -63,19 +71,94 @@ async fn tolls(
     Ok((issuers, cash))
 }
 
+/// Corrections of earlier tolls, each with the passage it is about, which keeps its time.
+async fn adjustments(
+    tx: &mut PgConnection,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<Vec<Adjustment>> {
+    type Passage = (Option<String>, Option<i32>, Option<i32>);
+    type Row = (i64, String, Option<String>, i64, Passage, Option<OffsetDateTime>, Option<Date>);
+    let rows = sqlx::query(
+        "select t.transfer, t.kind, coalesce(a.issuer, k.issuer),
+                case when t.credit = k.ledger_account then t.amount else -t.amount end,
+                e.lane, e.epoch, t.seq, p.at, p.day, t.reference
+         from direct_transfer t
+         join ledger_account k on k.ledger_account in (t.debit, t.credit)
+                              and k.kind in ('payable', 'cash-toll') and k.operator = $1
+         join ledger_account o on o.ledger_account = t.debit + t.credit - k.ledger_account
+         left join account a on a.account = o.account
+         left join posting p on p.journal_no = t.journal_no and p.seq = t.seq
+         left join lane_epoch e on e.journal_no = t.journal_no
+         where t.day = $2 and t.kind in ('reversal', 'repost', 'adjustment')
+         order by t.transfer, k.ledger_account",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .fetch_all(tx)
+    .await
+    .map_err(SettlementError::database("read the corrections"))?;
+    rows.iter()
+        .map(|row| {
+            let (transfer, kind, issuer, units, passage, at, of_day): Row = (
+                row.get(0),
+                row.get(1),
+                row.get(2),
+                row.get(3),
+                (row.get(4), row.get(5), row.get(6)),
+                row.get(7),
+                row.get(8),
+            );
+            let passage = match (passage, at, of_day) {
+                ((Some(lane), Some(epoch), Some(seq)), Some(at), Some(of_day)) => {
+                    Some(CorrectedPassage {
+                        id: parsed("passage", &format!("{lane}:{epoch}:{seq}"))?,
+                        at: from_sql(at),
+                        day: day_from_sql(of_day),
+                    })
+                }
+                _ => None,
+            };
+            Ok(Adjustment {
+                transfer: number("transfer", transfer)?,
+                kind,
+                issuer: issuer.map(|issuer| parsed("issuer", &issuer)).transpose()?,
+                amount: Signed::new(units),
+                passage,
+                reference: row.get(9),
+            })
+        })
+        .collect()
+}
+
+/// The holes over which two people closed this very day.
+async fn holes(
+    tx: &mut PgConnection,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<Vec<Hole>> {
+    let accepted = accepted_holes(tx, operator).await?.into_iter();
+    let of_the_day = accepted.filter(|accepted| accepted.window.day == day);
+    Ok(of_the_day
+        .map(|accepted| Hole {
+            decision: accepted.decision,
+            maker: accepted.maker,
+            checker: accepted.checker,
+        })
+        .collect())
+}
+
 async fn traffic(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<Vec<Traffic>> {
     let rows: Vec<(String, Option<i16>, i64, i64)> = sqlx::query_as(
-        "select l.station, p.vehicle_group, count(*), sum(c.amount)::bigint
-         from charge c
-         join passage p using (lane, epoch, seq)
-         join lane l using (lane)
-         where c.operator = $1 and c.day = $2 and c.disposition = 'posted'
-         group by l.station, p.vehicle_group
-         order by l.station collate \"C\", p.vehicle_group nulls first",
+        "select station, vehicle_group, count(*), sum(amount)::bigint
+         from passage_v1
+         where operator = $1 and day = $2 and disposition = 'posted'
+         group by station, vehicle_group
+         order by station collate \"C\", vehicle_group nulls first",
     )
     .bind(operator.as_str())
     .bind(day_to_sql(day))
@@ -168,12 +251,11 @@ async fn matching(
 ) -> Result<Matched> {
     type Row = (String, i32, i64, Option<i64>, Option<i64>);
     let rows: Vec<Row> = sqlx::query_as(
-        "select c.lane, c.epoch, c.seq,
-                case when c.disposition = 'posted' and c.payer <> 'nobody' then c.amount end,
-                case when p.payment in ('account', 'cash') then p.fare end
-         from charge c
-         join passage p using (lane, epoch, seq)
-         where c.operator = $1 and c.day = $2",
+        "select lane, epoch, seq,
+                case when disposition = 'posted' and payer <> 'nobody' then amount end,
+                case when payment in ('account', 'cash') then fare end
+         from passage_v1
+         where operator = $1 and day = $2",
     )
     .bind(operator.as_str())
     .bind(day_to_sql(day))

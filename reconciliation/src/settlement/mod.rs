@@ -1,14 +1,16 @@
 //! Settlement: an operator's day is closed once, and what it came to is fixed.
 //!
-//! To close a day is one database transaction: take the day (postings that fall into it wait a
-//! moment and then find it closed), see that it is *complete*, count the money twice by ways that
-//! share nothing, take the fee, write positions, cash and the signed statement. Either all of it is
-//! there or none, so a close may be killed anywhere and be run again, and any number of closes at
-//! once end in one settlement.
+//! To close a day takes two transactions. The first *seals* it: it takes the day (postings that fall
+//! into it wait a moment and then find it closed), sees that it is *complete* and ends it; nothing is
+//! counted meanwhile, so posting waits for milliseconds however large the day is. The second *states*
+//! it, when it changes no more: counts the money twice by ways that share nothing, takes the fee,
+//! writes positions, cash and the signed statement. A close may be killed anywhere and be run again,
+//! and any number of closes at once end in one settlement.
 //!
-//! *Complete*: no lane's journal has a hole that may belong to the day, and no passage of the day
-//! is still undecided. *Refusal*: what stands in the way, by name. Deliberately absent so far:
-//! approval by two people, payment, holidays.
+//! *Complete*: no lane's journal has a hole that may belong to the day, but those two people have
+//! accepted, and no passage of the day is still undecided. *Refusal*: what stands in the way, by name.
+//! *Adjustment*: a correction of an earlier toll that landed in the day. Deliberately absent: what
+//! becomes of a closed day (`window`), who stands behind it (`approval`), payment (`payment`).
 
 mod close;
 mod completeness;
@@ -18,7 +20,7 @@ pub(crate) mod repo;
 
 pub(crate) use figures::figures;
 
-pub use close::{DayClose, Outcome, Today, close_through};
+pub use close::{DayClose, Outcome, Today, close_through, close_through_by};
 pub use proof::Difference;
 
 use std::fmt;
@@ -150,7 +152,16 @@ pub enum SettlementError {
         #[source]
         source: domain::time::TimeError,
     },
-    /// A sum is past what the books hold, or a fee above its gross.
+    /// An event that cannot happen to a window now.
+    #[error("window {window}")]
+    Misplaced {
+        /// The window.
+        window: crate::window::Window,
+        /// What cannot happen.
+        #[source]
+        source: crate::window::Misplaced,
+    },
+    /// A sum is past what the books hold.
     #[error("sum the day")]
     Money(#[from] MoneyError),
     /// The ledger refused the fee.

@@ -35,7 +35,8 @@ pub(crate) enum DayState {
 /// The days of one operator up to a date.
 #[derive(Debug, Default)]
 pub(crate) struct Days {
-    pub(crate) open: Vec<BusinessDate>,
+    /// Those without a statement.
+    pub(crate) to_close: Vec<BusinessDate>,
     pub(crate) last_closed: Option<BusinessDate>,
 }
 
@@ -81,10 +82,14 @@ pub(crate) async fn days_through(
     operator: &OperatorId,
     through: BusinessDate,
 ) -> Result<Days> {
-    let rows: Vec<(Date, String)> = sqlx::query_as(
-        "select d.day, d.state from settlement_day d
+    let rows: Vec<(Date, bool)> = sqlx::query_as(
+        "select d.day, exists (select from statement s where s.operator = d.operator and s.day = d.day)
+         from settlement_day d
          where d.operator = $1 and d.day <= $2
-           and exists (select from charge c where c.operator = d.operator and c.day = d.day)
+           and (d.state = 'closed'
+                or exists (select from charge c where c.operator = d.operator and c.day = d.day)
+                or exists (select from direct_transfer t where t.operator = d.operator and t.day = d.day
+                           and t.kind in ('reversal', 'repost', 'adjustment')))
          order by d.day",
     )
     .bind(operator.as_str())
@@ -93,11 +98,11 @@ pub(crate) async fn days_through(
     .await
     .map_err(SettlementError::database("read the settlement days"))?;
     let mut days = Days::default();
-    for (day, state) in rows {
-        if state == "closed" {
+    for (day, stated) in rows {
+        if stated {
             days.last_closed = Some(day_from_sql(day));
         } else {
-            days.open.push(day_from_sql(day));
+            days.to_close.push(day_from_sql(day));
         }
     }
     Ok(days)
@@ -120,49 +125,90 @@ pub(super) async fn take_day(
     Ok(if state == "open" { DayState::Open } else { DayState::Closed })
 }
 
-// Completeness -------------------------------------------------------------------------------
+/// Sees to it that the day takes no more postings.
+pub(super) async fn seal(
+    tx: &mut PgConnection,
+    operator: &OperatorId,
+    day: BusinessDate,
+    closed_at: Timestamp,
+    early_reason: Option<&str>,
+) -> Result<()> {
+    sqlx::query(
+        "update settlement_day set state = 'closed', closed_at = $3, early_reason = $4
+         where operator = $1 and day = $2",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .bind(to_sql(closed_at))
+    .bind(early_reason)
+    .execute(tx)
+    .await
+    .map_err(SettlementError::database("seal a day"))?;
+    Ok(())
+}
 
-pub(super) async fn journals(
+/// When a day was sealed, and why before its end.
+pub(super) async fn sealed(
+    tx: &mut PgConnection,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<(Timestamp, Option<String>)> {
+    let (closed_at, early_reason): (OffsetDateTime, Option<String>) = sqlx::query_as(
+        "select closed_at, early_reason from settlement_day where operator = $1 and day = $2",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .fetch_one(tx)
+    .await
+    .map_err(SettlementError::database("read when a day was sealed"))?;
+    Ok((from_sql(closed_at), early_reason))
+}
+
+// Completeness: only what is not in order is looked at, so that posting waits for it but a moment ---
+
+pub(super) async fn journals_behind(
     tx: &mut PgConnection,
     operator: &OperatorId,
 ) -> Result<Vec<JournalState>> {
-    let rows: Vec<(String, i32, i64, i64, i64)> = sqlx::query_as(
-        "select e.lane, e.epoch, e.posted_upto, count(p.seq), coalesce(max(p.seq), 0)
+    let rows: Vec<(String, i32, i64, i64)> = sqlx::query_as(
+        "select e.lane, e.epoch, e.posted_upto, e.last_seq
          from lane_epoch e
          join lane l using (lane)
-         left join passage p using (lane, epoch)
-         where l.operator = $1
-         group by e.lane, e.epoch
+         where l.operator = $1 and e.posted_upto <> e.last_seq
          order by e.lane, e.epoch",
     )
     .bind(operator.as_str())
     .fetch_all(tx)
     .await
-    .map_err(SettlementError::database("count the lanes' journals"))?;
-    let journal = |(lane, epoch, posted_upto, stored, last_seq): (String, i32, _, _, _)| {
+    .map_err(SettlementError::database("look for lanes whose receipts are behind"))?;
+    let journal = |(lane, epoch, posted_upto, last_seq): (String, i32, _, _)| {
         Ok(JournalState {
             lane: parsed("lane", &lane)?,
             epoch: number("epoch", epoch.into())?,
             posted_upto: number("watermark", posted_upto)?,
-            stored: number("count", stored)?,
             last_seq: number("sequence", last_seq)?,
         })
     };
     rows.into_iter().map(journal).collect()
 }
 
+/// The holes of journals whose receipts are behind: below its watermark a journal has none.
 pub(super) async fn holes(tx: &mut PgConnection, operator: &OperatorId) -> Result<Vec<Hole>> {
     let rows: Vec<(String, i32, i64, i64, Option<OffsetDateTime>)> = sqlx::query_as(
-        "select lane, epoch, before + 1, seq - 1, before_at
-         from (select p.lane, p.epoch, p.seq,
-                      coalesce(lag(p.seq) over journal, 0) as before,
-                      lag(coalesce(p.at, p.received_at)) over journal as before_at
-               from passage p
-               join lane l using (lane)
-               where l.operator = $1
-               window journal as (partition by p.lane, p.epoch order by p.seq)) numbered
-         where seq > before + 1
-         order by lane, epoch, seq",
+        "select e.lane, e.epoch, n.before + 1, n.seq - 1, n.before_at
+         from lane_epoch e
+         join lane l using (lane)
+         cross join lateral (
+             select p.seq::bigint as seq, lag(p.at) over w as before_at,
+                    coalesce(lag(p.seq) over w, case p.seq when e.posted_upto then p.seq - 1 else 0 end)::bigint
+                        as before
+             from (select seq, at from posting where journal_no = e.journal_no and seq >= e.posted_upto
+                   union all
+                   select seq, at from waiting_exit where journal_no = e.journal_no and seq >= e.posted_upto) p
+             window w as (order by p.seq)
+         ) n
+         where l.operator = $1 and e.posted_upto <> e.last_seq and n.seq > n.before + 1
+         order by e.lane, e.epoch, n.seq",
     )
     .bind(operator.as_str())
     .fetch_all(tx)
@@ -182,13 +228,12 @@ pub(super) async fn holes(tx: &mut PgConnection, operator: &OperatorId) -> Resul
 
 pub(super) async fn pending(tx: &mut PgConnection, operator: &OperatorId) -> Result<Vec<Pending>> {
     let rows: Vec<(String, i32, i64, OffsetDateTime)> = sqlx::query_as(
-        "select p.lane, p.epoch, p.seq, coalesce(p.at, p.received_at)
-         from passage p
+        "select e.lane, e.epoch, w.seq::bigint, w.at
+         from waiting_exit w
+         join lane_epoch e using (journal_no)
          join lane l using (lane)
          where l.operator = $1
-           and not exists (select from charge c
-                           where c.lane = p.lane and c.epoch = p.epoch and c.seq = p.seq)
-         order by p.lane, p.epoch, p.seq",
+         order by e.lane, e.epoch, w.seq",
     )
     .bind(operator.as_str())
     .fetch_all(tx)
@@ -219,18 +264,28 @@ fn by_source(rows: Vec<(Option<String>, i64, i64)>) -> Result<BTreeMap<Source, C
         .collect()
 }
 
-/// From the charges, over the accounts they were charged to.
+/// From the charges and the customers' side of the corrections, over the accounts they were charged to.
 pub(crate) async fn counted_from_charges(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<BTreeMap<Source, Counted>> {
     let rows = sqlx::query_as(
-        "select a.issuer, count(*), sum(c.amount)::bigint
-         from charge c
-         left join account a using (account)
-         where c.operator = $1 and c.day = $2 and c.disposition = 'posted' and c.amount > 0
-         group by a.issuer",
+        "select issuer, count(*), sum(amount)::bigint
+         from (select a.issuer, c.amount
+               from charge c
+               left join account a using (account)
+               where c.operator = $1 and c.day = $2 and c.disposition = 'posted' and c.amount > 0
+               union all
+               select coalesce(a.issuer, k.issuer),
+                      case when t.credit = k.ledger_account then t.amount else -t.amount end
+               from direct_transfer t
+               join ledger_account k on k.ledger_account in (t.debit, t.credit)
+                                    and k.kind in ('payable', 'cash-toll') and k.operator = $1
+               join ledger_account o on o.ledger_account = t.debit + t.credit - k.ledger_account
+               left join account a on a.account = o.account
+               where t.day = $2 and t.kind in ('reversal', 'repost', 'adjustment')) paid
+         group by issuer",
     )
     .bind(operator.as_str())
     .bind(day_to_sql(day))
@@ -241,7 +296,7 @@ pub(crate) async fn counted_from_charges(
 }
 
 /// From the ledger, over the accounts that stand for what is owed to the operator or lies in its
-/// till; everything but the fee counts, so that a reversal cannot hide.
+/// till; everything but fees and payments counts, so that a reversal cannot hide.
 pub(crate) async fn counted_from_ledger(
     tx: &mut PgConnection,
     operator: &OperatorId,
@@ -252,7 +307,7 @@ pub(crate) async fn counted_from_ledger(
                 sum(case when t.credit = k.ledger_account then t.amount else -t.amount end)::bigint
          from transfer t
          join ledger_account k on k.ledger_account in (t.debit, t.credit)
-         where t.day = $2 and t.kind <> 'fee'
+         where t.day = $2 and t.kind not in ('fee', 'payment')
            and k.kind in ('payable', 'cash-toll') and k.operator = $1
          group by k.issuer",
     )
@@ -264,15 +319,16 @@ pub(crate) async fn counted_from_ledger(
     by_source(rows)
 }
 
-/// When the last charge or transfer of the day was made.
+/// When the last batch was posted that may have fallen into the day, or a correction did.
 pub(super) async fn last_posting(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<Option<Timestamp>> {
     let last: Option<OffsetDateTime> = sqlx::query_scalar(
-        "select greatest((select max(rated_at) from charge where operator = $1 and day = $2),
-                         (select max(posted_at) from transfer where operator = $1 and day = $2))",
+        "select greatest((select max(posted_at)
+                          from (select posted_at from posting_batch order by batch desc limit 1000) b),
+                         (select max(posted_at) from direct_transfer where operator = $1 and day = $2))",
     )
     .bind(operator.as_str())
     .bind(day_to_sql(day))
@@ -284,20 +340,19 @@ pub(super) async fn last_posting(
 
 // Writing ------------------------------------------------------------------------------------
 
-/// Writes statement, positions and cash, and closes the day.
-pub(super) async fn close_in_tx(
+/// Writes statement, positions and cash.
+pub(super) async fn state_in_tx(
     tx: &mut PgConnection,
     statement: &Statement,
     paper: &Paper,
 ) -> Result<()> {
     let writing = || SettlementError::database("write a closed day");
     let (operator, day) = (statement.operator.as_str(), day_to_sql(statement.day));
-    let issued_at = to_sql(statement.issued_at);
     let totals = statement.totals;
     sqlx::query(
         "insert into statement (operator, day, revision, canonical, digest, signature, issued_at,
-                                passages, gross, fee, net, cash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                                passages, gross, fee, net, cash, adjustment, vat)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(operator)
     .bind(day)
@@ -305,19 +360,22 @@ pub(super) async fn close_in_tx(
     .bind(&paper.canonical)
     .bind(paper.digest.as_bytes().as_slice())
     .bind(paper.signature.as_bytes().as_slice())
-    .bind(issued_at)
+    .bind(to_sql(statement.issued_at))
     .bind(to_stored(totals.passages))
     .bind(totals.gross.minor_units())
     .bind(totals.fee.minor_units())
     .bind(totals.net.minor_units())
     .bind(totals.cash.minor_units())
+    .bind(totals.adjustment.minor_units())
+    .bind(totals.vat.minor_units())
     .execute(&mut *tx)
     .await
     .map_err(writing())?;
     for position in &statement.issuers {
         sqlx::query(
-            "insert into settlement_position (operator, day, issuer, passages, gross, fee, net)
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into settlement_position (operator, day, issuer, passages, gross, fee, net,
+                                              adjustment, vat)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         )
         .bind(operator)
         .bind(day)
@@ -326,28 +384,21 @@ pub(super) async fn close_in_tx(
         .bind(position.gross.minor_units())
         .bind(position.fee.minor_units())
         .bind(position.net.minor_units())
+        .bind(position.adjustment.minor_units())
+        .bind(position.vat.minor_units())
         .execute(&mut *tx)
         .await
         .map_err(writing())?;
     }
     sqlx::query(
-        "insert into settlement_cash (operator, day, passages, amount) values ($1, $2, $3, $4)",
+        "insert into settlement_cash (operator, day, passages, amount, adjustment)
+         values ($1, $2, $3, $4, $5)",
     )
     .bind(operator)
     .bind(day)
     .bind(to_stored(statement.cash.passages))
     .bind(statement.cash.amount.minor_units())
-    .execute(&mut *tx)
-    .await
-    .map_err(writing())?;
-    sqlx::query(
-        "update settlement_day set state = 'closed', closed_at = $3, early_reason = $4
-         where operator = $1 and day = $2",
-    )
-    .bind(operator)
-    .bind(day)
-    .bind(issued_at)
-    .bind(statement.early_reason.as_deref())
+    .bind(totals.cash_adjustment.minor_units())
     .execute(&mut *tx)
     .await
     .map_err(writing())?;

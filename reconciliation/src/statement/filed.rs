@@ -1,4 +1,4 @@
-//! The statements' folder: each paper as JSON, text and CSV, under its operator and day.
+//! The statements' folder: each paper as JSON, PDF, workbook, text and CSV, under its operator and day.
 //!
 //! The database is the record; the files are copies of it for people, made again when one is gone.
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use domain::{BusinessDate, OperatorId};
 
 use super::{FormError, Paper};
+use crate::papers;
 
 /// In which form a paper is filed or shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +17,24 @@ pub enum Form {
     Json,
     /// What a clerk files.
     Text,
-    /// What a spreadsheet reads.
+    /// What a program for tables reads.
     Csv,
+    /// What is printed and archived.
+    Pdf,
+    /// What a spreadsheet opens.
+    Xlsx,
 }
 
 impl Form {
-    const ALL: [Self; 3] = [Self::Json, Self::Text, Self::Csv];
+    const ALL: [Self; 5] = [Self::Json, Self::Text, Self::Csv, Self::Pdf, Self::Xlsx];
 
     const fn extension(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Text => "txt",
             Self::Csv => "csv",
+            Self::Pdf => "pdf",
+            Self::Xlsx => "xlsx",
         }
     }
 }
@@ -66,12 +73,14 @@ pub fn path_of(folder: &Path, operator: &OperatorId, day: BusinessDate, form: Fo
 /// A paper in a form.
 ///
 /// # Errors
-/// When the stored text is no statement.
-pub fn form_of(paper: &Paper, form: Form) -> Result<String, FormError> {
+/// When the stored text is no statement, or a writer fails.
+pub fn form_of(paper: &Paper, form: Form) -> Result<Vec<u8>, FormError> {
     match form {
-        Form::Json => Ok(paper.to_json()),
-        Form::Text => paper.to_text().map_err(FormError::Text),
-        Form::Csv => paper.to_csv(),
+        Form::Json => Ok(paper.to_json().into_bytes()),
+        Form::Text => paper.to_text().map(String::into_bytes).map_err(FormError::Text),
+        Form::Csv => paper.to_csv().map(String::into_bytes),
+        Form::Pdf => Ok(papers::pdf(paper)?),
+        Form::Xlsx => Ok(papers::xlsx(paper)?),
     }
 }
 
@@ -129,6 +138,7 @@ mod tests {
         assert_eq!(read("cienco4-2026-11-21.json"), paper.to_json());
         assert_eq!(read("cienco4-2026-11-21.txt"), paper.to_text().unwrap());
         assert_eq!(read("cienco4-2026-11-21.csv"), "noted by a clerk", "what is there stays");
-        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3, "no draft is left");
+        assert!(folder.join("cienco4-2026-11-21.pdf").is_file());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 5, "no draft is left");
     }
 }

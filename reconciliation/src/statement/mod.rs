@@ -4,7 +4,8 @@
 //! lists in order of their keys. It is what is digested, signed and stored; every other form (text,
 //! CSV) is made from it. *Revision*: always 1 so far; a closed day is not stated twice.
 //!
-//! Deliberately absent: where the figures come from (`settlement`), PDF and payment orders.
+//! Deliberately absent: where the figures come from (`settlement`), pages (`papers`), payment orders
+//! (`payment`).
 
 mod csv;
 pub mod filed;
@@ -13,15 +14,20 @@ mod text;
 
 pub use csv::FormError;
 
+use std::collections::BTreeMap;
+
 use domain::signature::{Context, Digest256, PublicKey, SecretKey, Signature, SignatureError};
 use domain::{
-    Amount, BusinessDate, Currency, IssuerId, LaneId, MoneyError, OperatorId, Rounding, StationId,
-    Timestamp, VehicleGroup,
+    Amount, BusinessDate, Currency, IssuerId, LaneId, MoneyError, OperatorId, StationId, Timestamp,
+    VehicleGroup,
 };
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::{HoleDecision, Person};
+use crate::contract::FeeTerms;
 use crate::matching::Totals as Matched;
+use crate::money::Signed;
 
 /// Who the statement is for, of which day, on which terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +40,10 @@ pub struct Header {
     pub day: BusinessDate,
     /// The currency of every amount.
     pub currency: Currency,
-    /// The share of the gross that the issuer keeps.
+    /// The share that an issuer keeps who has no contract of its own.
     pub fee_share: Decimal,
+    /// The fee terms of the others.
+    pub terms: BTreeMap<IssuerId, FeeTerms>,
     /// When the day was closed and the statement made.
     pub issued_at: Timestamp,
     /// Why the day was closed before its cut-off, if it was.
@@ -49,6 +57,8 @@ pub struct DayFigures {
     pub issuers: Vec<IssuerTolls>,
     /// Tolls taken in cash.
     pub cash: Cash,
+    /// Corrections that landed in the day.
+    pub adjustments: Vec<Adjustment>,
     /// Passages and tolls, by station and group.
     pub traffic: Vec<Traffic>,
     /// Passages by what became of them.
@@ -57,6 +67,8 @@ pub struct DayFigures {
     pub lanes: Vec<LaneSpan>,
     /// Tariff versions that were used.
     pub tariffs: Vec<String>,
+    /// Holes over which two people closed the day.
+    pub holes: Vec<Hole>,
     /// The ledger's side matched against what the lanes wrote.
     pub matching: Matched,
 }
@@ -82,24 +94,116 @@ pub struct Position {
     pub passages: u64,
     /// Tolls charged to its accounts.
     pub gross: Amount,
+    /// What corrections of earlier tolls add to that, or take away.
+    #[serde(default, skip_serializing_if = "Signed::is_zero")]
+    pub adjustment: Signed,
     /// What it keeps.
-    pub fee: Amount,
-    /// What it pays.
-    pub net: Amount,
+    pub fee: Signed,
+    /// The tax on that.
+    #[serde(default, skip_serializing_if = "Signed::is_zero")]
+    pub vat: Signed,
+    /// What it pays; below zero, what it is paid back.
+    pub net: Signed,
+    /// The terms of its contract; those of the statement's fee share where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<FeeTerms>,
 }
 
 impl Position {
-    /// Takes the fee from an issuer's tolls: the share of the whole gross, made whole once, a half
-    /// up, so that no fraction of a passage is rounded away.
+    /// Takes the fee from an issuer's tolls and corrections: each part of it made whole once, so that
+    /// no fraction of a passage is rounded away.
+    ///
+    /// `adjusted` is how many passages the corrections add, or take away.
     ///
     /// # Errors
-    /// When the share is negative or above one.
-    pub fn try_new(tolls: &IssuerTolls, fee_share: Decimal) -> Result<Self, MoneyError> {
+    /// When a sum is past what the books hold.
+    pub fn try_new(
+        tolls: &IssuerTolls,
+        (adjustment, adjusted): (Signed, i64),
+        fee_share: Decimal,
+        terms: Option<&FeeTerms>,
+    ) -> Result<Self, MoneyError> {
         let IssuerTolls { issuer, passages, gross } = tolls;
-        let fee = gross.share(fee_share, Rounding::HalfUp)?;
-        let net = gross.minus(fee)?;
-        Ok(Self { issuer: issuer.clone(), passages: *passages, gross: *gross, fee, net })
+        let base = Signed::from(*gross).plus(adjustment)?;
+        let counted = i64::try_from(*passages).ok().and_then(|n| n.checked_add(adjusted));
+        let fee = terms
+            .unwrap_or(&FeeTerms::share(fee_share))
+            .fee(base, counted.ok_or(MoneyError::Overflow)?)?;
+        Ok(Self {
+            issuer: issuer.clone(),
+            passages: *passages,
+            gross: *gross,
+            adjustment,
+            fee: fee.fee,
+            vat: fee.vat,
+            net: base.minus(fee.fee)?.minus(fee.vat)?,
+            terms: terms.cloned(),
+        })
     }
+
+    /// Whether what is paid and what is kept make up what was driven and corrected.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        let base = Signed::from(self.gross).plus(self.adjustment);
+        let parts = self.net.plus(self.fee).and_then(|sum| sum.plus(self.vat));
+        base.is_ok() && base == parts
+    }
+}
+
+/// A correction that landed in the day, of something that was posted before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adjustment {
+    /// Its number in the ledger.
+    pub transfer: u64,
+    /// What it is: `reversal`, `repost` or `adjustment`.
+    pub kind: String,
+    /// Whose debt it changes; cash where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<IssuerId>,
+    /// In favour of the operator above zero.
+    pub amount: Signed,
+    /// The passage it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<CorrectedPassage>,
+    /// The outside reference, such as a case's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl Adjustment {
+    /// How many passages it adds: a reversal takes one away.
+    fn passages(&self) -> i64 {
+        match self.kind.as_str() {
+            "reversal" => -1,
+            "repost" => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// A passage of a day before, with the time it keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectedPassage {
+    /// Which.
+    pub id: domain::PassageId,
+    /// When it was.
+    pub at: Timestamp,
+    /// The day it was settled with.
+    pub day: BusinessDate,
+}
+
+/// Numbers of a lane that never came, and who closed the day over them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hole {
+    /// What was decided.
+    pub decision: HoleDecision,
+    /// Who proposed it.
+    pub maker: Person,
+    /// Who approved it.
+    pub checker: Person,
 }
 
 /// Tolls the operator took itself.
@@ -160,12 +264,21 @@ pub struct Totals {
     pub passages: u64,
     /// Tolls charged to accounts.
     pub gross: Amount,
+    /// What corrections add to that, or take away.
+    #[serde(default, skip_serializing_if = "Signed::is_zero")]
+    pub adjustment: Signed,
     /// What the issuers keep.
-    pub fee: Amount,
+    pub fee: Signed,
+    /// The tax on that.
+    #[serde(default, skip_serializing_if = "Signed::is_zero")]
+    pub vat: Signed,
     /// What the issuers pay.
-    pub net: Amount,
+    pub net: Signed,
     /// Tolls in cash.
     pub cash: Amount,
+    /// What corrections add to that, or take away.
+    #[serde(default, skip_serializing_if = "Signed::is_zero")]
+    pub cash_adjustment: Signed,
 }
 
 /// Which layout a statement has.
@@ -204,6 +317,9 @@ pub struct Statement {
     pub issuers: Vec<Position>,
     /// What the operator took in cash.
     pub cash: Cash,
+    /// Corrections that landed in the day, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<Adjustment>,
     /// Posted passages by station and group.
     pub traffic: Vec<Traffic>,
     /// Passages by what became of them.
@@ -212,6 +328,9 @@ pub struct Statement {
     pub lanes: Vec<LaneSpan>,
     /// Tariff versions that were used.
     pub tariffs: Vec<String>,
+    /// Holes over which two people closed the day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holes: Vec<Hole>,
     /// The ledger's side (ours) matched against the lanes' own records (theirs).
     pub matching: Matched,
 }
@@ -222,17 +341,17 @@ impl Statement {
     /// # Errors
     /// When a fee cannot be taken or a sum is past what the books hold.
     pub fn try_new(header: Header, figures: DayFigures) -> Result<Self, MoneyError> {
-        let issuers: Vec<Position> = figures
-            .issuers
-            .iter()
-            .map(|tolls| Position::try_new(tolls, header.fee_share))
-            .collect::<Result<_, _>>()?;
+        let issuers = positions(&header, &figures)?;
+        let of_cash = figures.adjustments.iter().filter(|one| one.issuer.is_none());
         let totals = Totals {
             passages: issuers.iter().map(|p| p.passages).sum::<u64>() + figures.cash.passages,
             gross: Amount::sum(issuers.iter().map(|p| p.gross))?,
-            fee: Amount::sum(issuers.iter().map(|p| p.fee))?,
-            net: Amount::sum(issuers.iter().map(|p| p.net))?,
+            adjustment: Signed::sum(issuers.iter().map(|p| p.adjustment))?,
+            fee: Signed::sum(issuers.iter().map(|p| p.fee))?,
+            vat: Signed::sum(issuers.iter().map(|p| p.vat))?,
+            net: Signed::sum(issuers.iter().map(|p| p.net))?,
             cash: figures.cash.amount,
+            cash_adjustment: Signed::sum(of_cash.map(|one| one.amount))?,
         };
         Ok(Self {
             format: Format::V1,
@@ -247,10 +366,12 @@ impl Statement {
             totals,
             issuers,
             cash: figures.cash,
+            adjustments: figures.adjustments,
             traffic: figures.traffic,
             dispositions: figures.dispositions,
             lanes: figures.lanes,
             tariffs: figures.tariffs,
+            holes: figures.holes,
             matching: figures.matching,
         })
     }
@@ -264,6 +385,11 @@ impl Statement {
             day: self.day,
             currency: self.currency,
             fee_share: self.fee_share,
+            terms: self
+                .issuers
+                .iter()
+                .filter_map(|position| Some((position.issuer.clone(), position.terms.clone()?)))
+                .collect(),
             issued_at: self.issued_at,
             early_reason: self.early_reason.clone(),
         }
@@ -276,6 +402,30 @@ impl Statement {
     pub fn canonical(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
+}
+
+/// What each issuer owes that has tolls or corrections in the day, in order.
+fn positions(header: &Header, figures: &DayFigures) -> Result<Vec<Position>, MoneyError> {
+    let mut tolls: BTreeMap<&IssuerId, (IssuerTolls, Signed, i64)> = BTreeMap::new();
+    for of_issuer in &figures.issuers {
+        tolls.insert(&of_issuer.issuer, (of_issuer.clone(), Signed::ZERO, 0));
+    }
+    for one in &figures.adjustments {
+        let Some(issuer) = &one.issuer else { continue };
+        let (_, sum, passages) = tolls.entry(issuer).or_insert_with(|| {
+            let none = IssuerTolls { issuer: issuer.clone(), passages: 0, gross: Amount::ZERO };
+            (none, Signed::ZERO, 0)
+        });
+        *sum = sum.plus(one.amount)?;
+        *passages += one.passages();
+    }
+    tolls
+        .into_iter()
+        .map(|(issuer, (tolls, adjustment, adjusted))| {
+            let terms = header.terms.get(issuer);
+            Position::try_new(&tolls, (adjustment, adjusted), header.fee_share, terms)
+        })
+        .collect()
 }
 
 /// Why a stored or received paper is not to be believed.

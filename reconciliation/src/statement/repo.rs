@@ -52,6 +52,29 @@ pub async fn papers_through(
     rows.into_iter().map(from_row).collect()
 }
 
+/// The papers of one operator from a day to a day, both included, in order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn papers_between(
+    executor: impl PgExecutor<'_>,
+    operator: &OperatorId,
+    first: BusinessDate,
+    last: BusinessDate,
+) -> Result<Vec<Paper>, SettlementError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select operator, day, canonical, digest, signature from statement
+         where operator = $1 and day between $2 and $3 and revision = 1 order by day",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(first))
+    .bind(day_to_sql(last))
+    .fetch_all(executor)
+    .await
+    .map_err(SettlementError::database("read the statements"))?;
+    rows.into_iter().map(|row| from_row(row).map(|(_, _, paper)| paper)).collect()
+}
+
 fn from_row(row: Row) -> Result<(OperatorId, BusinessDate, Paper), SettlementError> {
     let (operator, day, canonical, digest, signature) = row;
     let digest: [u8; 32] = digest.try_into().map_err(|other: Vec<u8>| SettlementError::Stored {

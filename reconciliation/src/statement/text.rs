@@ -19,6 +19,7 @@ pub(super) fn render(statement: &Statement, paper: &Paper) -> String {
 fn write_page(page: &mut String, statement: &Statement, paper: &Paper) -> fmt::Result {
     header(page, statement)?;
     money(page, statement)?;
+    corrections(page, statement)?;
     traffic(page, statement)?;
     records(page, statement)?;
     matching(page, &statement.matching)?;
@@ -69,6 +70,16 @@ fn money(page: &mut String, statement: &Statement) -> fmt::Result {
             position.fee,
             position.net
         )?;
+        if !position.adjustment.is_zero() {
+            writeln!(page, "{:<37} {:>16}", "  + điều chỉnh / adjustment", position.adjustment)?;
+        }
+        if !position.vat.is_zero() {
+            writeln!(
+                page,
+                "{:<54} {:>16}",
+                "  + thuế GTGT của phí / VAT on the fee", position.vat
+            )?;
+        }
     }
     let totals = statement.totals;
     let from_accounts = totals.passages - statement.cash.passages;
@@ -80,6 +91,35 @@ fn money(page: &mut String, statement: &Statement) -> fmt::Result {
     section(page, 2, "Thu tiền mặt, đơn vị đã giữ", "Cash, already with the operator")?;
     let cash = statement.cash;
     writeln!(page, "{:<24} {:>12} {:>16}", "Tiền mặt / Cash", cash.passages, cash.amount)
+}
+
+/// What was corrected of earlier days, and what was given up; nothing where there is neither.
+fn corrections(page: &mut String, statement: &Statement) -> fmt::Result {
+    if !statement.adjustments.is_empty() {
+        writeln!(page, "\nĐiều chỉnh của các ngày trước / Corrections of earlier days\n{RULE}")?;
+    }
+    for one in &statement.adjustments {
+        let of = one.issuer.as_ref().map_or_else(|| "cash".to_owned(), ToString::to_string);
+        let passage = one.passage.as_ref().map_or_else(String::new, |passage| {
+            format!("{} {} ({})", passage.id, passage.at, passage.day)
+        });
+        writeln!(page, "{:<12} {:<12} {:>16}  {passage}", one.kind, of, one.amount)?;
+    }
+    for hole in &statement.holes {
+        let missing = &hole.decision.hole;
+        writeln!(
+            page,
+            "\nThiếu số / Missing: {} {}: {}-{}; {} ({}, {})",
+            missing.lane,
+            missing.epoch,
+            missing.first_seq,
+            missing.last_seq,
+            hole.decision.reason,
+            hole.maker,
+            hole.checker
+        )?;
+    }
+    Ok(())
 }
 
 fn traffic(page: &mut String, statement: &Statement) -> fmt::Result {

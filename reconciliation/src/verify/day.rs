@@ -6,8 +6,28 @@ use domain::signature::PublicKey;
 use domain::{BusinessDate, IssuerId, OperatorId};
 
 use super::{Invariant, Verdict};
+use crate::approval::Person;
 use crate::settlement::{Counted, Source, proof};
 use crate::statement::{Cash, DayFigures, Paper, Position, Statement, Totals};
+use crate::window::{Event, State};
+
+/// What an issuer keeps of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kept {
+    /// Its fee.
+    Fee,
+    /// The tax on it.
+    Vat,
+}
+
+/// What is stored of a window's life.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WindowRows {
+    /// What it became, in order.
+    pub(super) states: Vec<State>,
+    /// Maker and checker of its settlement, and whether it was this statement they saw.
+    pub(super) approved: Option<(Person, Person, bool)>,
+}
 
 /// Everything that is stored about a day that is closed or has a statement.
 #[derive(Debug, Clone)]
@@ -27,8 +47,10 @@ pub(super) struct ClosedDay {
     pub(super) totals: Totals,
     pub(super) positions: Vec<Position>,
     pub(super) cash: Option<Cash>,
-    /// Fees in the ledger: how many, and their sum in minor units.
-    pub(super) fees: BTreeMap<IssuerId, (u64, i64)>,
+    /// Fees and the tax on them in the ledger: how many, and their sum in minor units.
+    pub(super) fees: BTreeMap<(IssuerId, Kept), (u64, i64)>,
+    /// What the window became, in order, and the two behind its settlement.
+    pub(super) window: WindowRows,
     /// The day's money as the charges have it, and as the ledger has it.
     pub(super) charges: BTreeMap<Source, Counted>,
     pub(super) ledger: BTreeMap<Source, Counted>,
@@ -40,6 +62,8 @@ pub(super) struct ClosedDay {
 #[derive(Debug)]
 pub(super) struct Invariants {
     closed: Invariant,
+    window: Invariant,
+    people: Invariant,
     once: Invariant,
     positions: Invariant,
     fees: Invariant,
@@ -53,7 +77,15 @@ impl Invariants {
     pub(super) const fn new() -> Self {
         let invariant = Invariant::new;
         Self {
-            closed: invariant("I11", "no charge or toll is posted into a day after its close"),
+            closed: invariant(
+                "I11",
+                "no charge, toll or correction is posted into a day after its close",
+            ),
+            window: invariant("I12-window", "a window went from state to state as the rules allow"),
+            people: invariant(
+                "I25",
+                "behind each approved window stand two people who saw its statement",
+            ),
             once: invariant("I12-once", "a closed day has one statement, an open day none"),
             positions: invariant(
                 "I12-positions",
@@ -77,8 +109,21 @@ impl Invariants {
     }
 
     pub(super) fn verdict(self) -> Verdict {
-        let Self { closed, once, positions, fees, proof, signature, recount, partition } = self;
-        let invariants = vec![closed, once, positions, fees, proof, signature, recount, partition];
+        let Self {
+            closed,
+            window,
+            people,
+            once,
+            positions,
+            fees,
+            proof,
+            signature,
+            recount,
+            partition,
+        } = self;
+        let invariants = vec![
+            closed, window, people, once, positions, fees, proof, signature, recount, partition,
+        ];
         Verdict { ok: invariants.iter().all(|invariant| invariant.broken == 0), invariants }
     }
 
@@ -92,6 +137,7 @@ impl Invariants {
             (day.statements != wanted)
                 .then(|| format!("{name}: {} statements instead of {wanted}", day.statements)),
         );
+        self.check_window(&day.window, &name);
         self.check_fees(day, &name);
         self.check_proof(day, &name);
         let Some(paper) = &day.paper else { return };
@@ -121,24 +167,51 @@ impl Invariants {
             invariant
                 .look(holds.is_none().then(|| format!("{name}: {what} are not the statement's")));
         }
+        // The terms stand in the statement alone, and stay what they were when it was made.
+        let stated = statement.issuers.iter().cloned().map(|one| Position { terms: None, ..one });
         invariant.look(
-            (day.positions != statement.issuers)
+            (!day.positions.iter().cloned().eq(stated))
                 .then(|| format!("{name}: the stored positions are not the statement's")),
         );
-        for Position { issuer, gross, fee, net, .. } in &day.positions {
-            let adds_up = fee.plus(*net).is_ok_and(|sum| sum == *gross);
-            invariant.look((!adds_up).then(|| format!("{name}: issuer {issuer} does not add up")));
+        for position in &day.positions {
+            invariant.look(
+                (!position.adds_up())
+                    .then(|| format!("{name}: issuer {} does not add up", position.issuer)),
+            );
         }
     }
 
+    fn check_window(&mut self, window: &WindowRows, name: &str) {
+        let mut before = State::Open;
+        for &after in &window.states {
+            let allowed = Event::ALL.into_iter().any(|event| before.after(event) == Ok(after));
+            self.window.look((!allowed).then(|| format!("{name}: {before} became {after}")));
+            before = after;
+        }
+        let wrong = match &window.approved {
+            Some((maker, checker, _)) if maker == checker => {
+                Some(format!("{name}: {maker} approved what {checker} proposed"))
+            }
+            Some((.., false)) => Some(format!("{name}: another statement was approved")),
+            Some((.., true)) => None,
+            None => window
+                .states
+                .contains(&State::Approved)
+                .then(|| format!("{name}: nobody approved it")),
+        };
+        self.people.look(wrong);
+    }
+
     fn check_fees(&mut self, day: &ClosedDay, name: &str) {
-        for Position { issuer, fee, .. } in &day.positions {
-            let wanted = (u64::from(!fee.is_zero()), fee.minor_units());
-            let found = day.fees.get(issuer).copied().unwrap_or_default();
-            self.fees.look((found != wanted).then(|| {
-                let (times, sum) = found;
-                format!("{name}: the fee of {issuer}, {fee}, is in the ledger {times} times: {sum}")
-            }));
+        for Position { issuer, fee, vat, .. } in &day.positions {
+            for (kept, sum) in [(Kept::Fee, fee), (Kept::Vat, vat)] {
+                let wanted = (u64::from(!sum.is_zero()), sum.minor_units());
+                let found = day.fees.get(&(issuer.clone(), kept)).copied().unwrap_or_default();
+                self.fees.look((found != wanted).then(|| {
+                    let (times, found) = found;
+                    format!("{name}: {kept:?} of {issuer}, {sum}, is in the ledger {times} times: {found}")
+                }));
+            }
         }
     }
 

@@ -7,11 +7,14 @@ use domain::{BusinessDate, IssuerId, OperatorId};
 use sqlx::PgConnection;
 use sqlx::types::time::Date;
 
-use super::day::ClosedDay;
+use super::day::{ClosedDay, Kept, WindowRows};
+use crate::money::Signed;
 use crate::settlement::repo::{counted_from_charges, counted_from_ledger, number, parsed};
 use crate::settlement::{SettlementError, figures, stored_amount};
 use crate::statement::repo::paper;
 use crate::statement::{Cash, Position, Totals};
+use crate::window::Window;
+use crate::window::repo::changes;
 
 type Result<T> = std::result::Result<T, SettlementError>;
 
@@ -29,6 +32,8 @@ pub(super) async fn days(tx: &mut PgConnection) -> Result<Vec<(OperatorId, Busin
         "select operator, day from settlement_day where state = 'closed'
          union
          select operator, day from statement
+         union
+         select operator, day from window_change
          order by operator, day",
     )
     .fetch_all(tx)
@@ -58,6 +63,7 @@ pub(super) async fn day(
         positions: positions(tx, operator, day).await?,
         cash: cash(tx, operator, day).await?,
         fees: fees(tx, operator, day).await?,
+        window: window(tx, operator, day).await?,
         charges: counted_from_charges(tx, operator, day).await?,
         ledger: counted_from_ledger(tx, operator, day).await?,
         recounted: figures(tx, operator, day).await?,
@@ -70,17 +76,22 @@ async fn postings(
     day: BusinessDate,
 ) -> Result<(bool, u64, u64)> {
     let (closed, postings, after): (bool, i64, i64) = sqlx::query_as(
-        "select d.state = 'closed', count(made.at), count(made.at) filter (where made.at > d.closed_at)
+        // Sealed is not closed yet: a day that is being counted has no statement.
+        "select d.state = 'closed'
+                and coalesce((select c.state <> 'closing' from window_change c
+                              where c.operator = d.operator and c.day = d.day
+                              order by c.place desc limit 1), true),
+                count(made.at), count(made.at) filter (where made.at > d.closed_at)
          from settlement_day d
          left join lateral (
              select c.rated_at as at from charge c
              where c.operator = d.operator and c.day = d.day
              union all
              select t.posted_at from transfer t
-             where t.operator = d.operator and t.day = d.day and t.kind in ('toll', 'cash-toll')
+             where t.operator = d.operator and t.day = d.day and t.kind in ('toll', 'cash-toll', 'reversal', 'repost', 'adjustment')
          ) made on true
          where d.operator = $1 and d.day = $2
-         group by d.state",
+         group by d.operator, d.day",
     )
     .bind(operator.as_str())
     .bind(day_to_sql(day))
@@ -95,8 +106,10 @@ async fn totals(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<(u64, Totals)> {
-    let rows: Vec<(i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "select passages, gross, fee, net, cash from statement
+    type Row = (i64, i64, i64, i64, i64, i64, i64, Option<i64>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select s.passages, s.gross, s.fee, s.net, s.cash, s.adjustment, s.vat, c.adjustment
+         from statement s left join settlement_cash c using (operator, day)
          where operator = $1 and day = $2 order by revision desc",
     )
     .bind(operator.as_str())
@@ -105,12 +118,15 @@ async fn totals(
     .await
     .map_err(SettlementError::database("read a statement's totals"))?;
     let totals = match rows.first() {
-        Some((passages, gross, fee, net, cash)) => Totals {
+        Some((passages, gross, fee, net, cash, adjustment, vat, of_cash)) => Totals {
             passages: number("count", *passages)?,
             gross: stored_amount(*gross)?,
-            fee: stored_amount(*fee)?,
-            net: stored_amount(*net)?,
+            adjustment: Signed::new(*adjustment),
+            fee: Signed::new(*fee),
+            vat: Signed::new(*vat),
+            net: Signed::new(*net),
             cash: stored_amount(*cash)?,
+            cash_adjustment: Signed::new(of_cash.unwrap_or_default()),
         },
         None => Totals::default(),
     };
@@ -122,8 +138,8 @@ async fn positions(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<Vec<Position>> {
-    let rows: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
-        "select issuer, passages, gross, fee, net from settlement_position
+    let rows: Vec<(String, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "select issuer, passages, gross, fee, net, adjustment, vat from settlement_position
          where operator = $1 and day = $2 order by issuer collate \"C\"",
     )
     .bind(operator.as_str())
@@ -131,15 +147,19 @@ async fn positions(
     .fetch_all(tx)
     .await
     .map_err(SettlementError::database("read the positions"))?;
-    let position = |(issuer, passages, gross, fee, net): (String, _, _, _, _)| {
-        Ok(Position {
-            issuer: parsed("issuer", &issuer)?,
-            passages: number("count", passages)?,
-            gross: stored_amount(gross)?,
-            fee: stored_amount(fee)?,
-            net: stored_amount(net)?,
-        })
-    };
+    let position =
+        |(issuer, passages, gross, fee, net, adjustment, vat): (String, _, _, _, _, _, _)| {
+            Ok(Position {
+                issuer: parsed("issuer", &issuer)?,
+                terms: None,
+                passages: number("count", passages)?,
+                gross: stored_amount(gross)?,
+                adjustment: Signed::new(adjustment),
+                fee: Signed::new(fee),
+                vat: Signed::new(vat),
+                net: Signed::new(net),
+            })
+        };
     rows.into_iter().map(position).collect()
 }
 
@@ -162,20 +182,48 @@ async fn cash(
     .transpose()
 }
 
-/// Fees of the day, by the issuer whose debt to the operator they were taken from.
+/// What the window became, and who approved what of it.
+async fn window(
+    tx: &mut PgConnection,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<WindowRows> {
+    let window = Window::new(operator.clone(), day);
+    let states = changes(&mut *tx, &window).await?.iter().map(|change| change.state).collect();
+    let row: Option<(String, String, bool)> = sqlx::query_as(
+        "select p.proposed_by, a.approved_by,
+                p.digest in (select digest from statement s where s.operator = p.operator and s.day = p.day)
+         from proposal p join approval a using (proposal)
+         where p.kind = 'settlement' and p.operator = $1 and p.day = $2
+         order by p.proposal limit 1",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("read who approved a day"))?;
+    let approved = row.map(|(maker, checker, same)| {
+        Ok::<_, SettlementError>((parsed("person", &maker)?, parsed("person", &checker)?, same))
+    });
+    Ok(WindowRows { states, approved: approved.transpose()? })
+}
+
+/// Fees of the day and the tax on them, by the issuer whose debt to the operator they were taken
+/// from, or given back to.
 async fn fees(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,
-) -> Result<BTreeMap<IssuerId, (u64, i64)>> {
-    let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-        "select owed.issuer, count(*), sum(t.amount)::bigint
-         from transfer t
-         join ledger_account owed on owed.ledger_account = t.debit and owed.kind = 'payable'
-         join ledger_account kept on kept.ledger_account = t.credit and kept.kind = 'fee'
+) -> Result<BTreeMap<(IssuerId, Kept), (u64, i64)>> {
+    let rows: Vec<(String, bool, i64, i64)> = sqlx::query_as(
+        "select owed.issuer, kept.kind = 'vat', count(*),
+                sum(case when t.debit = owed.ledger_account then t.amount else -t.amount end)::bigint
+         from direct_transfer t
+         join ledger_account owed on owed.ledger_account in (t.debit, t.credit) and owed.kind = 'payable'
+         join ledger_account kept on kept.ledger_account in (t.debit, t.credit) and kept.kind in ('fee', 'vat')
                                  and kept.issuer = owed.issuer
          where t.kind = 'fee' and owed.operator = $1 and t.day = $2
-         group by owed.issuer",
+         group by owed.issuer, kept.kind = 'vat'",
     )
     .bind(operator.as_str())
     .bind(day_to_sql(day))
@@ -183,25 +231,25 @@ async fn fees(
     .await
     .map_err(SettlementError::database("read the fees"))?;
     rows.into_iter()
-        .map(|(issuer, times, sum)| {
-            Ok((parsed("issuer", &issuer)?, (number("count", times)?, sum)))
+        .map(|(issuer, is_vat, times, sum)| {
+            let kept = if is_vat { Kept::Vat } else { Kept::Fee };
+            Ok(((parsed("issuer", &issuer)?, kept), (number("count", times)?, sum)))
         })
         .collect()
 }
 
 /// How many fees the ledger has, and those that belong to no position.
 pub(super) async fn fees_without_position(tx: &mut PgConnection) -> Result<(u64, Vec<String>)> {
-    let fees: i64 = sqlx::query_scalar("select count(*) from transfer where kind = 'fee'")
+    let fees: i64 = sqlx::query_scalar("select count(*) from direct_transfer where kind = 'fee'")
         .fetch_one(&mut *tx)
         .await
         .map_err(SettlementError::database("count the fees"))?;
     let strays: Vec<String> = sqlx::query_scalar(
         "select coalesce(t.reference, 'transfer ' || t.transfer)
-         from transfer t
-         join ledger_account d on d.ledger_account = t.debit
+         from direct_transfer t
+         left join ledger_account d on d.ledger_account in (t.debit, t.credit) and d.kind = 'payable'
          left join settlement_position p
-                on d.kind = 'payable' and p.operator = d.operator and p.issuer = d.issuer
-               and p.day = t.day
+                on p.operator = d.operator and p.issuer = d.issuer and p.day = t.day
          where t.kind = 'fee' and p.operator is null
          order by t.transfer",
     )

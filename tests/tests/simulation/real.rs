@@ -108,6 +108,7 @@ fn account_words(facts: &Facts, key: &LedgerAccountKey) -> String {
         LedgerAccountKey::Payable { issuer, operator } => format!("payable {issuer} {operator}"),
         LedgerAccountKey::Bank(issuer) => format!("bank {issuer}"),
         LedgerAccountKey::Fee(issuer) => format!("fee {issuer}"),
+        LedgerAccountKey::Vat(issuer) => format!("vat {issuer}"),
         LedgerAccountKey::Held(issuer) => format!("held {issuer}"),
         LedgerAccountKey::Suspense(issuer) => format!("suspense {issuer}"),
         LedgerAccountKey::WriteOff(issuer) => format!("write-off {issuer}"),

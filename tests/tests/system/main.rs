@@ -17,6 +17,7 @@ mod faults;
 mod top_up;
 mod verify_can_fail;
 mod demo;
+mod settlement;
 mod security;
 mod security_books;
 mod security_logs;

@@ -173,7 +173,7 @@ const CLEARING_HOUSE: [Damage; 21] = [
     },
 ];
 
-const RECONCILIATION: [Damage; 8] = [
+const RECONCILIATION: [Damage; 10] = [
     Damage {
         what: "a charge was made after the close",
         sql: "update posting_batch set posted_at = posted_at + interval '1 day'",
@@ -196,11 +196,21 @@ const RECONCILIATION: [Damage; 8] = [
         breaks: &["I12-fees"],
     },
     Damage {
-        what: "a toll in the ledger is a dong more than its charge",
-        sql: "insert into direct_transfer (kind, debit, credit, amount, operator, day, posted_at) \
-              select 'adjustment', debit, credit, 1, operator, day, posted_at from transfer \
-              where (lane, seq) = ('cienco4/ben-thuy/l01', 1)",
+        what: "a toll was credited to another operator than it was charged for",
+        sql: "update posting set credit = (select ledger_account from ledger_account \
+                    where kind = 'payable' and operator = 'vec' limit 1) \
+              where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 1)",
         breaks: &["I12-proof"],
+    },
+    Damage {
+        what: "a day was closed that was never sealed",
+        sql: "delete from window_change where operator = 'cienco4' and state = 'closing'",
+        breaks: &["I12-window"],
+    },
+    Damage {
+        what: "a day is called approved and nobody approved it",
+        sql: "insert into window_change values ('cienco4', '2026-03-02', 3, 'approved', now(), 'lan', null)",
+        breaks: &["I25"],
     },
     Damage {
         what: "a statement has a wrong bit in its signature",

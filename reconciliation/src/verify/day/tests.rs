@@ -2,6 +2,7 @@ use domain::signature::SecretKey;
 use domain::{Amount, Currency};
 
 use super::*;
+use crate::money::Signed;
 use crate::statement::tests::{figures, header, statement};
 
 fn key() -> SecretKey {
@@ -23,8 +24,13 @@ fn day() -> ClosedDay {
     let fees = statement
         .issuers
         .iter()
-        .map(|position| (position.issuer.clone(), (1, position.fee.minor_units())))
+        .map(|position| ((position.issuer.clone(), Kept::Fee), (1, position.fee.minor_units())))
         .collect();
+    let [lan, minh] = ["lan", "minh"].map(|name| name.parse().unwrap());
+    let window = WindowRows {
+        states: vec![State::Closing, State::Closed, State::Approved],
+        approved: Some((lan, minh, true)),
+    };
     ClosedDay {
         operator: header().operator,
         day: header().day,
@@ -37,6 +43,7 @@ fn day() -> ClosedDay {
         positions: statement.issuers.clone(),
         cash: Some(statement.cash),
         fees,
+        window,
         charges: money(),
         ledger: money(),
         recounted: figures(),
@@ -56,6 +63,10 @@ fn broken_by(damage: impl FnOnce(&mut ClosedDay)) -> Vec<&'static str> {
 
 fn one_dong_more(amount: &mut Amount) {
     *amount = Amount::try_new(amount.minor_units() + 1).unwrap();
+}
+
+fn one_dong_to_pay_more(sum: &mut Signed) {
+    *sum = Signed::new(sum.minor_units() + 1);
 }
 
 #[test]
@@ -83,23 +94,48 @@ fn a_closed_day_without_statement_and_an_open_one_with_are_found() {
 
 #[test]
 fn one_dong_in_a_position_is_found() {
-    let found = broken_by(|day| one_dong_more(&mut day.positions[1].net));
+    let found = broken_by(|day| one_dong_to_pay_more(&mut day.positions[1].net));
     assert_eq!(found, ["I12-positions"]);
     assert_eq!(broken_by(|day| day.cash = None), ["I12-positions"]);
-    assert_eq!(broken_by(|day| one_dong_more(&mut day.totals.net)), ["I12-positions"]);
+    assert_eq!(broken_by(|day| one_dong_to_pay_more(&mut day.totals.net)), ["I12-positions"]);
 }
 
 #[test]
 fn a_fee_posted_twice_or_not_at_all_is_found() {
     let vetc: IssuerId = "vetc".parse().unwrap();
-    let twice = broken_by(|day| day.fees.extend([(vetc.clone(), (2, 84_600))]));
+    let twice = broken_by(|day| day.fees.extend([((vetc.clone(), Kept::Fee), (2, 84_600))]));
     assert_eq!(twice, ["I12-fees"]);
-    assert_eq!(broken_by(|day| day.fees.retain(|issuer, _| *issuer != vetc)), ["I12-fees"]);
+    assert_eq!(broken_by(|day| day.fees.retain(|(issuer, _), _| *issuer != vetc)), ["I12-fees"]);
 
     let mut invariants = Invariants::new();
     invariants.check_stray_fees(3, &["fee/cienco4/2026-11-20/vetc".to_owned()]);
     let fees = invariants.verdict().invariants.into_iter().find(|found| found.id == "I12-fees");
     assert_eq!(fees.map(|fees| (fees.checked, fees.broken)), Some((3, 1)));
+}
+
+#[test]
+fn a_window_that_skipped_a_state_is_found() {
+    assert_eq!(
+        broken_by(|day| day.window.states.retain(|state| *state != State::Closed)),
+        ["I12-window"]
+    );
+    let reopened = broken_by(|day| day.window.states.push(State::Closing));
+    assert_eq!(reopened, ["I12-window"]);
+}
+
+#[test]
+fn an_approval_by_one_person_or_of_something_else_or_by_nobody_is_found() {
+    let person = |name: &str| name.parse::<Person>().unwrap();
+    let alone = broken_by(|day| day.window.approved = Some((person("lan"), person("lan"), true)));
+    assert_eq!(alone, ["I25"]);
+    let other = broken_by(|day| day.window.approved = Some((person("lan"), person("minh"), false)));
+    assert_eq!(other, ["I25"]);
+    assert_eq!(broken_by(|day| day.window.approved = None), ["I25"]);
+    let not_yet = broken_by(|day| {
+        day.window.approved = None;
+        day.window.states.truncate(2);
+    });
+    assert!(not_yet.is_empty());
 }
 
 #[test]

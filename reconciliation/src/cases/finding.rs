@@ -1,0 +1,60 @@
+//! What closing and payment find, as cases. Pure.
+
+use domain::{Amount, IssuerId};
+
+use super::{Finding, Kind};
+use crate::settlement::{DayClose, Outcome, Refusal};
+
+/// The cases of a day that could not be closed.
+#[must_use]
+pub fn of_close(close: &DayClose) -> Vec<Finding> {
+    let Outcome::Refused(refusals) = &close.outcome else { return Vec::new() };
+    let finding = |refusal: &Refusal| {
+        let (kind, subject, ours, theirs, amount) = match refusal {
+            Refusal::Missing { lane, epoch, first_seq, .. } => {
+                // Named by where it begins: it is the same hole when a part of it has come.
+                let subject = format!("{lane}:{epoch}:{first_seq}");
+                (Kind::Hole, subject, refusal.to_string(), None, Amount::ZERO)
+            }
+            Refusal::NotProven(difference) => {
+                let apart = difference.charges.minor_units.abs_diff(difference.ledger.minor_units);
+                let amount =
+                    i64::try_from(apart).ok().and_then(|units| Amount::try_new(units).ok());
+                let of = |counted: crate::settlement::Counted| {
+                    format!("{} records, {}", counted.tolls, counted.minor_units)
+                };
+                let subject = format!("{}:{:?}", close.day, difference.source);
+                let theirs = Some(of(difference.ledger));
+                let amount = amount.unwrap_or_default();
+                (Kind::Unproven, subject, of(difference.charges), theirs, amount)
+            }
+            Refusal::NotOver { .. }
+            | Refusal::EarlierDay { .. }
+            | Refusal::ReceiptsBehind { .. }
+            | Refusal::Undecided { .. } => return None,
+        };
+        let (operator, day) = (close.operator.clone(), close.day);
+        Some(Finding { kind, operator, day, subject, ours: Some(ours), theirs, amount })
+    };
+    refusals.iter().filter_map(finding).collect()
+}
+
+/// The case of a payment of which a bank shows too little, or which it gave back.
+#[must_use]
+pub fn of_payment(
+    kind: Kind,
+    window: &crate::window::Window,
+    issuer: &IssuerId,
+    end_to_end: &str,
+    amount: Amount,
+) -> Finding {
+    Finding {
+        kind,
+        operator: window.operator.clone(),
+        day: window.day,
+        subject: end_to_end.to_owned(),
+        ours: Some(format!("payment {end_to_end} of {issuer}")),
+        theirs: Some(format!("the bank's statement leaves {amount}")),
+        amount,
+    }
+}

@@ -1,0 +1,311 @@
+//! Cases: what does not add up, with both sides' records, until two people have settled it.
+//!
+//! A *case* has a code, a kind, the amount that hangs on it, a day by which it is due, an owner and a
+//! history that is only added to. The same thing found again is the same case. Its *outcome* is
+//! proposed by one person and settled by another, in the program and in the database; one that moves
+//! money posts it through the ledger's door in the same transaction, so a case is never settled
+//! without its money, nor its money moved without it. *Ageing*: cases that are open, by how long ago
+//! they were opened, with the money that hangs on them.
+//!
+//! Deliberately absent: finding what does not add up (`matching`, `settlement`, `payment`).
+
+pub mod finding;
+pub mod repo;
+
+use clearing_house::ledger::{LedgerError, Remainder, TransferId, correct_in_tx};
+use domain::{Amount, BusinessDate, OperatorId, Timestamp};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+
+use crate::approval::Person;
+use crate::settlement::SettlementError;
+use crate::window::Actor;
+
+/// What kind of thing does not add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Numbers of a lane never came.
+    Hole,
+    /// Charges and ledger differ.
+    Unproven,
+    /// We have a record, they do not.
+    OnlyOurs,
+    /// They have a record, we do not.
+    OnlyTheirs,
+    /// Both have it, with different amounts.
+    AmountDiffers,
+    /// Both have it, with different vehicle groups.
+    ClassDiffers,
+    /// One side has it more than once.
+    Duplicate,
+    /// A bank paid less than was ordered.
+    BankShort,
+    /// A bank gave a payment back.
+    BankReturned,
+    /// Somebody disputes a charge.
+    Dispute,
+}
+
+impl Kind {
+    /// Its name in the books.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hole => "hole",
+            Self::Unproven => "unproven",
+            Self::OnlyOurs => "only-ours",
+            Self::OnlyTheirs => "only-theirs",
+            Self::AmountDiffers => "amount-differs",
+            Self::ClassDiffers => "class-differs",
+            Self::Duplicate => "duplicate",
+            Self::BankShort => "bank-short",
+            Self::BankReturned => "bank-returned",
+            Self::Dispute => "dispute",
+        }
+    }
+
+    /// Within how many days it is to be settled.
+    #[must_use]
+    pub const fn due_within_d(self) -> u16 {
+        match self {
+            // The day cannot close, or the money of a day is late.
+            Self::Hole | Self::Unproven | Self::BankShort | Self::BankReturned => 1,
+            Self::OnlyOurs
+            | Self::OnlyTheirs
+            | Self::AmountDiffers
+            | Self::ClassDiffers
+            | Self::Duplicate => 5,
+            Self::Dispute => 15,
+        }
+    }
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Whose settlement it touches.
+    pub operator: OperatorId,
+    /// Of which day.
+    pub day: BusinessDate,
+    /// What it is about, such as a passage's or payment's name: one case for each.
+    pub subject: String,
+    /// Our record.
+    pub ours: Option<String>,
+    /// Theirs.
+    pub theirs: Option<String>,
+    /// How much money hangs on it.
+    pub amount: Amount,
+}
+
+/// How a case ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Outcome {
+    /// The books stand as they are.
+    Stands,
+    /// The other side corrects its own.
+    TheirsCorrected,
+    /// A toll is undone, and made again with what it should have been.
+    Corrected {
+        /// The transfer that was wrong.
+        transfer: i64,
+        /// What it should have been; nothing where absent.
+        right: Option<Amount>,
+        /// The open day it is posted into.
+        day: BusinessDate,
+    },
+}
+
+/// Why a case was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// There is no such case.
+    #[error("there is no case {0}")]
+    Unknown(String),
+    /// It is settled.
+    #[error("case {0} is settled")]
+    Settled(String),
+    /// No outcome is proposed.
+    #[error("nobody has proposed an outcome of case {0}")]
+    NotProposed(String),
+    /// Who proposed may not settle.
+    #[error("{who} proposed the outcome of case {code}, so somebody else must settle it")]
+    SamePerson {
+        /// The case.
+        code: String,
+        /// Who.
+        who: Person,
+    },
+    /// The ledger refused the correction.
+    #[error("correct the toll of case {code}")]
+    Ledger {
+        /// The case.
+        code: String,
+        /// Why.
+        #[source]
+        source: LedgerError,
+    },
+    /// The books failed.
+    #[error(transparent)]
+    Books(#[from] SettlementError),
+}
+
+/// Opens a case for a finding, or finds the one that is there. Returns its code.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open(
+    pool: &PgPool,
+    finding: &Finding,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<String, CaseError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to open a case"))?;
+    let days = i64::from(finding.kind.due_within_d());
+    let due_at = at + SignedDuration::from_hours(24 * days);
+    let code = repo::open(&mut tx, finding, actor, at, due_at).await?;
+    tx.commit().await.map_err(SettlementError::database("commit a case"))?;
+    Ok(code)
+}
+
+/// What is added to a case's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Event<'a> {
+    state: &'static str,
+    owner: Option<&'a Person>,
+    note: &'a str,
+    outcome: Option<&'a str>,
+    maker: Option<&'a Person>,
+}
+
+/// Notes something about a case, and says who sees to it from now on. An outcome that was proposed is
+/// thereby taken back.
+///
+/// # Errors
+/// When there is no such case, it is settled, or the database fails.
+pub async fn note(
+    pool: &PgPool,
+    code: &str,
+    who: &Person,
+    owner: Option<&Person>,
+    note: &str,
+    at: Timestamp,
+) -> Result<(), CaseError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to note"))?;
+    let _standing = unsettled(&mut tx, code).await?;
+    let event = Event { state: "open", owner, note, outcome: None, maker: None };
+    repo::add(&mut tx, code, &event, who, at).await?;
+    tx.commit().await.map_err(SettlementError::database("commit a note"))?;
+    Ok(())
+}
+
+/// Proposes how a case ends.
+///
+/// # Errors
+/// When there is no such case, it is settled, or the database fails.
+pub async fn propose(
+    pool: &PgPool,
+    code: &str,
+    who: &Person,
+    outcome: &Outcome,
+    note: &str,
+    at: Timestamp,
+) -> Result<(), CaseError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to propose"))?;
+    let _standing = unsettled(&mut tx, code).await?;
+    let outcome = serde_json::to_string(outcome).map_err(SettlementError::Statement)?;
+    let (outcome, maker) = (Some(outcome.as_str()), Some(who));
+    let event = Event { state: "proposed", owner: None, note, outcome, maker };
+    repo::add(&mut tx, code, &event, who, at).await?;
+    tx.commit().await.map_err(SettlementError::database("commit a proposal"))?;
+    Ok(())
+}
+
+/// Settles a case as its checker, with the outcome that was proposed last, and moves its money.
+///
+/// # Errors
+/// When nothing is proposed, `who` proposed it, the ledger refuses the correction, or the database
+/// fails; then nothing is changed.
+pub async fn settle(
+    pool: &PgPool,
+    code: &str,
+    who: &Person,
+    note: &str,
+    at: Timestamp,
+) -> Result<Outcome, CaseError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to settle"))?;
+    let standing = unsettled(&mut tx, code).await?;
+    let Some((text, maker)) = standing.proposed else {
+        return Err(CaseError::NotProposed(code.to_owned()));
+    };
+    if maker == *who {
+        return Err(CaseError::SamePerson { code: code.to_owned(), who: who.clone() });
+    }
+    let outcome: Outcome = serde_json::from_str(&text).map_err(SettlementError::Statement)?;
+    match &outcome {
+        Outcome::Stands | Outcome::TheirsCorrected => {}
+        Outcome::Corrected { transfer, right, day } => {
+            let rest = right.map_or(Remainder::Nothing, Remainder::Amount);
+            correct_in_tx(&mut tx, TransferId::new(*transfer), rest, *day, at)
+                .await
+                .map_err(|source| CaseError::Ledger { code: code.to_owned(), source })?;
+        }
+    }
+    let (outcome_text, maker) = (Some(text.as_str()), Some(&maker));
+    let event = Event { state: "settled", owner: None, note, outcome: outcome_text, maker };
+    repo::add(&mut tx, code, &event, who, at).await?;
+    tx.commit().await.map_err(SettlementError::database("commit a settled case"))?;
+    Ok(outcome)
+}
+
+async fn unsettled(tx: &mut PgConnection, code: &str) -> Result<repo::Standing, CaseError> {
+    let standing = repo::standing(tx, code).await?;
+    let standing = standing.ok_or_else(|| CaseError::Unknown(code.to_owned()))?;
+    if standing.settled { Err(CaseError::Settled(code.to_owned())) } else { Ok(standing) }
+}
+
+/// How old a case is, in the steps in which finance looks at them.
+#[must_use]
+pub fn age(opened_at: Timestamp, now: Timestamp) -> &'static str {
+    match now.duration_since(opened_at).as_hours() {
+        ..24 => "less than a day",
+        24..120 => "1 to 5 days",
+        120..720 => "5 to 30 days",
+        _ => "30 days or more",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_ages_in_the_steps_of_the_deadlines() {
+        let opened: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        let check = |hours, expected| {
+            assert_eq!(age(opened, opened + SignedDuration::from_hours(hours)), expected);
+        };
+        check(23, "less than a day");
+        check(24, "1 to 5 days");
+        check(120, "5 to 30 days");
+        check(720, "30 days or more");
+    }
+
+    #[test]
+    fn an_outcome_is_kept_in_words_that_stay() {
+        let outcome = Outcome::Corrected {
+            transfer: 4_294_967_297,
+            right: Amount::try_new(40_000).ok(),
+            day: "2026-11-22".parse().unwrap(),
+        };
+        let text = serde_json::to_string(&outcome).unwrap();
+        let expected = r#"{"corrected":{"transfer":4294967297,"right":40000,"day":"2026-11-22"}}"#;
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), outcome);
+        assert_eq!(serde_json::to_string(&Outcome::Stands).unwrap(), r#""stands""#);
+    }
+}

@@ -1,0 +1,184 @@
+//! `reconciliation case`: what does not add up, who sees to it, how it ends.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use domain::{Amount, BusinessDate, Clock};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::{Failure, say};
+use crate::approval::Person;
+use crate::cases::repo::{Case, cases, history};
+use crate::cases::{Outcome, age, note, propose, settle};
+use crate::config::Config;
+
+/// What is asked about cases.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists the cases that are not settled, the soonest due first.
+    List {
+        /// Also the settled ones.
+        #[arg(long)]
+        all: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints how many cases are open, how old, and how much money hangs on them.
+    Ageing {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints a case with both sides' records and its history.
+    Show {
+        /// Its code.
+        code: String,
+    },
+    /// Notes something, and says who sees to it; takes a proposed outcome back.
+    Note {
+        /// Its code.
+        code: String,
+        /// Who notes it.
+        #[arg(long, value_name = "PERSON")]
+        by: Person,
+        /// Who sees to it from now on.
+        #[arg(long, value_name = "PERSON")]
+        owner: Option<Person>,
+        /// What there is to say.
+        #[arg(long)]
+        note: String,
+    },
+    /// Proposes how a case ends.
+    Propose {
+        /// Its code.
+        code: String,
+        /// Who proposes.
+        #[arg(long, value_name = "PERSON")]
+        by: Person,
+        /// Why.
+        #[arg(long)]
+        note: String,
+        /// The toll that was wrong, by its number in `transfer_v1`; the books stand where absent.
+        #[arg(long, requires = "into")]
+        correct: Option<i64>,
+        /// What it should have been; nothing where absent.
+        #[arg(long, value_name = "AMOUNT", requires = "correct")]
+        right: Option<i64>,
+        /// The open day the correction is posted into.
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        into: Option<BusinessDate>,
+        /// The other side corrects its own.
+        #[arg(long, conflicts_with = "correct")]
+        theirs: bool,
+    },
+    /// Settles a case as the second person, and moves its money.
+    Settle {
+        /// Its code.
+        code: String,
+        /// Who settles.
+        #[arg(long, value_name = "PERSON")]
+        by: Person,
+        /// Why.
+        #[arg(long)]
+        note: String,
+    },
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// When it is refused, or the books fail.
+pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitCode, Failure> {
+    let now = Clock::of_run(config.clock).now();
+    match what {
+        Command::List { all, json } => {
+            let cases = cases(pool, *all).await?;
+            if *json {
+                say(&Value::from(cases.iter().map(object_of).collect::<Vec<_>>()).to_string())?;
+            } else {
+                cases.iter().try_for_each(|case| say(&line_of(case)))?;
+            }
+        }
+        Command::Ageing { json } => ageing(&cases(pool, false).await?, now, *json)?,
+        Command::Show { code } => show(pool, code).await?,
+        Command::Note { code, by, owner, note: text } => {
+            note(pool, code, by, owner.as_ref(), text, now).await?;
+        }
+        Command::Propose { code, by, note, correct, right, into, theirs } => {
+            let outcome = match (correct, into) {
+                (Some(transfer), Some(day)) => {
+                    let right = right.map(Amount::try_new).transpose()?;
+                    Outcome::Corrected { transfer: *transfer, right, day: *day }
+                }
+                _ if *theirs => Outcome::TheirsCorrected,
+                _ => Outcome::Stands,
+            };
+            propose(pool, code, by, &outcome, note, now).await?;
+            say(&format!("{code} proposed by {by}; another person settles"))?;
+        }
+        Command::Settle { code, by, note } => {
+            let outcome = settle(pool, code, by, note, now).await?;
+            say(&format!("{code} settled by {by}: {}", serde_json::to_string(&outcome)?))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn object_of(case: &Case) -> Value {
+    json!({
+        "code": case.code,
+        "kind": case.kind,
+        "operator": case.operator.as_str(),
+        "day": case.day.to_string(),
+        "subject": case.subject,
+        "ours": case.ours,
+        "theirs": case.theirs,
+        "amount": case.amount.minor_units(),
+        "opened_at": case.opened_at.to_string(),
+        "due_at": case.due_at.to_string(),
+        "state": case.state,
+        "owner": case.owner,
+        "outcome": case.outcome,
+    })
+}
+
+fn line_of(case: &Case) -> String {
+    let Case { code, kind, operator, day, amount, due_at, state, .. } = case;
+    let owner = case.owner.as_deref().unwrap_or("nobody");
+    format!("{code}  {kind:<14} {operator} {day}  {amount:>14}  due {due_at}  {state:<8} {owner}")
+}
+
+fn ageing(cases: &[Case], now: domain::Timestamp, as_json: bool) -> Result<(), Failure> {
+    let mut ages: BTreeMap<(&str, &str), (u64, Amount)> = BTreeMap::new();
+    for case in cases {
+        let (count, sum) = ages.entry((age(case.opened_at, now), &case.kind)).or_default();
+        *count += 1;
+        *sum = sum.plus(case.amount)?;
+    }
+    if as_json {
+        let object = |((age, kind), (cases, amount)): (&(&str, &str), &(u64, Amount))| json!({"age": age, "kind": kind, "cases": cases, "amount": amount.minor_units()});
+        say(&Value::from(ages.iter().map(object).collect::<Vec<_>>()).to_string())?;
+        return Ok(());
+    }
+    for ((age, kind), (count, amount)) in &ages {
+        say(&format!("{age:<18} {kind:<14} {count:>8} {amount:>18}"))?;
+    }
+    Ok(())
+}
+
+async fn show(pool: &PgPool, code: &str) -> Result<(), Failure> {
+    let all = cases(pool, true).await?;
+    let Some(case) = all.iter().find(|case| case.code == code) else {
+        return Err(format!("there is no case {code}").into());
+    };
+    say(&line_of(case))?;
+    let side = |record: &Option<String>| record.clone().unwrap_or_else(|| "nothing".to_owned());
+    say(&format!("ours    {}\ntheirs  {}", side(&case.ours), side(&case.theirs)))?;
+    for (at, actor, state, note) in history(pool, code).await? {
+        say(&format!("{at}  {state:<8} {actor}  {note}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! `reconciliation statement|verify-statement|agree`: papers of a day, a month or a year.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+use domain::signature::PublicKey;
+use domain::{BusinessDate, Clock, OperatorId};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Failure, say};
+use crate::approval::{Person, agree, propose_period};
+use crate::config::Config;
+use crate::papers::open_pdf;
+use crate::papers::period::{Period, PeriodPaper, PeriodStatement};
+use crate::statement::filed::{self, Form};
+use crate::statement::repo::{paper, papers_between};
+use crate::statement::{Paper, Statement};
+use crate::window::Window;
+
+/// What is asked about papers.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Prints or writes the statement of a closed day, or of a month or year of them.
+    Statement(Show),
+    /// Checks a filed statement, JSON or PDF: signature, figures, every page. Needs the key only.
+    VerifyStatement {
+        /// The file.
+        file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Proposes a month's or year's figures as agreed, or approves what another proposed.
+    Agree {
+        /// The operator.
+        #[arg(long)]
+        operator: OperatorId,
+        /// The month or year.
+        #[arg(long, value_name = "YYYY[-MM]")]
+        period: Period,
+        /// Who does it.
+        #[arg(long, value_name = "PERSON")]
+        by: Person,
+        /// As the second person: approves what another proposed.
+        #[arg(long)]
+        approve: bool,
+    },
+}
+
+/// Which paper, in which form, to where.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The operator.
+    #[arg(long)]
+    operator: OperatorId,
+    /// The settlement day.
+    #[arg(long, value_name = "YYYY-MM-DD", required_unless_present = "period")]
+    day: Option<BusinessDate>,
+    /// The month or year, instead of a day.
+    #[arg(long, value_name = "YYYY[-MM]", conflicts_with = "day")]
+    period: Option<Period>,
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = FormName::Text)]
+    format: FormName,
+    /// Into which file; printed where absent.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormName {
+    Text,
+    Csv,
+    Json,
+    Pdf,
+    Xlsx,
+}
+
+impl From<FormName> for Form {
+    fn from(name: FormName) -> Self {
+        match name {
+            FormName::Text => Self::Text,
+            FormName::Csv => Self::Csv,
+            FormName::Json => Self::Json,
+            FormName::Pdf => Self::Pdf,
+            FormName::Xlsx => Self::Xlsx,
+        }
+    }
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// When there is no such paper, it is not to be believed, or the books fail.
+pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitCode, Failure> {
+    match what {
+        Command::Statement(show) => {
+            let bytes = match show.period {
+                Some(period) => {
+                    let paper = of_period(pool, config, &show.operator, period).await?;
+                    period_form(&paper, show.format)?
+                }
+                None => of_day(pool, show).await?,
+            };
+            hand_out(&bytes, show)?;
+        }
+        Command::VerifyStatement { file, json } => {
+            let key = config.centre.secret_key()?.public();
+            let believed = believe(file, &key)?;
+            let (words, object) = (
+                format!("{} holds: {}", file.display(), believed.words),
+                json!({"file": file, "ok": true, "statement": believed.words, "net": believed.net}),
+            );
+            say(&if *json { object.to_string() } else { words })?;
+        }
+        Command::Agree { operator, period, by, approve } => {
+            let paper = of_period(pool, config, operator, *period).await?;
+            let statement = paper.open(&config.centre.secret_key()?.public())?;
+            let day = statement.last_day().unwrap_or_else(|| period.last());
+            let window = Window::new(operator.clone(), day);
+            let now = Clock::of_run(config.clock).now();
+            if *approve {
+                let approval = agree(pool, &window, *period, &paper.canonical, by, now).await?;
+                say(&format!("{operator} {period} agreed by {} and {by}", approval.maker))?;
+            } else {
+                propose_period(pool, &window, *period, &paper.canonical, by, now).await?;
+                say(&format!("{operator} {period} proposed by {by}; another person approves"))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn of_day(pool: &PgPool, show: &Show) -> Result<Vec<u8>, Failure> {
+    let Show { operator, day, .. } = show;
+    let Some(day) = day else { return Err("name a day or a period".into()) };
+    let Some(paper) = paper(pool, operator, *day).await? else {
+        return Err(format!("{operator} has no statement for {day}").into());
+    };
+    Ok(filed::form_of(&paper, show.format.into())?)
+}
+
+/// The paper of a period: made of its signed days, and signed.
+async fn of_period(
+    pool: &PgPool,
+    config: &Config,
+    operator: &OperatorId,
+    period: Period,
+) -> Result<PeriodPaper, Failure> {
+    let key = config.centre.secret_key()?;
+    let mut days = Vec::new();
+    for paper in papers_between(pool, operator, period.first(), period.last()).await? {
+        days.push((paper.digest, paper.open(&key.public())?));
+    }
+    let statement = PeriodStatement::try_new(period, &days)?;
+    Ok(PeriodPaper::try_sign(&statement, &key)?)
+}
+
+fn period_form(paper: &PeriodPaper, form: FormName) -> Result<Vec<u8>, Failure> {
+    Ok(match form {
+        FormName::Json => paper.to_json().into_bytes(),
+        FormName::Text | FormName::Csv => paper.csv()?.into_bytes(),
+        FormName::Pdf => paper.pdf()?,
+        FormName::Xlsx => paper.xlsx()?,
+    })
+}
+
+fn hand_out(bytes: &[u8], show: &Show) -> Result<(), Failure> {
+    match (&show.out, show.format) {
+        (Some(file), _) => {
+            std::fs::write(file, bytes)
+                .map_err(|error| format!("write {}: {error}", file.display()))?;
+        }
+        (None, FormName::Pdf | FormName::Xlsx) => {
+            return Err("a PDF or a workbook is written into a file: --out FILE".into());
+        }
+        (None, FormName::Text | FormName::Csv | FormName::Json) => {
+            say(String::from_utf8_lossy(bytes).trim_end())?;
+        }
+    }
+    Ok(())
+}
+
+/// What a file turned out to be.
+struct Believed {
+    words: String,
+    net: i64,
+}
+
+impl From<Statement> for Believed {
+    fn from(statement: Statement) -> Self {
+        let Statement { operator, day, totals, currency, .. } = statement;
+        let words = format!("the statement of {operator} for {day}, net {} {currency}", totals.net);
+        Self { words, net: totals.net.minor_units() }
+    }
+}
+
+fn believe(file: &Path, key: &PublicKey) -> Result<Believed, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| format!("read {}: {error}", file.display()))?;
+    let doubted = |error: &dyn std::error::Error| {
+        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        Failure::from(format!("{}: {error}{cause}", file.display()))
+    };
+    if bytes.starts_with(b"%PDF") {
+        return Ok(open_pdf(&bytes, key).map_err(|error| doubted(&error))?.into());
+    }
+    let text = String::from_utf8(bytes).map_err(|error| doubted(&error))?;
+    if let Ok(period) = PeriodPaper::try_from_json(&text) {
+        let statement = period.open(key).map_err(|error| doubted(&error))?;
+        let net = statement.totals().net;
+        let words = format!("the statement of {}, net {net}", statement.name());
+        return Ok(Believed { words, net: net.minor_units() });
+    }
+    let paper = Paper::try_from_json(&text).map_err(|error| doubted(&error))?;
+    Ok(paper.open(key).map_err(|error| doubted(&error))?.into())
+}

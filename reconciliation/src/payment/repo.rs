@@ -1,0 +1,285 @@
+//! The SQL of payments.
+
+use clearing_house::sql::{day_from_sql, day_to_sql, to_sql};
+use domain::{Amount, BusinessDate, Currency, IssuerId, OperatorId, Timestamp};
+use sqlx::PgConnection;
+use sqlx::types::time::Date;
+
+use super::pain::{Order, Party};
+use super::{Booking, BookingKind, Due, Ordered, PaymentError};
+use crate::money::Signed;
+use crate::settlement::repo::parsed;
+use crate::settlement::{SettlementError, stored_amount};
+use crate::window::Window;
+
+type Result<T> = std::result::Result<T, SettlementError>;
+
+/// One at a time: what two would pay is the same money.
+pub(super) async fn hold_payments(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('payments', 0))")
+        .execute(tx)
+        .await
+        .map_err(SettlementError::database("hold the payments"))?;
+    Ok(())
+}
+
+pub(super) async fn approved_through(
+    tx: &mut PgConnection,
+    through: BusinessDate,
+) -> Result<Vec<Window>> {
+    let rows: Vec<(String, Date)> = sqlx::query_as(
+        "select operator, day from window_v1 where state = 'approved' and day <= $1
+         order by operator collate \"C\", day",
+    )
+    .bind(day_to_sql(through))
+    .fetch_all(tx)
+    .await
+    .map_err(SettlementError::database("read the approved windows"))?;
+    rows.into_iter().map(window).collect()
+}
+
+fn window((operator, day): (String, Date)) -> Result<Window> {
+    Ok(Window::new(parsed("operator", &operator)?, day_from_sql(day)))
+}
+
+/// The windows' positions that no payment holds, and those carried for their pairs: a payment that
+/// came back holds none.
+pub(super) async fn due(tx: &mut PgConnection, windows: &[Window]) -> Result<Vec<Due>> {
+    let (operators, days): (Vec<&str>, Vec<Date>) =
+        windows.iter().map(|window| (window.operator.as_str(), day_to_sql(window.day))).unzip();
+    let rows: Vec<(String, Date, String, i64)> = sqlx::query_as(
+        "with asked as (select * from unnest($1::text[], $2::date[]) as a (operator, day))
+         select s.operator, s.day, s.issuer, s.net
+         from settlement_position s
+         where ((s.operator, s.day) in (select operator, day from asked)
+                or exists (select from payment_carry c where c.operator = s.operator and c.day = s.day
+                           and c.issuer = s.issuer))
+           and s.net <> 0
+           and not exists (select from payment_part t join payment_v1 p using (end_to_end)
+                           where t.operator = s.operator and t.day = s.day and t.issuer = s.issuer
+                             and p.returned = 0)
+         order by s.issuer, s.operator, s.day",
+    )
+    .bind(operators)
+    .bind(days)
+    .fetch_all(tx)
+    .await
+    .map_err(SettlementError::database("read what is to be paid"))?;
+    rows.into_iter()
+        .map(|(operator, day, issuer, net)| {
+            let window = window((operator, day))?;
+            Ok(Due { window, issuer: parsed("issuer", &issuer)?, net: Signed::new(net) })
+        })
+        .collect()
+}
+
+pub(super) async fn carry(tx: &mut PgConnection, due: &[Due], now: Timestamp) -> Result<()> {
+    for Due { window, issuer, net } in due {
+        sqlx::query(
+            "insert into payment_carry (operator, day, issuer, net, carried_at)
+             values ($1, $2, $3, $4, $5) on conflict do nothing",
+        )
+        .bind(window.operator.as_str())
+        .bind(day_to_sql(window.day))
+        .bind(issuer.as_str())
+        .bind(net.minor_units())
+        .bind(to_sql(now))
+        .execute(&mut *tx)
+        .await
+        .map_err(SettlementError::database("carry a position"))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn next_order(tx: &mut PgConnection) -> Result<i64> {
+    sqlx::query_scalar("select nextval(pg_get_serial_sequence('payment_order', 'payment_order'))")
+        .fetch_one(tx)
+        .await
+        .map_err(SettlementError::database("number an order"))
+}
+
+pub(super) async fn bank_account(
+    tx: &mut PgConnection,
+    kind: &'static str,
+    party: &str,
+    on: BusinessDate,
+) -> std::result::Result<Party, PaymentError> {
+    let row: Option<(String, String, String)> = sqlx::query_as(
+        "select holder, number, bic from bank_account
+         where party_kind = $1 and party = $2 and valid_from <= $3
+         order by valid_from desc limit 1",
+    )
+    .bind(kind)
+    .bind(party)
+    .bind(day_to_sql(on))
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("read a bank account"))?;
+    let (holder, number, bic) =
+        row.ok_or_else(|| PaymentError::NoBankAccount { kind, party: party.to_owned() })?;
+    Ok(Party::new(holder, number, bic))
+}
+
+pub(super) async fn currency(tx: &mut PgConnection, operator: &OperatorId) -> Result<Currency> {
+    let currency: String =
+        sqlx::query_scalar("select currency::text from operator where operator = $1")
+            .bind(operator.as_str())
+            .fetch_one(tx)
+            .await
+            .map_err(SettlementError::database("read an operator's currency"))?;
+    parsed("currency", &currency)
+}
+
+pub(super) async fn insert_order(
+    tx: &mut PgConnection,
+    ordered: &Ordered,
+    order: &Order,
+    payments: &[(OperatorId, Amount, Vec<Due>)],
+) -> Result<()> {
+    let writing = || SettlementError::database("write a payment order");
+    sqlx::query(
+        "insert into payment_order (payment_order, issuer, currency, created_at, payments, total, document)
+         overriding system value values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(ordered.number)
+    .bind(ordered.issuer.as_str())
+    .bind(order.currency.to_string())
+    .bind(to_sql(order.created_at))
+    .bind(i32::try_from(ordered.payments).unwrap_or(i32::MAX))
+    .bind(ordered.total.minor_units())
+    .bind(&ordered.document)
+    .execute(&mut *tx)
+    .await
+    .map_err(writing())?;
+    for (payment, (operator, amount, due)) in order.payments.iter().zip(payments) {
+        sqlx::query(
+            "insert into payment (end_to_end, payment_order, issuer, operator, amount)
+             values ($1, $2, $3, $4, $5)",
+        )
+        .bind(&payment.end_to_end)
+        .bind(ordered.number)
+        .bind(ordered.issuer.as_str())
+        .bind(operator.as_str())
+        .bind(amount.minor_units())
+        .execute(&mut *tx)
+        .await
+        .map_err(writing())?;
+        for Due { window, issuer, net } in due {
+            sqlx::query(
+                "insert into payment_part (end_to_end, operator, day, issuer, net)
+                 values ($1, $2, $3, $4, $5)",
+            )
+            .bind(&payment.end_to_end)
+            .bind(window.operator.as_str())
+            .bind(day_to_sql(window.day))
+            .bind(issuer.as_str())
+            .bind(net.minor_units())
+            .execute(&mut *tx)
+            .await
+            .map_err(writing())?;
+        }
+    }
+    Ok(())
+}
+
+/// A payment as it was ordered, and what of it is booked.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) issuer: IssuerId,
+    pub(super) operator: OperatorId,
+    pub(super) amount: Amount,
+    pub(super) paid: Signed,
+}
+
+pub(super) async fn payment(tx: &mut PgConnection, end_to_end: &str) -> Result<Option<Known>> {
+    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
+        "select issuer, operator, amount, paid - returned from payment_v1 where end_to_end = $1",
+    )
+    .bind(end_to_end)
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("read a payment"))?;
+    row.map(|(issuer, operator, amount, paid)| {
+        Ok(Known {
+            issuer: parsed("issuer", &issuer)?,
+            operator: parsed("operator", &operator)?,
+            amount: stored_amount(amount)?,
+            paid: Signed::new(paid),
+        })
+    })
+    .transpose()
+}
+
+pub(super) async fn booked(tx: &mut PgConnection, reference: &str) -> Result<Option<Booking>> {
+    let row: Option<(String, bool, i64, Date)> = sqlx::query_as(
+        "select end_to_end, kind = 'paid', amount, booked_on from payment_booking
+         where bank_reference = $1",
+    )
+    .bind(reference)
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("read a booking"))?;
+    row.map(|(end_to_end, is_paid, amount, booked_on)| {
+        Ok(Booking {
+            end_to_end,
+            kind: if is_paid { BookingKind::Paid } else { BookingKind::Returned },
+            amount: stored_amount(amount)?,
+            booked_on: day_from_sql(booked_on),
+            bank_reference: reference.to_owned(),
+        })
+    })
+    .transpose()
+}
+
+pub(super) async fn insert_booking(
+    tx: &mut PgConnection,
+    booking: &Booking,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "insert into payment_booking (end_to_end, kind, amount, booked_on, bank_reference, noted_at)
+         values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&booking.end_to_end)
+    .bind(booking.kind.name())
+    .bind(booking.amount.minor_units())
+    .bind(day_to_sql(booking.booked_on))
+    .bind(&booking.bank_reference)
+    .bind(to_sql(now))
+    .execute(tx)
+    .await
+    .map_err(SettlementError::database("write a booking"))?;
+    Ok(())
+}
+
+/// The windows that a payment is for and that are paid or matched now.
+pub(super) async fn windows_of(tx: &mut PgConnection, end_to_end: &str) -> Result<Vec<Window>> {
+    let rows: Vec<(String, Date)> = sqlx::query_as(
+        "select t.operator, t.day from payment_part t join window_v1 w using (operator, day)
+         where t.end_to_end = $1 and w.state in ('paid', 'matched') order by t.day",
+    )
+    .bind(end_to_end)
+    .fetch_all(tx)
+    .await
+    .map_err(SettlementError::database("read a payment's windows"))?;
+    rows.into_iter().map(window).collect()
+}
+
+/// Whether a position of the window is neither carried nor booked to the last unit.
+pub(super) async fn is_outstanding(tx: &mut PgConnection, window: &Window) -> Result<bool> {
+    sqlx::query_scalar(
+        "select exists (
+             select from settlement_position s
+             where s.operator = $1 and s.day = $2 and s.net <> 0
+               and not exists (select from payment_part t join payment_v1 p using (end_to_end)
+                               where t.operator = s.operator and t.day = s.day and t.issuer = s.issuer
+                                 and p.paid - p.returned = p.amount)
+               and not exists (select from payment_carry c where c.operator = s.operator and c.day = s.day
+                               and c.issuer = s.issuer))",
+    )
+    .bind(window.operator.as_str())
+    .bind(day_to_sql(window.day))
+    .fetch_one(tx)
+    .await
+    .map_err(SettlementError::database("look for what is outstanding"))
+}
