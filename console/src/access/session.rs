@@ -152,21 +152,22 @@ mod tests {
     #[test]
     fn a_session_lives_until_it_ends_or_lies_unused() {
         let sessions = Sessions::default();
-        let number = sessions.begin("lan", Standing::Password, start()).unwrap();
+        let start = start();
+        let number = sessions.begin("lan", Standing::Password, start).unwrap();
         assert_eq!(number.len(), 32);
-        let later = start() + IDLE_MAX;
+        let later = start + IDLE_MAX;
         let session = sessions.session(&number, later).unwrap();
         assert_eq!(session.user, "lan");
         assert!(session.owns(&session.csrf.clone()));
         assert!(!session.owns("") && !session.owns(&number));
-        assert!(sessions.lives(&number, start() + LIFE_MAX - Duration::from_secs(60)));
-        assert!(sessions.session(&number, start() + LIFE_MAX + Duration::from_secs(60)).is_none());
+        assert!(sessions.lives(&number, start + LIFE_MAX - Duration::from_secs(60)));
+        assert!(sessions.session(&number, start + LIFE_MAX + Duration::from_secs(60)).is_none());
 
-        let other = sessions.begin("lan", Standing::Password, start()).unwrap();
+        let other = sessions.begin("lan", Standing::Password, start).unwrap();
         assert_ne!(other, number);
         sessions.end(&other);
-        assert!(sessions.session(&other, start()).is_none());
-        assert!(sessions.session("", start()).is_none());
+        assert!(sessions.session(&other, start).is_none());
+        assert!(sessions.session("", start).is_none());
     }
 
     #[test]
