@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Finds what the demo and the tests need besides Rust, and installs what is missing.
 #
-#   deploy/install-prerequisites.sh [FILE]
+#   deploy/install-prerequisites.sh [FILE [--with-browser]]
 #
 # Needed: a Rust toolchain (never installed from here), a C compiler, PostgreSQL 15 or newer
 # (its programs, not a running server), nats-server 2.14 or newer. Each thing is looked for first;
 # an installation says what it installs and why. The paths found are written to FILE as lines
-# NATS_SERVER=… and POSTGRES_BIN=….
+# NATS_SERVER=… and POSTGRES_BIN=…. With --with-browser, which the tests need and the demo does not, also
+# Chromium with its driver and axe: CHROMIUM=…, CHROMEDRIVER=… and AXE_SCRIPT=….
 #
 # ETC_NATS_SERVER=PATH wins over every other nats-server.
 # Runs at once from two places do not disturb each other.
@@ -15,6 +16,7 @@ set -euo pipefail
 readonly POSTGRES_MAJOR_MIN=15
 readonly NATS_MINOR_MIN=14 # of major version 2
 readonly NATS_WHEEL_VERSION=2.15.1
+readonly AXE_WHEEL_VERSION=0.1.8
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/etc-toll
@@ -172,11 +174,52 @@ need_nats() {
     [ -x "$NATS_SERVER" ] || fetch_nats "$NATS_SERVER"
 }
 
+# --- Browser, for the console's journeys --------------------------------------------------------
+
+# The same package brings both, or their versions would not fit each other.
+need_browser() {
+    CHROMIUM=$(command -v chromium || true)
+    CHROMEDRIVER=$(command -v chromedriver || true)
+    [ -n "$CHROMIUM" ] && [ -n "$CHROMEDRIVER" ] && return
+    apt_install "the console's journeys run in a real browser" chromium chromium-driver
+    CHROMIUM=$(command -v chromium) && CHROMEDRIVER=$(command -v chromedriver) ||
+        fail "chromium and chromedriver are not in PATH after they were installed"
+}
+
+# axe-core looks for what people with other eyes and hands cannot use; a Python package carries it.
+need_axe() {
+    AXE_SCRIPT=$cache/axe-$AXE_WHEEL_VERSION/axe.min.js
+    [ ! -s "$AXE_SCRIPT" ] || return 0
+    need_pip
+    say "fetching axe-core from PyPI into ${AXE_SCRIPT%/*}: the console's pages are looked at with it"
+    mkdir -p "${AXE_SCRIPT%/*}"
+    scratch=$(mktemp -d "${AXE_SCRIPT%/*}/.fetch.XXXXXX")
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --require-hashes --requirement "$here/axe.requirements.txt" --dest "$scratch" ||
+        fail "pip could not fetch axe-playwright-python $AXE_WHEEL_VERSION"
+    python3 - "$scratch" <<'PYTHON'
+import pathlib, sys, zipfile
+
+scratch = pathlib.Path(sys.argv[1])
+(wheel,) = scratch.glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    (name,) = [n for n in archive.namelist() if n.endswith("/axe.min.js")]
+    (scratch / "axe.min.js").write_bytes(archive.read(name))
+PYTHON
+    mv -f "$scratch/axe.min.js" "$AXE_SCRIPT"
+    rm -rf "$scratch"
+    scratch=
+}
+
 need_cargo
 need_c_compiler
 need_postgres
 need_nats
-if [ -n "${1:-}" ]; then
-    printf 'NATS_SERVER=%q\nPOSTGRES_BIN=%q\n' "$NATS_SERVER" "$POSTGRES_BIN" >"$1"
+found=$(printf 'NATS_SERVER=%q\nPOSTGRES_BIN=%q\n' "$NATS_SERVER" "$POSTGRES_BIN")
+if [ "${2:-}" = --with-browser ]; then
+    need_browser
+    need_axe
+    found+=$(printf '\nCHROMIUM=%q\nCHROMEDRIVER=%q\nAXE_SCRIPT=%q' "$CHROMIUM" "$CHROMEDRIVER" "$AXE_SCRIPT")
 fi
+[ -z "${1:-}" ] || printf '%s\n' "$found" >"$1"
 say "ready: PostgreSQL in $POSTGRES_BIN, nats-server $NATS_SERVER"

@@ -15,6 +15,7 @@
   const answer = document.getElementById("answer");
   const connection = document.getElementById("connection");
   const keysOn = document.getElementById("keys-on");
+  const soundOn = document.getElementById("sound-on");
 
   // Live pieces -----------------------------------------------------------------------------
 
@@ -42,6 +43,7 @@
       if (item === focused) (item.nextElementSibling ?? item.previousElementSibling)?.focus();
       item.remove();
     }
+    if (list.some((call) => !document.getElementById(call.id))) sound();
     let before = calls.firstElementChild;
     for (const call of list) {
       const item = document.getElementById(call.id);
@@ -76,12 +78,39 @@
 
   async function retry() {
     try {
-      const page = await fetch("/", { redirect: "manual" });
+      const page = await fetch("/station", { redirect: "manual" });
       if (page.type === "opaqueredirect") location.assign("/login");
       else connect();
     } catch {
       setTimeout(retry, 2000);
     }
+  }
+
+  // Sound -----------------------------------------------------------------------------------
+
+  soundOn.checked = localStorage.getItem("sound") !== "off";
+  soundOn.addEventListener("change", () => {
+    localStorage.setItem("sound", soundOn.checked ? "on" : "off");
+  });
+
+  let audio;
+
+  // Two short tones, one above the other. Browsers allow it once the person has done something.
+  function sound() {
+    if (!soundOn.checked) return;
+    audio ??= new AudioContext();
+    if (audio.state === "suspended") audio.resume();
+    [660, 880].forEach((frequency, nth) => {
+      const tone = audio.createOscillator();
+      const volume = audio.createGain();
+      const start = audio.currentTime + nth * 0.18;
+      tone.frequency.value = frequency;
+      volume.gain.setValueAtTime(0.2, start);
+      volume.gain.exponentialRampToValueAtTime(0.001, start + 0.16);
+      tone.connect(volume).connect(audio.destination);
+      tone.start(start);
+      tone.stop(start + 0.17);
+    });
   }
 
   // Orders ----------------------------------------------------------------------------------

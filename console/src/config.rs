@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use broker_link::Link;
 use clearing_house::config::Database;
+use domain::signature::PublicKey;
 use domain::time::ClockConfig;
+use domain::{Currency, OperatorId, StationId};
 use serde::Deserialize;
 
 /// Where the pages are served.
@@ -16,14 +18,50 @@ use serde::Deserialize;
 pub struct Http {
     /// The address to listen on; port 0 takes a free one, and the log says which.
     pub listen: SocketAddr,
+    /// Whether a TLS proxy stands before it; without one only the machine itself may be served.
+    #[serde(default = "yes")]
+    pub behind_tls: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Who may come in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Access {
-    /// The file with the desk user's `user:password` in one line, readable by this process alone.
-    pub password_file: PathBuf,
+    /// The people file, readable by this process alone; `console people` writes it.
+    pub people_file: PathBuf,
+    /// The public key that has signed it.
+    pub people_key: PublicKey,
+}
+
+/// What is kept of who did what.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The audit log; only this process writes it.
+    pub file: PathBuf,
+}
+
+/// The station a console stands at. With it the console needs no books: it shows this station's
+/// lanes, and works while the centre cannot be reached.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Station {
+    /// Whose station it is.
+    pub operator: OperatorId,
+    /// The station.
+    pub station: StationId,
+    /// What people call the operator.
+    pub operator_name: String,
+    /// What people call the station.
+    pub station_name: String,
+    /// The operator's zone, of the IANA list.
+    pub zone: String,
+    /// The operator's currency.
+    pub currency: Currency,
 }
 
 /// The configuration of `console`.
@@ -34,17 +72,65 @@ pub struct Config {
     pub clock: Option<ClockConfig>,
     /// The broker.
     pub broker: Link,
-    /// The database.
-    pub database: Database,
+    /// The database; required unless there is a station.
+    pub database: Option<Database>,
     /// The pages.
     pub http: Http,
     /// The people.
     pub access: Access,
+    /// The audit log.
+    pub audit: Audit,
+    /// The station, for a station's desk.
+    pub station: Option<Station>,
+}
+
+/// Why a configuration cannot be served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// Passwords over a network in clear.
+    #[error(
+        "[http] behind_tls = false is for a loopback address; {listen} is not one. \
+         Put a TLS proxy before it and leave the key out"
+    )]
+    PlainHttp {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// Neither books nor a station.
+    #[error("the configuration has neither [database] (at the centre) nor [station]")]
+    Place,
+    /// Both.
+    #[error("[station] works without books: leave [database] out")]
+    BothPlaces,
+    /// A zone that is not one.
+    #[error("[station] zone is not in the IANA list of zones")]
+    Zone,
+}
+
+impl Config {
+    /// Checks what one key alone does not tell.
+    ///
+    /// # Errors
+    /// When parts do not go together.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let Http { listen, behind_tls } = self.http;
+        if !behind_tls && !listen.ip().is_loopback() {
+            return Err(ConfigError::PlainHttp { listen });
+        }
+        match (&self.database, &self.station) {
+            (None, None) => Err(ConfigError::Place),
+            (Some(_), Some(_)) => Err(ConfigError::BothPlaces),
+            (None, Some(station)) if jiff::tz::TimeZone::get(&station.zone).is_err() => {
+                Err(ConfigError::Zone)
+            }
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use super::{Config, ConfigError};
 
     const WHOLE: &str = r#"
         [clock]
@@ -62,21 +148,64 @@ mod tests {
         [http]
         listen = "127.0.0.1:0"
         [access]
-        password_file = "desk.password"
+        people_file = "people"
+        people_key = "KEY"
+        [audit]
+        file = "audit.log"
     "#;
+
+    const STATION: &str = r#"
+        [station]
+        operator = "cienco4"
+        station = "ben-thuy"
+        operator_name = "Cienco4"
+        station_name = "Bến Thủy"
+        zone = "Asia/Ho_Chi_Minh"
+        currency = "VND"
+    "#;
+
+    fn read(text: &str) -> Result<Config, toml::de::Error> {
+        let key = domain::signature::SecretKey::from_seed(&[7; 32]).public();
+        toml::from_str(&text.replace("KEY", &String::from(key)))
+    }
+
+    fn without(section: &str) -> String {
+        let start = WHOLE.find(&format!("[{section}]")).unwrap();
+        let end = WHOLE[start + 1..].find('[').map_or(WHOLE.len(), |end| start + 1 + end);
+        format!("{}{}", &WHOLE[..start], &WHOLE[end..])
+    }
 
     #[test]
     fn a_whole_configuration_is_read_and_an_unknown_key_is_named() {
-        let config: Config = toml::from_str(WHOLE).unwrap();
-        assert_eq!(config.http.listen.port(), 0);
+        let config = read(WHOLE).unwrap();
+        assert_eq!((config.http.listen.port(), config.http.behind_tls), (0, true));
+        assert_eq!(config.check(), Ok(()));
         let typo = WHOLE.replace("listen", "listne");
-        assert!(toml::from_str::<Config>(&typo).unwrap_err().to_string().contains("listne"));
+        assert!(read(&typo).unwrap_err().to_string().contains("listne"));
     }
 
     #[test]
     fn a_configuration_without_a_clock_goes_by_the_machines() {
-        let text = WHOLE.split("[broker]").nth(1).unwrap();
-        let config: Config = toml::from_str(&format!("[broker]{text}")).unwrap();
-        assert!(config.clock.is_none());
+        assert!(read(&without("clock")).unwrap().clock.is_none());
+    }
+
+    #[test]
+    fn a_station_has_no_books_and_the_centre_has() {
+        let check = |text: &str| read(text).unwrap().check();
+        let station = format!("{}{STATION}", without("database"));
+        assert_eq!(check(&station), Ok(()));
+        assert_eq!(check(&without("database")), Err(ConfigError::Place));
+        assert_eq!(check(&format!("{WHOLE}{STATION}")), Err(ConfigError::BothPlaces));
+        let nowhere = station.replace("Ho_Chi_Minh", "Atlantis");
+        assert_eq!(check(&nowhere), Err(ConfigError::Zone));
+    }
+
+    #[test]
+    fn plain_http_is_for_the_machine_itself() {
+        let plain = WHOLE.replace("[access]", "behind_tls = false\n[access]");
+        assert_eq!(read(&plain).unwrap().check(), Ok(()));
+        let open = plain.replace("127.0.0.1:0", "0.0.0.0:80");
+        let error = read(&open).unwrap().check().unwrap_err();
+        assert!(error.to_string().contains("0.0.0.0:80 is not one"), "{error}");
     }
 }

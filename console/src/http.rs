@@ -1,28 +1,26 @@
-//! The routes, and what holds for all of them: who may, from where, and with which headers.
+//! What every route shares: the parts of a console, the layers before the handlers, and headers.
 //!
-//! Everything is refused unless a route of the guarded set answers a logged-in person; the four
-//! open routes are the door, the assets and the two health checks.
+//! Which routes there are, and who may use them, is [`crate::routes`].
 
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::{Extension, Router};
 use domain::Clock;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::access::{self, Credentials, Sessions};
-use crate::assets;
-use crate::authority;
+use crate::access::{self, Door, Sessions};
+use crate::audit::AuditLog;
 use crate::books::Books;
-use crate::finance;
+use crate::language::Language;
 use crate::page::{self, Page, Section, Visit, render};
-use crate::station::{self, Desk};
+use crate::routes;
+use crate::station::Desk;
 
 /// What every handler shares.
 #[derive(Clone)]
@@ -31,12 +29,61 @@ pub(crate) struct App(Arc<Parts>);
 /// The parts of a console.
 pub(crate) struct Parts {
     pub clock: Clock,
+    /// The machine's clock, which authenticators go by too.
+    pub machine: Clock,
     pub desk: Arc<Desk>,
     pub books: Arc<Books>,
-    pub credentials: Credentials,
-    pub sessions: Sessions,
+    pub door: Arc<Door>,
+    pub sessions: Arc<Sessions>,
+    pub audit: Arc<AuditLog>,
+    pub cookies: Cookies,
+    /// Whether this console stands at a station, without the books.
+    pub at_station: bool,
     /// Becomes true when the console ends, so that live pages end too.
     pub ending: watch::Receiver<bool>,
+}
+
+/// How cookies are written: with all that browsers offer where the pages come over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cookies {
+    /// Over TLS.
+    Secure,
+    /// Over plain HTTP, on the machine's own address alone.
+    Loopback,
+}
+
+impl Cookies {
+    /// The session cookie's name; the prefix makes browsers refuse one that another host set.
+    pub(crate) const fn session_name(self) -> &'static str {
+        match self {
+            Self::Secure => "__Host-etc_session",
+            Self::Loopback => "etc_session",
+        }
+    }
+
+    const fn secure(self) -> &'static str {
+        match self {
+            Self::Secure => "; Secure",
+            Self::Loopback => "",
+        }
+    }
+
+    /// The cookie of a session; it goes with the browser.
+    pub(crate) fn session(self, number: &str) -> String {
+        let (name, secure) = (self.session_name(), self.secure());
+        format!("{name}={number}; Path=/; HttpOnly; SameSite=Strict{secure}")
+    }
+
+    /// The cookie that ends a session.
+    pub(crate) fn no_session(self) -> String {
+        format!("{}; Max-Age=0", self.session(""))
+    }
+
+    /// The cookie of a language.
+    pub(crate) fn language(self, name: &str, language: Language) -> String {
+        let (code, secure) = (language.code(), self.secure());
+        format!("{name}={code}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}")
+    }
 }
 
 impl App {
@@ -48,6 +95,10 @@ impl App {
         &self.0.clock
     }
 
+    pub(crate) fn machine(&self) -> &Clock {
+        &self.0.machine
+    }
+
     pub(crate) fn desk(&self) -> &Arc<Desk> {
         &self.0.desk
     }
@@ -56,12 +107,24 @@ impl App {
         &self.0.books
     }
 
-    pub(crate) fn credentials(&self) -> &Credentials {
-        &self.0.credentials
+    pub(crate) fn door(&self) -> &Arc<Door> {
+        &self.0.door
     }
 
-    pub(crate) fn sessions(&self) -> &Sessions {
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.0.sessions
+    }
+
+    pub(crate) fn audit(&self) -> &Arc<AuditLog> {
+        &self.0.audit
+    }
+
+    pub(crate) fn cookies(&self) -> Cookies {
+        self.0.cookies
+    }
+
+    pub(crate) fn is_at_station(&self) -> bool {
+        self.0.at_station
     }
 
     pub(crate) fn ending(&self) -> watch::Receiver<bool> {
@@ -69,50 +132,49 @@ impl App {
     }
 }
 
-/// All routes.
+/// All routes, each behind the guard.
 pub(crate) fn router(app: App) -> Router {
-    let guarded = Router::new()
-        .route("/", get(station::page))
-        .route("/station/live", get(station::live))
-        .route("/station/answer", post(station::answer))
-        .route("/finance", get(finance::days_page))
-        .route("/finance/statement/{operator}/{day}", get(finance::statement))
-        .route("/passages", get(finance::passages_page))
-        .route("/authority", get(authority::page))
-        .route("/logout", post(access::log_out))
-        .route_layer(middleware::from_fn(access::require_session));
-    Router::new()
-        .merge(guarded)
-        .route("/login", get(access::log_in_page).post(access::log_in))
-        .route("/assets/{name}", get(assets::asset))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+    guarded(routes::router(), app)
+}
+
+/// Puts the layers before some routes: headers, then who asks, then whether they may.
+fn guarded(routes: Router<App>, app: App) -> Router {
+    routes
         .fallback(unknown)
-        .layer(middleware::from_fn(refuse_foreign_forms))
+        .layer(middleware::from_fn_with_state(app.clone(), access::guard))
         .layer(middleware::from_fn_with_state(app.clone(), page::receive))
-        .layer(middleware::from_fn(harden))
+        .layer(middleware::from_fn_with_state(app.clone(), harden))
         .with_state(app)
 }
 
-/// Whether broker and books are there; the process itself is, or nobody would answer.
-async fn ready(State(app): State<App>) -> Response {
-    let (broker, books) = (app.desk().is_connected(), app.books().answers().await);
-    let status = if broker && books { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "broker": broker, "books": books }))).into_response()
+/// The process lives, or nobody would answer.
+pub(crate) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether broker and books are there; a station has no books.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    let broker = app.desk().is_connected();
+    let (whole, told) = if app.is_at_station() {
+        (broker, json!({ "broker": broker }))
+    } else {
+        let books = app.books().answers().await;
+        (broker && books, json!({ "broker": broker, "books": books }))
+    };
+    let status = if whole { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(told)).into_response()
+}
+
+/// Sends a person to the first page of their own.
+pub(crate) async fn home(State(app): State<App>, Extension(visit): Extension<Visit>) -> Response {
+    match visit.pages(app.is_at_station()).first() {
+        Some((path, _)) => Redirect::to(path).into_response(),
+        None => problem(&app, &visit, StatusCode::FORBIDDEN, visit.t.no_right()),
+    }
 }
 
 async fn unknown(State(app): State<App>, Extension(visit): Extension<Visit>) -> Response {
     problem(&app, &visit, StatusCode::NOT_FOUND, visit.t.not_found())
-}
-
-/// Whatever changes something must come from one of our own pages.
-async fn refuse_foreign_forms(request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if reads || access::is_same_site(request.headers()) {
-        next.run(request).await
-    } else {
-        StatusCode::FORBIDDEN.into_response()
-    }
 }
 
 /// What a page may load and who may embed it: its own style, script and pictures, and nobody.
@@ -120,7 +182,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'none'";
 
-async fn harden(request: Request, next: Next) -> Response {
+async fn harden(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -135,6 +197,10 @@ async fn harden(request: Request, next: Next) -> Response {
         ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if matches!(app.cookies(), Cookies::Secure) {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
@@ -151,6 +217,22 @@ struct ProblemPage {
 pub(crate) fn problem(app: &App, visit: &Visit, status: StatusCode, text: &str) -> Response {
     let page = app.page(visit, Section::Problem);
     (status, render(&ProblemPage { page, text: text.to_owned() })).into_response()
+}
+
+/// Answers the page's script with JSON, and a plain form with a page.
+pub(crate) fn answer(
+    app: &App,
+    visit: &Visit,
+    headers: &HeaderMap,
+    status: StatusCode,
+    text: &str,
+) -> Response {
+    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepts.is_some_and(|accepts| accepts.contains("application/json")) {
+        let done = status.is_success();
+        return (status, Json(json!({ "done": done, "text": text }))).into_response();
+    }
+    problem(app, visit, status, text)
 }
 
 #[cfg(test)]

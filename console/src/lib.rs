@@ -1,23 +1,30 @@
 //! The console: the desk at the station, the books at the centre.
 //!
-//! Server-rendered pages for four kinds of people: the *station* operator sees every lane live and
-//! answers *calls*; *finance* sees settlement days and passages; the road *authority* sees traffic
-//! and revenue. Live knowledge comes from the broker, everything else from the books; either may
-//! be away, and the rest works. Deliberately absent: decisions (the lane's), postings
-//! (`clearing-house`), settlement (`reconciliation`), and anything that writes to the books.
+//! Server-rendered pages for the people of a toll road: the *station* operator sees every lane live
+//! and answers *calls*; *finance* sees settlement days and the passages behind them; the road
+//! *authority* sees traffic and revenue. Who may see and do what is one table, [`routes`]; what was
+//! done is in a chained log, [`audit`]. Live knowledge comes from the broker, everything else from
+//! the books; either may be away, and the rest works. A console at a station has no books at all.
+//! Deliberately absent: decisions (the lane's), postings (`clearing-house`), settlement
+//! (`reconciliation`), and anything that writes to the books.
 //!
 //! Modules in the order a request meets them.
 
+mod http;
+mod routes;
 mod access;
-mod assets;
+mod audit;
+mod audit_page;
+mod people_page;
+mod page;
+mod language;
+mod station;
+mod finance;
 mod authority;
 mod books;
+mod assets;
+pub mod command;
 pub mod config;
-mod finance;
-mod http;
-mod language;
-mod page;
-mod station;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -29,13 +36,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::info;
 
-pub use access::AccessError;
+pub use access::{AccessError, People, PeopleError, Person, Role, Scope, ScopeError, SecondFactor};
+pub use audit::{AuditError, Chain, ChainBreak, check as check_audit_log};
 pub use language::Language;
+pub use routes::roles_document;
 
-use access::{Credentials, Sessions};
+use access::{Door, Sessions};
+use audit::{AuditLog, Author, Deed};
 use books::Books;
-use config::Config;
-use http::{App, Parts};
+use config::{Config, ConfigError};
+use http::{App, Cookies, Parts};
 use station::Desk;
 
 /// How long open pages may take to end.
@@ -44,9 +54,15 @@ const ENDING_MAX: Duration = Duration::from_secs(3);
 /// Why the console could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
+    /// The configuration's parts do not go together.
+    #[error("check the configuration")]
+    Config(#[source] ConfigError),
     /// Nobody could log in.
     #[error("set up access")]
     Access(#[source] AccessError),
+    /// What is done could not be recorded.
+    #[error("open the audit log")]
+    Audit(#[source] AuditError),
     /// The address is not free.
     #[error("listen on {address}")]
     Listen {
@@ -70,51 +86,68 @@ pub async fn run(
     config: Config,
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
+    config.check().map_err(ConsoleError::Config)?;
+    let clock = Clock::of_run(config.clock);
     let broker = config.broker.or_environment();
-    let database = config.database.or_environment();
-    let credentials =
-        Credentials::try_load(&config.access.password_file).map_err(ConsoleError::Access)?;
+    let database = config.database.map(clearing_house::config::Database::or_environment);
+    let audit = AuditLog::open(&config.audit.file, clock).map_err(ConsoleError::Audit)?;
+    let audit = Arc::new(audit);
+    let place = config.station.as_ref();
+    let place = place.map(|at| Scope::Station(at.operator.clone(), at.station.clone()));
+    let at_station = place.is_some();
+    let (file, key) = (&config.access.people_file, config.access.people_key);
+    let door = Door::try_load(file, key, place, audit.people_version());
+    let door = Arc::new(door.map_err(ConsoleError::Access)?);
     let address = config.http.listen;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| ConsoleError::Listen { address, source })?;
     let address = listener.local_addr().map_err(ConsoleError::Serve)?;
 
-    let clock = Clock::of_run(config.clock);
-    let desk = Arc::new(Desk::new(clock));
+    let desk = Arc::new(Desk::new(clock, config.station));
     let books = Arc::new(Books::default());
+    let sessions = Arc::new(Sessions::default());
     let (end_all, ending) = watch::channel(false);
     let app = App::new(Parts {
         clock,
+        machine: Clock::system(),
         desk: Arc::clone(&desk),
         books: Arc::clone(&books),
-        credentials,
-        sessions: Sessions::default(),
+        door: Arc::clone(&door),
+        sessions: Arc::clone(&sessions),
+        audit: Arc::clone(&audit),
+        cookies: if config.http.behind_tls { Cookies::Secure } else { Cookies::Loopback },
+        at_station,
         ending: ending.clone(),
     });
+    note_start(&audit, door.people().version())?;
 
     // Dropped on return, which ends them.
     let mut background = JoinSet::new();
-    background.spawn({
-        let books = Arc::clone(&books);
-        async move { books.connect(&database).await }
-    });
+    if let Some(database) = database {
+        background.spawn({
+            let books = Arc::clone(&books);
+            async move { books.connect(&database).await }
+        });
+        background.spawn({
+            let desk = Arc::clone(&desk);
+            async move { desk.follow_register(&books).await }
+        });
+    }
+    background.spawn(async move { door.follow(&sessions, &audit).await });
     background.spawn({
         let desk = Arc::clone(&desk);
         async move { desk.listen(&broker).await }
     });
-    background.spawn({
-        let desk = Arc::clone(&desk);
-        async move { desk.watch_deadlines().await }
-    });
-    background.spawn(async move { desk.follow_register(&books).await });
+    background.spawn(async move { desk.watch_deadlines().await });
 
     info!(address = %format_args!("http://{address}"), "console listening");
     let ended = async move {
         end.await;
         end_all.send_replace(true);
     };
-    let serving = axum::serve(listener, http::router(app)).with_graceful_shutdown(ended);
+    let serving =
+        axum::serve(listener, with_addresses(http::router(app))).with_graceful_shutdown(ended);
     let overdue = async move {
         let mut ending = ending;
         // A sender that is gone means the same.
@@ -125,4 +158,20 @@ pub async fn run(
         served = serving => served.map_err(ConsoleError::Serve),
         () = overdue => Ok(()),
     }
+}
+
+fn note_start(audit: &AuditLog, version: u64) -> Result<(), ConsoleError> {
+    for deed in [Deed::Started, Deed::PeopleRead { version }] {
+        // No rule of shifts forbids these.
+        audit.append(&Author::default(), deed).map_err(ConsoleError::Audit)?.ok();
+    }
+    Ok(())
+}
+
+/// Tells the handlers who is at the other end.
+fn with_addresses(
+    router: axum::Router,
+) -> axum::extract::connect_info::IntoMakeServiceWithConnectInfo<axum::Router, std::net::SocketAddr>
+{
+    router.into_make_service_with_connect_info()
 }

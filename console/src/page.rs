@@ -1,15 +1,19 @@
 //! What every page has: its language, its person, its way back, and what is away at the moment.
 
+use std::net::{IpAddr, SocketAddr};
+
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use tracing::error;
 
-use crate::access::{SESSION_COOKIE, Session, cookie};
+use crate::access::{Person, Role, Scope, Session, Standing, cookie};
+use crate::audit::Author;
 use crate::http::App;
 use crate::language::Language;
+use crate::routes::{Verb, rule_of};
 
 /// The cookie that remembers the language.
 const LANGUAGE_COOKIE: &str = "etc_language";
@@ -19,11 +23,25 @@ const LANGUAGE_COOKIE: &str = "etc_language";
 pub(crate) enum Section {
     Login,
     Station,
+    Shift,
     Passages,
     Finance,
     Authority,
+    People,
+    Audit,
     Problem,
 }
+
+/// The pages one can go to, in the order of the bar.
+const NAVIGATION: [(&str, Section); 7] = [
+    ("/station", Section::Station),
+    ("/shift", Section::Shift),
+    ("/passages", Section::Passages),
+    ("/finance", Section::Finance),
+    ("/authority", Section::Authority),
+    ("/people", Section::People),
+    ("/audit", Section::Audit),
+];
 
 /// One person's request: who, in which language, and for what.
 #[derive(Clone)]
@@ -31,14 +49,61 @@ pub(crate) struct Visit {
     pub t: Language,
     pub session: Option<Session>,
     pub session_number: Option<String>,
+    /// Whose session it is, as the people file has them at this moment.
+    pub person: Option<Person>,
+    pub from: Option<IpAddr>,
     pub path: String,
     query: String,
 }
 
 impl Visit {
+    fn standing(&self) -> Option<Standing> {
+        self.session.as_ref().map(|session| session.standing)
+    }
+
+    /// Whether somebody is logged in, wholly.
+    pub(crate) fn is_in(&self) -> bool {
+        matches!(self.standing(), Some(Standing::Password | Standing::SecondFactor))
+    }
+
+    /// Whether somebody's code is still to come.
+    pub(crate) fn awaits_code(&self) -> bool {
+        self.standing() == Some(Standing::AwaitsCode)
+    }
+
     /// The name of the person who is logged in.
     pub(crate) fn user(&self) -> Option<&str> {
-        self.session.as_ref().map(|session| session.user.as_str())
+        let person = self.person.as_ref().filter(|_| self.is_in());
+        person.map(|person| person.name.as_str())
+    }
+
+    /// What they may do now: money and administration count after a second factor only.
+    pub(crate) fn roles(&self) -> Vec<Role> {
+        let person = self.person.iter().filter(|_| self.is_in());
+        let shown = self.standing() == Some(Standing::SecondFactor);
+        person
+            .flat_map(|person| person.roles.iter().copied())
+            .filter(|role| shown || !role.needs_second_factor())
+            .collect()
+    }
+
+    /// Where they may do it; nobody's scope is everywhere, and nobody comes to a page.
+    pub(crate) fn scope(&self) -> Scope {
+        self.person.as_ref().map_or(Scope::Everywhere, |person| person.scope.clone())
+    }
+
+    /// Who this is for the audit log.
+    pub(crate) fn author(&self) -> Author {
+        Author { who: self.person.as_ref().map(|person| person.name.clone()), from: self.from }
+    }
+
+    /// The pages they may go to.
+    pub(crate) fn pages(&self, at_station: bool) -> Vec<(&'static str, Section)> {
+        let roles = self.roles();
+        let may = |path: &str| {
+            rule_of(Verb::Get, path, at_station).is_some_and(|rule| rule.who.admits(&roles))
+        };
+        NAVIGATION.into_iter().filter(|(path, _)| may(path)).collect()
     }
 
     /// Whether a form is one of this person's.
@@ -70,23 +135,26 @@ pub(crate) async fn receive(State(app): State<App>, mut request: Request, next: 
         query.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(Language::of_code);
     let headers = request.headers();
     let remembered = cookie(headers, LANGUAGE_COOKIE).and_then(Language::of_code);
-    let number = cookie(headers, SESSION_COOKIE).map(str::to_owned);
+    let number = cookie(headers, app.cookies().session_name()).map(str::to_owned);
     let session =
         number.as_deref().and_then(|number| app.sessions().session(number, app.clock().real()));
+    // Somebody who was taken out since has no session any more.
+    let found = session.and_then(|session| Some((app.door().person(&session.user)?, session)));
+    let (person, session) = found.unzip();
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let visit = Visit {
         t: chosen.or(remembered).unwrap_or_default(),
         session,
         session_number: number,
+        person,
+        from,
         path: request.uri().path().to_owned(),
         query,
     };
     request.extensions_mut().insert(visit);
     let mut response = next.run(request).await;
     if let Some(language) = chosen {
-        let cookie = format!(
-            "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",
-            language.code()
-        );
+        let cookie = app.cookies().language(LANGUAGE_COOKIE, language);
         if let Ok(cookie) = cookie.parse() {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
@@ -99,6 +167,9 @@ pub(crate) struct Page {
     pub t: Language,
     pub section: Section,
     pub user: Option<String>,
+    /// What the person is called.
+    pub full_name: String,
+    navigation: Vec<(&'static str, Section)>,
     pub csrf: String,
     pub switch_url: String,
     pub style_url: String,
@@ -114,25 +185,29 @@ pub(crate) struct Page {
 impl Page {
     /// The title of the page's section.
     pub(crate) fn title(&self) -> &'static str {
-        match self.section {
+        self.name_of(self.section)
+    }
+
+    fn name_of(&self, section: Section) -> &'static str {
+        match section {
             Section::Login => self.t.log_in(),
             Section::Station => self.t.nav_station(),
+            Section::Shift => self.t.nav_shift(),
             Section::Passages => self.t.nav_passages(),
             Section::Finance => self.t.nav_finance(),
             Section::Authority => self.t.nav_authority(),
+            Section::People => self.t.nav_people(),
+            Section::Audit => self.t.nav_audit(),
             Section::Problem => self.t.problem(),
         }
     }
 
     /// The pages a person can go to: address, name, and whether it is this one.
-    pub(crate) fn navigation(&self) -> [(&'static str, &'static str, bool); 4] {
-        let t = self.t;
-        [
-            ("/", t.nav_station(), self.section == Section::Station),
-            ("/passages", t.nav_passages(), self.section == Section::Passages),
-            ("/finance", t.nav_finance(), self.section == Section::Finance),
-            ("/authority", t.nav_authority(), self.section == Section::Authority),
-        ]
+    pub(crate) fn navigation(&self) -> Vec<(&'static str, &'static str, bool)> {
+        let entry = |&(address, section): &(&'static str, Section)| {
+            (address, self.name_of(section), section == self.section)
+        };
+        self.navigation.iter().map(entry).collect()
     }
 }
 
@@ -144,6 +219,8 @@ impl App {
             t: visit.t,
             section,
             user: visit.user().map(str::to_owned),
+            full_name: visit.person.as_ref().map(|p| p.full_name.clone()).unwrap_or_default(),
+            navigation: visit.pages(self.is_at_station()),
             csrf: visit.session.as_ref().map(|session| session.csrf.clone()).unwrap_or_default(),
             switch_url: visit.switch_url(),
             style_url: crate::assets::url("console.css"),
@@ -177,6 +254,8 @@ mod tests {
             t: Language::English,
             session: None,
             session_number: None,
+            person: None,
+            from: None,
             path: "/passages".to_owned(),
             query: query.to_owned(),
         };

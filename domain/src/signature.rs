@@ -64,6 +64,8 @@ pub enum Context {
     ListConfirmation,
     /// An attendant's command, signed by the desk.
     Command,
+    /// Who may use the consoles.
+    People,
 }
 
 impl Context {
@@ -81,6 +83,7 @@ impl Context {
             Self::Time => b"etc/v1/time\0",
             Self::ListConfirmation => b"etc/v1/list-confirmation\0",
             Self::Command => b"etc/v1/command\0",
+            Self::People => b"etc/v1/people\0",
         }
     }
 

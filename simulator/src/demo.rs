@@ -28,6 +28,7 @@ pub mod database;
 pub mod process;
 pub mod run_folder;
 pub mod password;
+pub mod people;
 pub mod ports;
 pub mod system_user;
 
@@ -45,6 +46,7 @@ use self::broker::BrokerUser;
 use self::check::TruthTotals;
 use self::database::Role;
 use self::options::Options;
+use self::people::DESK_USER;
 use self::process::{ProcessError, Recipe};
 use self::programs::Programs;
 use self::report::{Connect, Report, Run};
@@ -52,7 +54,7 @@ use self::run_folder::RunFolder;
 use self::scenario::Scenario;
 use self::screen::{Screen, View};
 use self::summary::Summary;
-use self::system::{Centre, DESK_USER, Ground, System, close_books};
+use self::system::{Centre, Ground, System, close_books};
 use self::watch::Watch;
 use crate::plaza::{Fittings, Plaza, PlazaSetup, TopUp};
 
@@ -206,8 +208,10 @@ async fn told_to_stop() {
 fn tell_places(screen: &mut Screen, plaza: &Plaza, system: &System) {
     screen.say(&format!("plaza       {}", plaza.equipment()));
     screen.say(&format!("console     {}", system.console_url));
-    screen
-        .say(&format!("            user {DESK_USER}, password {}", system.desk_password.reveal()));
+    let people = &system.people;
+    screen.say(&format!("            user {DESK_USER}, password {}", people.password.reveal()));
+    screen.say("            maker, checker and admin have the same password, and a code:");
+    screen.say(&format!("            {} maker", people.code_command));
 }
 
 async fn run(options: Options) -> Result<Finished, DemoError> {

@@ -34,15 +34,22 @@ pub fn repository(path: &str) -> PathBuf {
     root.join(path)
 }
 
-/// What `./test` says, or else what the install script finds.
-fn found(name: &str) -> PathBuf {
+/// What `./test` says, or else what the install script finds; by the script's names.
+///
+/// # Panics
+/// When the script cannot find or install what is needed.
+#[must_use]
+pub fn found(name: &str) -> PathBuf {
     static SAID: OnceLock<String> = OnceLock::new();
     if let Some(path) = env::var_os(name) {
         return path.into();
     }
     let said = SAID.get_or_init(|| {
         let script = repository("deploy/install-prerequisites.sh");
-        let output = Command::new(script).arg("/dev/stderr").output().expect("the script runs");
+        let output = Command::new(script)
+            .args(["/dev/stderr", "--with-browser"])
+            .output()
+            .expect("the script runs");
         assert!(output.status.success(), "the prerequisites could not be found or installed");
         String::from_utf8(output.stderr).expect("paths are text")
     });

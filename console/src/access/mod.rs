@@ -1,148 +1,67 @@
-//! Who may come in: the desk user's password, sessions, and where a form came from.
+//! Who may come in, how far, and where a form came from.
 //!
-//! *Session*: a random 128-bit number in a cookie that no script can read; it lives in memory, so
-//! a restart logs everybody out. *Token*: a second number, in every form of the session, that a
-//! foreign page cannot know. Deliberately absent, until there are users and roles: password
-//! hashing, second factors, rate limits.
+//! [`people`] are who they are, [`role`] what they may do and where; [`door`] lets them in by
+//! password and second factor, no faster than [`throttle`] allows; [`session`] remembers them;
+//! [`guard`] stands before every route and asks [`crate::routes`]. Deliberately absent: changing
+//! people, which is the command line's, with the key (`crate::command`).
 
+mod door;
+mod guard;
 mod pages;
+pub(crate) mod password;
+pub(crate) mod people;
+mod role;
+mod second_factor;
+mod session;
+mod throttle;
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
 use axum::http::{HeaderMap, header};
 use domain::signature::Digest256;
 
-pub(crate) use pages::{log_in, log_in_page, log_out, require_session};
-
-/// How long a session may lie unused.
-const IDLE_MAX: Duration = Duration::from_hours(12);
-
-/// How many sessions there may be; the longest unused makes room.
-const SESSIONS_MAX: usize = 256;
-
-/// The session cookie's name.
-pub(crate) const SESSION_COOKIE: &str = "etc_session";
+pub(crate) use door::Door;
+pub(crate) use guard::guard;
+pub(crate) use pages::{code_page, enter_code, log_in, log_in_page, log_out};
+pub use people::{People, PeopleError, Person};
+pub use role::{Role, Scope, ScopeError};
+pub use second_factor::SecondFactor;
+pub(crate) use session::{Session, Sessions, Standing};
 
 /// Why the door could not be opened for business.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The password file could not be read.
+    /// The people file could not be read.
     #[error("read {path}")]
     Read {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// What the system said.
         #[source]
         source: std::io::Error,
     },
-    /// The password file is not one line `user:password`.
-    #[error("{path} is not one line user:password")]
-    Shape {
+    /// The people file was not taken.
+    #[error("take the people of {path}")]
+    People {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: PeopleError,
     },
     /// The system has no random numbers.
     #[error("take random numbers from the system")]
     Random(#[source] getrandom::Error),
+    /// Argon2 refused its own parameters, or had no memory.
+    #[error("hash a password")]
+    Hash,
 }
 
-/// The digest of the desk user's name and password.
-pub(crate) struct Credentials(Digest256);
-
-impl Credentials {
-    /// Reads the password file.
-    pub(crate) fn try_load(path: &Path) -> Result<Self, AccessError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| AccessError::Read { path: path.to_owned(), source })?;
-        Self::of_text(&text).ok_or_else(|| AccessError::Shape { path: path.to_owned() })
-    }
-
-    fn of_text(text: &str) -> Option<Self> {
-        let (user, password) = text.trim_end_matches(['\r', '\n']).split_once(':')?;
-        let whole = !user.is_empty() && !password.is_empty() && !password.contains('\n');
-        whole.then(|| Self(digest(user, password)))
-    }
-
-    /// Whether user and password are right, in a time that does not depend on how wrong they are.
-    pub(crate) fn admit(&self, user: &str, password: &str) -> bool {
-        same(&digest(user, password), &self.0)
-    }
-}
-
-/// A length before the user's name keeps `a:b` + `c` apart from `a` + `b:c`.
-fn digest(user: &str, password: &str) -> Digest256 {
-    Digest256::of(format!("{}:{user}:{password}", user.len()).as_bytes())
-}
-
-fn same(left: &Digest256, right: &Digest256) -> bool {
+/// Whether two digests are the same, in a time that does not depend on how they differ.
+pub(crate) fn same(left: &Digest256, right: &Digest256) -> bool {
     let pairs = left.as_bytes().iter().zip(right.as_bytes());
     let difference = pairs.fold(0, |difference, (l, r)| std::hint::black_box(difference | (l ^ r)));
     difference == 0
-}
-
-/// A person who is logged in.
-#[derive(Clone)]
-pub(crate) struct Session {
-    /// Their name.
-    pub user: String,
-    /// The token their forms carry.
-    pub csrf: String,
-}
-
-impl Session {
-    /// Whether a form is one of this session's.
-    pub(crate) fn owns(&self, csrf: &str) -> bool {
-        same(&Digest256::of(csrf.as_bytes()), &Digest256::of(self.csrf.as_bytes()))
-    }
-}
-
-struct Seat {
-    session: Session,
-    used: Instant,
-}
-
-/// Everybody who is logged in, by the digest of the cookie.
-#[derive(Default)]
-pub(crate) struct Sessions {
-    seats: Mutex<HashMap<Digest256, Seat>>,
-}
-
-impl Sessions {
-    /// Begins a session and gives the number for its cookie.
-    pub(crate) fn begin(&self, user: &str, now: Instant) -> Result<String, AccessError> {
-        let number = random_hex()?;
-        let session = Session { user: user.to_owned(), csrf: random_hex()? };
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.retain(|_, seat| now.saturating_duration_since(seat.used) <= IDLE_MAX);
-        if seats.len() >= SESSIONS_MAX
-            && let Some(oldest) =
-                seats.iter().min_by_key(|(_, seat)| seat.used).map(|(number, _)| *number)
-        {
-            seats.remove(&oldest);
-        }
-        seats.insert(Digest256::of(number.as_bytes()), Seat { session, used: now });
-        Ok(number)
-    }
-
-    /// The session of a cookie's number.
-    pub(crate) fn session(&self, number: &str, now: Instant) -> Option<Session> {
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        let seat = seats.get_mut(&Digest256::of(number.as_bytes()))?;
-        if now.saturating_duration_since(seat.used) > IDLE_MAX {
-            return None;
-        }
-        seat.used = now;
-        Some(seat.session.clone())
-    }
-
-    /// Ends a session.
-    pub(crate) fn end(&self, number: &str) {
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.remove(&Digest256::of(number.as_bytes()));
-    }
 }
 
 /// 128 random bits in hexadecimal.
@@ -185,4 +104,35 @@ pub(crate) fn is_same_site(headers: &HeaderMap) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    use super::{cookie, is_same_site};
+
+    #[test]
+    fn a_cookie_is_found_among_others_by_its_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("a=1; etc_session=abc;xetc=2"));
+        assert_eq!(cookie(&headers, "etc_session"), Some("abc"));
+        assert_eq!(cookie(&headers, "etc"), None);
+    }
+
+    #[test]
+    fn a_form_from_a_foreign_page_is_told_from_our_own() {
+        let check = |pairs: &[(&'static str, &'static str)], same: bool| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_same_site(&headers), same, "{pairs:?}");
+        };
+        check(&[("sec-fetch-site", "same-origin")], true);
+        let foreign = ("sec-fetch-site", "cross-site");
+        check(&[foreign, ("origin", "http://desk"), ("host", "desk")], false);
+        check(&[("sec-fetch-site", "same-site")], false);
+        check(&[("origin", "http://desk:80"), ("host", "desk:80")], true);
+        check(&[("origin", "http://evil"), ("host", "desk")], false);
+        check(&[("origin", "null"), ("host", "desk")], false);
+        check(&[("host", "desk")], true);
+    }
+}

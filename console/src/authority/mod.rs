@@ -73,7 +73,7 @@ pub(crate) async fn page(
         return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
     };
     let mut page = app.page(&visit, Section::Authority);
-    let answer = or_notice(day(&app, asked, t).await, &mut page, t);
+    let answer = or_notice(day(&app, asked, &visit).await, &mut page, t);
     let whole = answer.is_some();
     let (day, days, stations) = answer.unwrap_or_default();
     respond(whole, &AuthorityPage { page, day, days, stations })
@@ -81,14 +81,14 @@ pub(crate) async fn page(
 
 type Day = (String, Vec<String>, Vec<StationDay>);
 
-async fn day(app: &App, asked: Option<BusinessDate>, t: Language) -> Result<Day, BooksError> {
+async fn day(app: &App, asked: Option<BusinessDate>, visit: &Visit) -> Result<Day, BooksError> {
     let days = repo::days(app.books()).await?;
     let Some(day) = asked.or_else(|| days.first().copied()) else {
         return Ok(Day::default());
     };
-    let hours = repo::hours(app.books(), day).await?;
+    let hours = repo::hours(app.books(), day, &visit.scope()).await?;
     let names = days.iter().map(ToString::to_string).collect();
-    Ok((day.to_string(), names, station_days(&hours, t)?))
+    Ok((day.to_string(), names, station_days(&hours, visit.t)?))
 }
 
 /// Puts the hours of each station together; they come in order of the stations.

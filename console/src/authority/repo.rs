@@ -4,6 +4,7 @@ use clearing_house::sql::{day_from_sql, day_to_sql};
 use domain::BusinessDate;
 use sqlx::types::time::Date;
 
+use crate::access::Scope;
 use crate::books::{Books, BooksError, in_time};
 
 /// One local hour of one station.
@@ -30,7 +31,11 @@ pub(super) async fn days(books: &Books) -> Result<Vec<BusinessDate>, BooksError>
 }
 
 /// Vehicles that went through and tolls posted on one day, by station and local hour.
-pub(super) async fn hours(books: &Books, day: BusinessDate) -> Result<Vec<HourRow>, BooksError> {
+pub(super) async fn hours(
+    books: &Books,
+    day: BusinessDate,
+    scope: &Scope,
+) -> Result<Vec<HourRow>, BooksError> {
     in_time(
         sqlx::query_as(
             "select p.operator, o.name as operator_name, o.currency::text as currency, p.station,
@@ -44,10 +49,14 @@ pub(super) async fn hours(books: &Books, day: BusinessDate) -> Result<Vec<HourRo
              join station s using (operator, station)
              where p.day = $1 and p.at is not null
                and p.decision in ('opened-by-tag', 'charged-by-plate', 'opened-by-attendant')
+               and ($2::text is null or p.operator = $2)
+               and ($3::text is null or p.station = $3)
              group by p.operator, o.name, o.currency, p.station, s.name, hour
              order by o.name, p.operator, s.name, p.station, hour",
         )
         .bind(day_to_sql(day))
+        .bind(scope.operator())
+        .bind(scope.station())
         .fetch_all(books.pool()?),
     )
     .await

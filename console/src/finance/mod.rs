@@ -1,9 +1,11 @@
 //! Finance: the settlement days at a glance, and the passages behind them.
 //!
 //! Read only. The pure parts are [`search`] (what a person asks for) and the figures of a day;
-//! [`repo`] asks the books. Deliberately absent: closing, approving and paying, which
+//! [`repo`] asks the books; [`passage`] is one passage down to the bytes its lane signed. Everybody
+//! sees the rows of their scope alone. Deliberately absent: closing, approving and paying, which
 //! `reconciliation` does.
 
+mod passage;
 mod repo;
 mod search;
 
@@ -27,6 +29,7 @@ use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit, render};
 
+pub(crate) use passage::{passage_page, unmask};
 use repo::{DayRow, PassageRow};
 pub(crate) use repo::{StationRow, stations};
 use search::{Search, SearchForm};
@@ -76,7 +79,8 @@ struct DayLine {
     closed: bool,
     closed_at: Option<String>,
     early_reason: Option<String>,
-    counts: Vec<(&'static str, String)>,
+    /// Name, count, and where the passages behind it are.
+    counts: Vec<(&'static str, String, String)>,
     tolls: String,
     cash: String,
     fee: String,
@@ -96,7 +100,8 @@ impl DayLine {
             .iter()
             .filter_map(|(name, count)| {
                 let disposition: Disposition = named(name)?;
-                Some((t.outcome(disposition), t.count(count.unsigned_abs())))
+                let url = format!("/passages?day={}&disposition={name}", row.day);
+                Some((t.outcome(disposition), t.count(count.unsigned_abs()), url))
             })
             .collect();
         Ok(Self {
@@ -130,7 +135,7 @@ pub(crate) async fn days_page(
     Extension(visit): Extension<Visit>,
 ) -> Response {
     let mut page = app.page(&visit, Section::Finance);
-    let days = repo::days(app.books()).await.and_then(|rows| {
+    let days = repo::days(app.books(), &visit.scope()).await.and_then(|rows| {
         rows.into_iter().map(|row| DayLine::new(row, visit.t)).collect::<Result<Vec<_>, _>>()
     });
     let days = or_notice(days, &mut page, visit.t);
@@ -170,6 +175,9 @@ pub(crate) async fn statement(
     else {
         return missing();
     };
+    if visit.scope().operator().is_some_and(|own| own != operator.as_str()) {
+        return missing();
+    }
     let text = repo::statement(app.books(), &operator, day).await.and_then(|paper| {
         let shape = BooksError::Shape { what: "text of a statement" };
         paper.map(|paper| paper.to_text()).transpose().or(Err(shape))
@@ -188,6 +196,8 @@ pub(crate) async fn statement(
 
 /// A passage as the page shows it: nothing of a plate or tag in clear.
 struct PassageLine {
+    /// Where everything that is known of it is.
+    url: String,
     at: String,
     station: String,
     lane: String,
@@ -216,6 +226,7 @@ impl PassageLine {
         let exception = row.exception.as_deref();
         let decision = row.decision.as_deref();
         Ok(Self {
+            url: row.url(),
             at: t.date_and_time(row.at(), &zone),
             station: row.station_name.clone(),
             lane: row.lane_name.to_uppercase(),
@@ -272,7 +283,7 @@ pub(crate) async fn passages_page(
         return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
     };
     let mut page = app.page(&visit, Section::Passages);
-    let found = found(&app, &search, t).await;
+    let found = found(&app, &search, &visit).await;
     let found = or_notice(found, &mut page, t);
     let whole = found.is_some();
     let (stations, passages, older) = found.unwrap_or_default();
@@ -290,9 +301,10 @@ pub(crate) async fn passages_page(
 
 type Found = (Vec<StationRow>, Vec<PassageLine>, Option<search::Cursor>);
 
-async fn found(app: &App, search: &Search, t: Language) -> Result<Found, BooksError> {
-    let stations = stations(app.books()).await?;
-    let (rows, more) = repo::passages(app.books(), search).await?;
+async fn found(app: &App, search: &Search, visit: &Visit) -> Result<Found, BooksError> {
+    let (t, scope) = (visit.t, visit.scope());
+    let stations = stations(app.books(), &scope).await?;
+    let (rows, more) = repo::passages(app.books(), search, &scope).await?;
     let older = rows.last().filter(|_| more).map(PassageRow::cursor).transpose()?;
     let lines = rows.iter().map(|row| PassageLine::new(row, t)).collect::<Result<Vec<_>, _>>()?;
     Ok((stations, lines, older))

@@ -5,6 +5,7 @@ use domain::{BusinessDate, OperatorId, Timestamp};
 use reconciliation::statement::Paper;
 use sqlx::types::time::{Date, OffsetDateTime};
 
+use crate::access::Scope;
 use crate::books::{Books, BooksError, in_time};
 
 use super::name_of;
@@ -53,7 +54,7 @@ struct DispositionRow {
 }
 
 /// The settlement days, newest first, operators in order of their names.
-pub(super) async fn days(books: &Books) -> Result<Vec<DayRow>, BooksError> {
+pub(super) async fn days(books: &Books, scope: &Scope) -> Result<Vec<DayRow>, BooksError> {
     let pool = books.pool()?;
     let rows: Vec<DispositionRow> = in_time(
         sqlx::query_as(
@@ -76,9 +77,11 @@ pub(super) async fn days(books: &Books) -> Result<Vec<DayRow>, BooksError> {
                  group by operator, day, disposition
              ) c using (operator, day)
              where d.day > (select max(day) from settlement_day) - $1
+               and ($2::text is null or d.operator = $2)
              order by d.day desc, o.name, c.passages desc",
         )
         .bind(DAYS_MAX)
+        .bind(scope.operator())
         .fetch_all(pool),
     )
     .await?;
@@ -168,12 +171,16 @@ pub(crate) struct StationRow {
     pub name: String,
 }
 
-/// All stations.
-pub(crate) async fn stations(books: &Books) -> Result<Vec<StationRow>, BooksError> {
+/// All stations of a scope.
+pub(crate) async fn stations(books: &Books, scope: &Scope) -> Result<Vec<StationRow>, BooksError> {
     in_time(
         sqlx::query_as(
-            "select operator || '/' || station as id, name from station order by operator, name",
+            "select operator || '/' || station as id, name from station
+             where ($1::text is null or operator = $1) and ($2::text is null or station = $2)
+             order by operator, name",
         )
+        .bind(scope.operator())
+        .bind(scope.station())
         .fetch_all(books.pool()?),
     )
     .await
@@ -208,6 +215,11 @@ impl PassageRow {
         from_sql(self.at)
     }
 
+    /// Where everything that is known of it is.
+    pub(super) fn url(&self) -> String {
+        format!("/passages/{}/{}/{}", self.lane, self.epoch, self.seq)
+    }
+
     /// The settlement day it fell into.
     pub(super) fn day(&self) -> Option<BusinessDate> {
         self.day.map(day_from_sql)
@@ -221,10 +233,104 @@ impl PassageRow {
     }
 }
 
+/// Everything the books have of one passage.
+pub(super) struct Whole {
+    pub row: PassageRow,
+    /// Gross, discount, its name, and what caps took, where the amount is not simply a fare.
+    pub basis: Option<BasisRow>,
+    pub transfers: Vec<TransferRow>,
+    /// The bytes the lane signed.
+    pub record: Option<Vec<u8>>,
+}
+
+/// What an amount consists of.
+#[derive(sqlx::FromRow)]
+pub(super) struct BasisRow {
+    pub gross: i64,
+    pub discount: i64,
+    pub over_trip_cap: i64,
+    pub over_day_cap: i64,
+}
+
+/// Money that moved for a passage.
+#[derive(sqlx::FromRow)]
+pub(super) struct TransferRow {
+    pub transfer: i64,
+    pub kind: String,
+    pub debit: i64,
+    pub credit: i64,
+    pub amount: i64,
+    day: Option<Date>,
+}
+
+impl TransferRow {
+    /// The settlement day it belongs to.
+    pub(super) fn day(&self) -> Option<BusinessDate> {
+        self.day.map(day_from_sql)
+    }
+}
+
+/// One passage, down to the bytes its lane signed.
+pub(super) async fn passage(
+    books: &Books,
+    id: &domain::PassageId,
+) -> Result<Option<Whole>, BooksError> {
+    let pool = books.pool()?;
+    let lane = id.lane.to_string();
+    let epoch = i32::try_from(id.epoch).unwrap_or(i32::MAX);
+    let seq = i64::try_from(id.seq.get()).unwrap_or(i64::MAX);
+    let row: Option<PassageRow> = in_time(
+        sqlx::query_as(
+            "select p.lane, s.name as station_name, p.lane_name, p.epoch, p.seq, o.zone,
+                    o.currency::text as currency, coalesce(p.at, p.received_at) as at, p.tag,
+                    p.plate, p.vehicle_group, p.exception, p.decision, p.disposition, p.why, p.day,
+                    p.payer, p.amount
+             from passage_v1 p
+             join operator o using (operator)
+             join station s using (operator, station)
+             where p.lane = $1 and p.epoch = $2 and p.seq = $3",
+        )
+        .bind(&lane)
+        .bind(epoch)
+        .bind(seq)
+        .fetch_optional(pool),
+    )
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let basis = in_time(
+        sqlx::query_as(
+            "select gross, discount, over_trip_cap, over_day_cap from charge_basis
+             where lane = $1 and epoch = $2 and seq = $3",
+        )
+        .bind(&lane)
+        .bind(epoch)
+        .bind(seq)
+        .fetch_optional(pool),
+    )
+    .await?;
+    let transfers = in_time(
+        sqlx::query_as(
+            "select transfer, kind, debit, credit, amount, day from transfer_v1
+             where lane = $1 and epoch = $2 and seq = $3 order by transfer",
+        )
+        .bind(&lane)
+        .bind(epoch)
+        .bind(seq)
+        .fetch_all(pool),
+    )
+    .await?;
+    let mut connection = in_time(pool.acquire()).await?;
+    let kept =
+        in_time(clearing_house::intake::evidence::find(&mut connection, (&lane, epoch, seq)));
+    let record = kept.await?.map(|kept| kept.payload);
+    Ok(Some(Whole { row, basis, transfers, record }))
+}
+
 /// One page of passages, newest first, and whether there are more.
 pub(super) async fn passages(
     books: &Books,
     search: &Search,
+    scope: &Scope,
 ) -> Result<(Vec<PassageRow>, bool), BooksError> {
     let (has_exception, exception) = match search.exception {
         ExceptionFilter::Whatever => (None, None),
@@ -251,6 +357,8 @@ pub(super) async fn passages(
                and ($7::timestamptz is null
                     or (coalesce(p.at, p.received_at), p.lane, p.epoch, p.seq)
                        < ($7, $8::text, $9::int, $10::bigint))
+               and ($12::text is null or p.operator = $12)
+               and ($13::text is null or p.station = $13)
              order by coalesce(p.at, p.received_at) desc, p.lane desc, p.epoch desc, p.seq desc
              limit $11",
         )
@@ -265,6 +373,8 @@ pub(super) async fn passages(
         .bind(after.map(|after| i32::try_from(after.passage.epoch).unwrap_or(i32::MAX)))
         .bind(after.map(|after| i64::try_from(after.passage.seq.get()).unwrap_or(i64::MAX)))
         .bind(PASSAGES_MAX + 1)
+        .bind(scope.operator())
+        .bind(scope.station())
         .fetch_all(books.pool()?),
     )
     .await?;

@@ -113,6 +113,27 @@ impl Language {
         )
     }
 
+    /// What an order asked for, by its name in the audit log.
+    pub(crate) fn verb(self, name: &str) -> &str {
+        match name {
+            "open" => self.verb_open(),
+            "charge-by-plate" => self.verb_charge(),
+            "turn-away" => self.verb_turn_away(),
+            other => other,
+        }
+    }
+
+    /// Why something personal is shown, by its name in the audit log.
+    pub(crate) fn unmask_reason(self, name: &str) -> &'static str {
+        match name {
+            "dispute" => self.because_dispute(),
+            "mismatch" => self.because_mismatch(),
+            "review" => self.because_review(),
+            "authority-request" => self.because_authority(),
+            _ => "",
+        }
+    }
+
     /// Who paid, by its name in the books.
     pub(crate) fn payer(self, name: &str) -> &str {
         match name {

@@ -6,14 +6,16 @@
 //!
 //! Time is an argument. Nothing here sends, draws or translates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use domain::wire::v1::{
     DecisionRecord, EventKind, ExceptionRecord, Heartbeat, LaneEvent, ReaderHealth, RoleRecord,
 };
-use domain::{Amount, Currency, LaneId, TagId, Timestamp, VehicleGroup};
+use domain::{Amount, Currency, LaneId, PassageId, TagId, Timestamp, VehicleGroup};
 use jiff::tz::TimeZone;
+
+use crate::access::Scope;
 
 /// How old a heartbeat may be, in real time, before the lane counts as stale.
 pub(crate) const FRESH: Duration = Duration::from_secs(5);
@@ -31,8 +33,8 @@ pub(crate) struct Place {
     pub operator: String,
     /// The station's name.
     pub station: String,
-    /// What the lane is for.
-    pub role: RoleRecord,
+    /// What the lane is for; a station's own configuration does not tell.
+    pub role: Option<RoleRecord>,
     /// The operator's zone, in which its times are shown.
     pub zone: TimeZone,
     /// The operator's currency.
@@ -69,6 +71,9 @@ pub(crate) struct LastPassage {
     pub fare: Option<Amount>,
 }
 
+/// How many passages of a lane are remembered, to find an order's fare by its passage.
+const RECENT_MAX: usize = 16;
+
 /// How recent the knowledge of a lane is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
@@ -104,6 +109,8 @@ pub(crate) struct Lane {
     pub heard: Option<Instant>,
     /// The last passage.
     pub last: Option<LastPassage>,
+    /// What the last passages owe: epoch, sequence, fare.
+    recent: VecDeque<(u32, u64, Option<Amount>)>,
     /// Calls that wait, by the lane's number.
     pub calls: BTreeMap<u64, Call>,
     /// Vehicles that crossed undecided since the console started.
@@ -172,6 +179,10 @@ impl Lane {
             }
             EventKind::PassageRecorded { epoch, seq, decision, group, fare, .. } => {
                 self.last = Some(LastPassage { at, decision, group, fare });
+                if self.recent.len() == RECENT_MAX {
+                    self.recent.pop_front();
+                }
+                self.recent.push_back((epoch, seq, fare));
                 self.bring_forward(at, |heartbeat| {
                     heartbeat.epoch = epoch;
                     heartbeat.last_seq = seq;
@@ -225,6 +236,8 @@ impl Lane {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Board {
     lanes: BTreeMap<LaneId, Lane>,
+    /// The place of lanes that the register does not tell of: those of a station's own desk.
+    at: Option<Place>,
 }
 
 /// How many lanes are how.
@@ -243,22 +256,31 @@ pub(crate) struct Tally {
 }
 
 impl Board {
+    /// A board of one station, whose lanes all have one place.
+    pub(crate) fn at(place: Place) -> Self {
+        Self { lanes: BTreeMap::new(), at: Some(place) }
+    }
+
+    fn known(&mut self, lane: LaneId) -> &mut Lane {
+        let at = &self.at;
+        self.lanes.entry(lane).or_insert_with(|| Lane { place: at.clone(), ..Lane::default() })
+    }
+
     /// Takes the register of lanes as it is now.
     pub(crate) fn handle_register(&mut self, register: Vec<(LaneId, Place)>) {
         for (lane, place) in register {
-            self.lanes.entry(lane).or_default().place = Some(place);
+            self.known(lane).place = Some(place);
         }
     }
 
     /// Takes a lane's sign of life.
     pub(crate) fn handle_heartbeat(&mut self, heartbeat: Heartbeat, now: Instant) {
-        let lane = self.lanes.entry(heartbeat.lane.clone()).or_default();
-        lane.handle_heartbeat(heartbeat, now);
+        self.known(heartbeat.lane.clone()).handle_heartbeat(heartbeat, now);
     }
 
     /// Takes what happened in a lane.
     pub(crate) fn handle_event(&mut self, event: LaneEvent, now: Instant) {
-        self.lanes.entry(event.lane).or_default().handle_event(event.at, event.kind, now);
+        self.known(event.lane).handle_event(event.at, event.kind, now);
     }
 
     /// Drops the calls that a living lane no longer repeats; those of a silent lane stay.
@@ -281,6 +303,15 @@ impl Board {
         self.lanes.get(lane)
     }
 
+    /// What a passage owes, as its lane told; nothing where it has not told of it (yet).
+    pub(crate) fn fare_of(&self, passage: &PassageId) -> Option<Option<Amount>> {
+        let lane = self.lanes.get(&passage.lane)?;
+        let of_passage = |(epoch, seq, _): &&(u32, u64, Option<Amount>)| {
+            *epoch == passage.epoch && *seq == passage.seq.get()
+        };
+        lane.recent.iter().find(of_passage).map(|(_, _, fare)| *fare)
+    }
+
     /// The calls that wait, oldest first.
     pub(crate) fn calls(&self) -> Vec<(&LaneId, &Lane, u64, &Call)> {
         let mut calls: Vec<_> = self
@@ -294,10 +325,10 @@ impl Board {
         calls
     }
 
-    /// How many lanes are how.
-    pub(crate) fn tally(&self, now: Instant) -> Tally {
+    /// How many lanes of a scope are how.
+    pub(crate) fn tally(&self, scope: &Scope, now: Instant) -> Tally {
         let mut tally = Tally::default();
-        for lane in self.lanes.values() {
+        for (_, lane) in self.lanes.iter().filter(|(id, _)| scope.covers(id)) {
             tally.lanes += 1;
             tally.calls += lane.calls.len();
             match lane.condition(now) {

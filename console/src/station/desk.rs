@@ -13,18 +13,20 @@ use async_nats::{Client, Message};
 use broker_link::Link;
 use domain::wire::subject;
 use domain::wire::v1::{self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError};
-use domain::{Clock, LaneId};
+use domain::{Amount, Clock, LaneId, PassageId};
 use futures::stream::{self, StreamExt};
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use crate::access::Scope;
+use crate::audit::OpenItem;
 use crate::books::{Books, BooksError, in_time};
-use crate::language::Language;
+use crate::config::Station;
 
-use super::board::{Board, Place};
+use super::board::{Board, Condition, Place};
 use super::order::validity;
-use super::view::Scene;
+use super::view::{Scene, Viewer};
 
 pub(super) use domain::wire::v1::CommandAnswer as Answer;
 
@@ -40,6 +42,9 @@ const DEADLINE_EVERY: Duration = Duration::from_secs(1);
 /// The shortest and the longest real time a lane may take to answer.
 const ANSWER_MIN: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// How long the fare of a passage that an order made is waited for: its event comes with the reply.
+const FARE_WITHIN: Duration = Duration::from_millis(250);
 
 /// Why a command has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +76,8 @@ pub(super) enum CommandError {
 #[derive(Debug)]
 pub(crate) struct Desk {
     clock: Clock,
+    /// The station, where the desk stands at one.
+    station: Option<Station>,
     board: Mutex<Board>,
     client: OnceLock<Client>,
     register_is_read: watch::Sender<bool>,
@@ -78,12 +85,15 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, station: Option<Station>) -> Self {
+        let board = station.as_ref().map(|at| Board::at(place_of(at))).unwrap_or_default();
         Self {
             clock,
-            board: Mutex::default(),
+            board: Mutex::new(board),
             client: OnceLock::new(),
-            register_is_read: watch::Sender::new(false),
+            // A station's own configuration is all the register it needs.
+            register_is_read: watch::Sender::new(station.is_some()),
+            station,
             changed: watch::Sender::new(()),
         }
     }
@@ -109,6 +119,9 @@ impl Desk {
 
     /// The zone of the operator, where all lanes known have the same one; otherwise UTC.
     pub(crate) fn zone(&self) -> TimeZone {
+        if let Some(station) = &self.station {
+            return place_of(station).zone;
+        }
         let board = self.board();
         let mut zones = board.lanes().filter_map(|(_, lane)| lane.place.as_ref()).map(|p| &p.zone);
         match zones.next() {
@@ -117,15 +130,68 @@ impl Desk {
         }
     }
 
+    /// The currency of all lanes known, where it is the same.
+    pub(super) fn currency(&self) -> Option<domain::Currency> {
+        let board = self.board();
+        let mut all = board.lanes().filter_map(|(_, lane)| lane.place.as_ref()).map(|p| p.currency);
+        let first = all.next()?;
+        all.all(|currency| currency == first).then_some(first)
+    }
+
     /// Everything the station's page shows at this moment.
-    pub(super) fn scene(&self, t: Language, csrf: &str) -> Scene {
+    pub(super) fn scene(&self, viewer: Viewer<'_>) -> Scene {
         let zone = self.zone();
         let (connected, registered) = (self.is_connected(), *self.register_is_read.borrow());
-        let run_time = t.date_and_time(self.clock.now(), &zone);
+        let run_time = viewer.t.date_and_time(self.clock.now(), &zone);
         let board = self.board();
-        Scene::new(&board, t, csrf, &self.clock)
+        Scene::new(&board, viewer, &self.clock)
             .with_notices(connected, registered)
             .with_run_time(run_time)
+    }
+
+    /// What a shift that ends now would leave behind, of the lanes of a scope.
+    pub(super) fn open_items(&self, scope: &Scope) -> Vec<OpenItem> {
+        let now = self.clock.real();
+        let board = self.board();
+        let mut items = Vec::new();
+        for (id, lane) in board.lanes().filter(|(id, _)| scope.covers(id)) {
+            items.extend(lane.calls.iter().map(|(number, call)| OpenItem::Call {
+                lane: id.clone(),
+                call: *number,
+                exception: call.exception,
+            }));
+            if lane.condition(now) != Condition::Normal && lane.calls.is_empty() {
+                items.push(OpenItem::Lane { lane: id.clone() });
+            }
+            let heartbeat = lane.heartbeat.as_ref();
+            let unposted = heartbeat.map_or(0, |h| h.last_seq.saturating_sub(h.posted_upto));
+            if unposted > UNPOSTED_USUAL {
+                items.push(OpenItem::Unposted { lane: id.clone(), passages: unposted });
+            }
+        }
+        items
+    }
+
+    /// The fare that a vehicle was called for with.
+    pub(super) fn fare_of_call(&self, lane: &LaneId, call: u64) -> Option<Amount> {
+        self.board().lane(lane)?.calls.get(&call)?.fare
+    }
+
+    /// What a passage owes that the lane has just made, if its event comes soon.
+    pub(super) async fn fare_of(&self, passage: &PassageId) -> Option<Amount> {
+        let mut changes = self.changes();
+        let known = async {
+            loop {
+                changes.mark_unchanged();
+                if let Some(fare) = self.board().fare_of(passage) {
+                    return fare;
+                }
+                if changes.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        tokio::time::timeout(FARE_WITHIN, known).await.ok().flatten()
     }
 
     /// Listens to all lanes for as long as the console lives.
@@ -148,8 +214,12 @@ impl Desk {
     }
 
     async fn follow(&self, client: &Client) -> Result<(), async_nats::SubscribeError> {
-        let heartbeats = client.subscribe(subject::ALL_HEARTBEATS).await?;
-        let events = client.subscribe(subject::ALL_EVENTS).await?;
+        let of = |kind: &str, all: &str| match &self.station {
+            Some(at) => format!("etc.v1.{kind}.{}.{}.*", at.operator, at.station),
+            None => all.to_owned(),
+        };
+        let heartbeats = client.subscribe(of("heartbeat", subject::ALL_HEARTBEATS)).await?;
+        let events = client.subscribe(of("event", subject::ALL_EVENTS)).await?;
         let mut messages = stream::select(
             heartbeats.map(|message| (Kind::Heartbeat, message)),
             events.map(|message| (Kind::Event, message)),
@@ -247,6 +317,21 @@ impl Desk {
     }
 }
 
+/// Passages that are on their way at any moment, and no cause for a note.
+const UNPOSTED_USUAL: u64 = 20;
+
+/// The place that all lanes of a station have.
+fn place_of(station: &Station) -> Place {
+    Place {
+        operator: station.operator_name.clone(),
+        station: station.station_name.clone(),
+        role: None,
+        // Checked when the configuration was read.
+        zone: TimeZone::get(&station.zone).unwrap_or(TimeZone::UTC),
+        currency: station.currency,
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Heartbeat,
@@ -293,7 +378,7 @@ impl RegisterRow {
         let place = Place {
             operator: self.operator_name,
             station: self.station_name,
-            role,
+            role: Some(role),
             zone: TimeZone::get(&self.zone).or(Err(shape("zone of an operator")))?,
             currency: self.currency.parse().or(Err(shape("currency of an operator")))?,
         };

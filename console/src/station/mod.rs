@@ -3,11 +3,14 @@
 //! The pure parts are [`board`] (what is known), [`order`] (what a person asks for) and [`view`]
 //! (how it looks); [`desk`] joins them to the broker. Live pages are told of changes by
 //! server-sent events: each carries the pieces of HTML that differ from what that page has.
-//! Deliberately absent: decisions (the lane's) and anything that is kept (the books').
+//! [`shift`] is who answers for the desk. Deliberately absent: decisions (the lane's); what is kept
+//! is in the audit log.
 
 mod board;
 mod desk;
 mod order;
+pub(crate) mod shift;
+mod shift_pages;
 mod view;
 
 use std::convert::Infallible;
@@ -19,20 +22,23 @@ use axum::Extension;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
-use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
 
-use crate::access::random_hex;
-use crate::http::{App, problem};
+use crate::access::{Role, random_hex};
+use crate::audit::{Deed, Outcome};
+use crate::http::{App, answer as told};
 use crate::page::{Page, Section, Visit, render};
 
 pub(crate) use desk::Desk;
 use desk::{Answer, CommandError};
-use order::OrderForm;
-use view::{Scene, Shown};
+use order::{OrderForm, names_of};
+pub(crate) use shift_pages::{
+    close_shift, offer_shift, shift_report, shifts_page, start_shift, take_shift,
+};
+use view::{Scene, Shown, Viewer};
 
 /// The shortest time between two updates of one page.
 const UPDATE_EVERY_MIN: Duration = Duration::from_millis(100);
@@ -58,7 +64,13 @@ pub(crate) async fn page(State(app): State<App>, Extension(visit): Extension<Vis
 
 fn scene(app: &App, visit: &Visit) -> Scene {
     let csrf = visit.session.as_ref().map_or("", |session| session.csrf.as_str());
-    app.desk().scene(visit.t, csrf)
+    let scope = visit.scope();
+    app.desk().scene(Viewer { t: visit.t, csrf, scope: &scope, may_answer: works_here(visit) })
+}
+
+/// Whether somebody works at the desk, or looks on.
+fn works_here(visit: &Visit) -> bool {
+    visit.roles().iter().any(|role| matches!(role, Role::StationOperator | Role::Supervisor))
 }
 
 /// The station's page, kept up to date.
@@ -89,6 +101,10 @@ fn updates(app: App, visit: Visit) -> impl Stream<Item = Result<Event, Infallibl
             loop {
                 pace.tick().await;
                 changes.mark_unchanged();
+                // Somebody who is logged out, or taken out, sees nothing more.
+                if !still_in(&app, &visit) {
+                    return None;
+                }
                 if let Some(update) = shown.update(&scene(&app, &visit)) {
                     return Some((Ok(Event::default().data(update)), (shown, changes, pace)));
                 }
@@ -100,6 +116,14 @@ fn updates(app: App, visit: Visit) -> impl Stream<Item = Result<Event, Infallibl
     })
 }
 
+fn still_in(app: &App, visit: &Visit) -> bool {
+    let number = visit.session_number.as_deref().unwrap_or_default();
+    app.sessions().lives(number, app.clock().real())
+        && visit
+            .user()
+            .is_some_and(|user| app.door().person(user).as_ref() == visit.person.as_ref())
+}
+
 /// Carries out what the desk asks for, and says what the lane answered.
 pub(crate) async fn answer(
     State(app): State<App>,
@@ -108,9 +132,6 @@ pub(crate) async fn answer(
     Form(form): Form<OrderForm>,
 ) -> Response {
     let t = visit.t;
-    if !visit.owns(&form.csrf) {
-        return told(&app, &visit, &headers, StatusCode::FORBIDDEN, t.wrong_form());
-    }
     let order = match form.order() {
         Ok(order) => order,
         Err(refusal) => {
@@ -118,6 +139,9 @@ pub(crate) async fn answer(
             return told(&app, &visit, &headers, status, refusal.text(t));
         }
     };
+    if !visit.scope().covers(&order.lane) {
+        return told(&app, &visit, &headers, StatusCode::FORBIDDEN, t.no_right());
+    }
     let Ok(id) = random_hex() else {
         return told(&app, &visit, &headers, StatusCode::INTERNAL_SERVER_ERROR, t.problem());
     };
@@ -125,6 +149,18 @@ pub(crate) async fn answer(
     let attendant = visit.user().unwrap_or_default();
     let command = order.command(id, attendant, clock.now(), clock.speed());
     let (lane, call, id) = (command.lane.clone(), command.call, command.id.clone());
+    let (verb, reason) = names_of(&command.verb);
+    let asked = Deed::OrderAsked {
+        command: id.clone(),
+        lane: lane.clone(),
+        call,
+        verb: verb.to_owned(),
+        reason: reason.map(str::to_owned),
+    };
+    // A vehicle waits: where this log cannot be written the order goes on, for the lane's journal
+    // has who gave it and why.
+    app.audit().note(visit.author(), asked).await;
+    let fare_called = app.desk().fare_of_call(&lane, call);
     let outcome = app.desk().send(&command).await;
     let (status, text) = match &outcome {
         Ok(Answer::Done { passage }) => {
@@ -145,17 +181,16 @@ pub(crate) async fn answer(
             warn!(lane.id = %lane, call, command.id = id, attendant, error, "order not given");
         }
     }
+    let outcome = match outcome {
+        Ok(Answer::Done { passage }) => {
+            let fare = app.desk().fare_of(&passage).await.or(fare_called);
+            Outcome::Done { passage, fare: fare.map(domain::Amount::minor_units) }
+        }
+        Ok(Answer::Refused { why }) => Outcome::Refused { why },
+        Err(failure) => Outcome::Unanswered { why: failure.to_string() },
+    };
+    app.audit().note(visit.author(), Deed::OrderAnswered { command: id, outcome }).await;
     told(&app, &visit, &headers, status, &text)
-}
-
-/// Answers the page's script with JSON, and a plain form with a page.
-fn told(app: &App, visit: &Visit, headers: &HeaderMap, status: StatusCode, text: &str) -> Response {
-    let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accepts.is_some_and(|accepts| accepts.contains("application/json")) {
-        let done = status.is_success();
-        return (status, Json(json!({ "done": done, "text": text }))).into_response();
-    }
-    problem(app, visit, status, text)
 }
 
 impl CommandError {

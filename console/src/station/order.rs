@@ -26,8 +26,6 @@ pub(crate) const GROUP_MAX: u8 = 5;
 /// The form of one call, as it was sent.
 #[derive(Deserialize)]
 pub(crate) struct OrderForm {
-    /// The session's token.
-    pub csrf: String,
     lane: String,
     call: u64,
     action: String,
@@ -165,6 +163,34 @@ impl OrderForm {
             reason => Ok(reason.clone()),
         }
     }
+}
+
+/// What a verb is called in the audit log, and its reason; nothing of plate or note.
+pub(crate) fn names_of(verb: &Verb) -> (&'static str, Option<&'static str>) {
+    match verb {
+        Verb::Open { reason, .. } => ("open", Some(reason_name(reason))),
+        Verb::ChargeByPlate { .. } => ("charge-by-plate", None),
+        Verb::TurnAway { reason } => ("turn-away", Some(reason_name(reason))),
+    }
+}
+
+fn reason_name(reason: &ReasonRecord) -> &'static str {
+    match reason {
+        ReasonRecord::CashPaid => "cash-paid",
+        ReasonRecord::CashAtExit => "cash-at-exit",
+        ReasonRecord::PlateRead => "plate-read",
+        ReasonRecord::PriorityVehicle => "priority-vehicle",
+        ReasonRecord::EquipmentFault => "equipment-fault",
+        ReasonRecord::NoMeansOfPayment => "no-means-of-payment",
+        ReasonRecord::DriversWish => "drivers-wish",
+        ReasonRecord::Other { .. } => "other",
+    }
+}
+
+/// The reason of a name, for a person to read.
+pub(crate) fn reason_of_name(name: &str) -> Option<ReasonRecord> {
+    let choices = OPEN_REASONS.into_iter().chain(TURN_AWAY_REASONS);
+    choices.filter(|choice| choice.name == name).map(|choice| choice.reason).next()
 }
 
 impl Order {

@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 use tracing::error;
 
+use crate::access::Scope;
 use crate::language::Language;
 
 use super::board::{Board, Call, Condition, Freshness, Lane, LastPassage, Tally};
@@ -25,6 +26,18 @@ const VEHICLES_DRAWN_MAX: usize = 4;
 /// Where the first vehicle stands on the picture, and how far behind the next one.
 const VEHICLE_FIRST_X: usize = 118;
 const VEHICLE_STEP_X: usize = 34;
+
+/// Who looks at the board.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Viewer<'a> {
+    pub t: Language,
+    /// The token of their forms.
+    pub csrf: &'a str,
+    /// The lanes that are theirs to see.
+    pub scope: &'a Scope,
+    /// Whether they work at the desk, or look on.
+    pub may_answer: bool,
+}
 
 /// What the station's page shows at one moment.
 pub(super) struct Scene {
@@ -101,6 +114,7 @@ pub(super) struct CallItem {
     pub raised_at: String,
     pub age: String,
     pub unconfirmed: bool,
+    pub may_answer: bool,
     pub groups: Vec<u8>,
     pub open_reasons: Vec<Choice>,
     pub turn_away_reasons: Vec<Choice>,
@@ -126,11 +140,11 @@ struct Lanes<'a> {
 }
 
 impl Scene {
-    pub(super) fn new(board: &Board, t: Language, csrf: &str, clock: &Clock) -> Self {
-        let now = clock.real();
+    pub(super) fn new(board: &Board, viewer: Viewer<'_>, clock: &Clock) -> Self {
+        let (t, now) = (viewer.t, clock.real());
         let mut stations: Vec<StationGroup> = Vec::new();
         let mut last_station = None;
-        for (id, lane) in board.lanes() {
+        for (id, lane) in board.lanes().filter(|(id, _)| viewer.scope.covers(id)) {
             let station = (id.operator().clone(), id.station().clone());
             if last_station.as_ref() != Some(&station) {
                 let place = lane.place.as_ref();
@@ -147,15 +161,16 @@ impl Scene {
             }
         }
         let run = clock.now();
-        let calls = board.calls().into_iter().map(|(id, lane, number, call)| {
+        let calls = board.calls().into_iter().filter(|(id, ..)| viewer.scope.covers(id));
+        let calls = calls.map(|(id, lane, number, call)| {
             let waited = run.duration_since(call.raised_at).as_secs().max(0).unsigned_abs();
-            CallItem::new(id, lane, (number, call), (t, csrf), (waited, now))
+            CallItem::new(id, lane, (number, call), viewer, (waited, now))
         });
         Self {
             t,
             calls: calls.collect(),
             stations,
-            tally: board.tally(now),
+            tally: board.tally(viewer.scope, now),
             run_time: String::new(),
             notices: Vec::new(),
         }
@@ -234,7 +249,7 @@ impl LaneCard {
             t,
             id: dom_id("lane", id),
             name: id.lane().to_uppercase(),
-            role: place.map(|place| t.role(place.role)),
+            role: place.and_then(|place| place.role).map(|role| t.role(role)),
             condition: lane.condition(now),
             heard: heartbeat.map(|h| t.time(h.at, &zone)),
             reader: heartbeat.map_or(t.unknown(), |h| t.reader_health(h.reader)),
@@ -319,15 +334,16 @@ impl CallItem {
         id: &LaneId,
         lane: &Lane,
         (number, call): (u64, &Call),
-        (t, csrf): (Language, &str),
+        viewer: Viewer<'_>,
         (waited_s, now): (u64, Instant),
     ) -> Self {
+        let t = viewer.t;
         let place = lane.place.as_ref();
         let zone = place.map_or(TimeZone::UTC, |place| place.zone.clone());
         Self {
             t,
             id: format!("{}-{number}-{}", dom_id("call", id), call.raised_at.as_millisecond()),
-            csrf: csrf.to_owned(),
+            csrf: viewer.csrf.to_owned(),
             lane: id.to_string(),
             lane_name: id.lane().to_uppercase(),
             station: place.map_or_else(|| id.station().to_string(), |p| p.station.clone()),
@@ -338,6 +354,7 @@ impl CallItem {
             raised_at: t.time(call.raised_at, &zone),
             age: format!("{}:{:02}", waited_s / 60, waited_s % 60),
             unconfirmed: lane.freshness(now) != Freshness::Fresh,
+            may_answer: viewer.may_answer,
             groups: (1..=GROUP_MAX).collect(),
             open_reasons: choices(t, &OPEN_REASONS),
             turn_away_reasons: choices(t, &TURN_AWAY_REASONS),

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::broker::{Broker, BrokerUser};
 use super::database::Role;
+use super::people::ConsolePeople;
 use super::process::ProcessError;
 use super::run_folder::{RunFolder, write_secret};
 use crate::plaza::{CameraDevice, LaneDevices, StationDevices};
@@ -88,11 +89,18 @@ struct ReconciliationFile<'a> {
 #[derive(Serialize)]
 struct HttpPart {
     listen: SocketAddr,
+    behind_tls: bool,
 }
 
 #[derive(Serialize)]
 struct AccessPart<'a> {
-    password_file: &'a Path,
+    people_file: &'a Path,
+    people_key: &'a str,
+}
+
+#[derive(Serialize)]
+struct AuditPart {
+    file: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -102,6 +110,7 @@ struct ConsoleFile<'a> {
     database: DatabasePart,
     http: HttpPart,
     access: AccessPart<'a>,
+    audit: AuditPart,
 }
 
 #[derive(Serialize)]
@@ -242,15 +251,17 @@ impl Common<'_> {
     pub fn console(
         &self,
         listen: SocketAddr,
-        desk_password: &Path,
+        people: &ConsolePeople,
     ) -> Result<PathBuf, ProcessError> {
         let file = ConsoleFile {
             clock: self.clock,
             broker: self.broker.link(&BrokerUser::Console),
             // It reads, of all operators.
             database: self.database_part(Role::Auditor),
-            http: HttpPart { listen },
-            access: AccessPart { password_file: desk_password },
+            // The demo is looked at on its own machine.
+            http: HttpPart { listen, behind_tls: false },
+            access: AccessPart { people_file: &people.file, people_key: &people.public_key },
+            audit: AuditPart { file: self.run.join("console-audit.log") },
         };
         self.write("console", &file)
     }

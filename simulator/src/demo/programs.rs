@@ -70,6 +70,18 @@ impl Programs {
     /// A program with its configuration, under a name of its own for log and number.
     #[must_use]
     pub fn recipe(&self, program: Program, name: &str, config: &Path, run: &RunFolder) -> Recipe {
-        Recipe::new(name, &self.folder.join(program.name()), run).arg("--config").arg(config)
+        Recipe::new(name, &self.path(program), run).arg("--config").arg(config)
+    }
+
+    /// A program for a command that needs no configuration.
+    #[must_use]
+    pub fn tool(&self, program: Program, run: &RunFolder) -> Recipe {
+        Recipe::new(program.name(), &self.path(program), run)
+    }
+
+    /// Where a program is.
+    #[must_use]
+    pub fn path(&self, program: Program) -> PathBuf {
+        self.folder.join(program.name())
     }
 }

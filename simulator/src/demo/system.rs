@@ -18,7 +18,7 @@ use super::broker::{Broker, BrokerUser};
 use super::configs::{Common, lane_controller_name, lane_folder, write_text};
 use super::database::{Database, Role};
 use super::options::Options;
-use super::password::Password;
+use super::people::ConsolePeople;
 use super::ports::free_port;
 use super::process::{ProcessError, Recipe, Supervised};
 use super::programs::{Program, Programs};
@@ -31,8 +31,6 @@ use crate::plaza::StationDevices;
 const AT_ONCE: usize = 4;
 const CONSOLE_WITHIN: Duration = Duration::from_secs(15);
 const PORT_TRIES: usize = 4;
-/// The user that a person logs in to the console as.
-pub const DESK_USER: &str = "desk";
 
 /// The run's folder and servers. Fields are dropped in this order: the folder goes last.
 #[derive(Debug)]
@@ -225,8 +223,8 @@ pub struct System {
     clearing_house: Supervised,
     /// Where the console is.
     pub console_url: String,
-    /// What a person logs in to it with, besides [`DESK_USER`].
-    pub desk_password: Password,
+    /// Who may log in to it.
+    pub people: ConsolePeople,
 }
 
 impl System {
@@ -252,14 +250,14 @@ impl System {
                 ground.programs.recipe(Program::LaneController, &name, &config, &ground.run);
             lane_controllers.push(Supervised::start(recipe.arg("run"))?);
         }
-        let desk_password = Password::random();
-        let (console, port) = start_console(ground, &common, &desk_password)?;
+        let people = ConsolePeople::make(ground)?;
+        let (console, port) = start_console(ground, &common, &people)?;
         Ok(Self {
             lane_controllers,
             console,
             clearing_house,
             console_url: format!("http://{}:{port}/", Ipv4Addr::LOCALHOST),
-            desk_password,
+            people,
         })
     }
 
@@ -314,15 +312,13 @@ impl Drop for System {
 fn start_console(
     ground: &Ground,
     common: &Common<'_>,
-    desk_password: &Password,
+    people: &ConsolePeople,
 ) -> Result<(Supervised, u16), ProcessError> {
-    let password_file = ground.run.secret("desk.password");
-    write_secret(&password_file, &format!("{DESK_USER}:{}\n", desk_password.reveal()))?;
     let mut tries = 1;
     loop {
-        let port = free_port().map_err(ProcessError::preparing(&password_file))?;
+        let port = free_port().map_err(ProcessError::preparing(&people.file))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let config = common.console(address, &password_file)?;
+        let config = common.console(address, people)?;
         let recipe = ground.recipe(Program::Console, &config).arg("run");
         let console = Supervised::start(recipe)?;
         let answers = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok();

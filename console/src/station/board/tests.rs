@@ -8,6 +8,7 @@ use domain::{Clock, Currency, LaneId, TagId, Timestamp};
 use jiff::tz::TimeZone;
 
 use super::{Board, Condition, Freshness, Place, Tally};
+use crate::access::Scope;
 
 /// A board, the machine's instant and the run's at which a story begins.
 struct Story {
@@ -87,7 +88,7 @@ fn a_lane_of_the_register_is_unknown_until_it_reports() {
     let place = Place {
         operator: "Cienco4".to_owned(),
         station: "Bến Thủy".to_owned(),
-        role: RoleRecord::Open,
+        role: Some(RoleRecord::Open),
         zone: TimeZone::UTC,
         currency: Currency::VND,
     };
@@ -242,6 +243,6 @@ fn the_tally_counts_each_lane_once() {
     story.hear(10, heartbeat("l02", 10));
     story.hear(10, heartbeat("l03", 10));
     story.call(10, "l03", 1, None);
-    let tally = story.board.tally(story.real(10));
+    let tally = story.board.tally(&Scope::Everywhere, story.real(10));
     assert_eq!(tally, Tally { live: 2, lanes: 3, attention: 1, silent: 1, calls: 1 });
 }

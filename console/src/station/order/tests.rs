@@ -7,7 +7,6 @@ use super::{OrderError, OrderForm, validity};
 
 fn form(action: &str) -> OrderForm {
     OrderForm {
-        csrf: String::new(),
         lane: "cienco4/ben-thuy/l01".to_owned(),
         call: 7,
         action: action.to_owned(),

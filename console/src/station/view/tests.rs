@@ -3,7 +3,8 @@ use domain::wire::v1::{EventKind, ExceptionRecord, Heartbeat, LaneEvent, ReaderH
 use domain::{Amount, Clock, LaneId};
 use serde_json::Value;
 
-use super::{Arm, Scene, Shown};
+use super::{Arm, Scene, Shown, Viewer};
+use crate::access::Scope;
 use crate::language::Language;
 use crate::station::board::{Board, Condition, FRESH};
 
@@ -43,7 +44,27 @@ fn call(clock: &Clock, name: &str, number: u64) -> LaneEvent {
 }
 
 fn scene(board: &Board, clock: &Clock) -> Scene {
-    Scene::new(board, Language::English, "token", clock)
+    scene_of(board, &Scope::Everywhere, clock)
+}
+
+fn scene_of(board: &Board, scope: &Scope, clock: &Clock) -> Scene {
+    let viewer = Viewer { t: Language::English, csrf: "token", scope, may_answer: true };
+    Scene::new(board, viewer, clock)
+}
+
+#[test]
+fn nobody_sees_the_lanes_or_calls_of_another_place() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    board.handle_heartbeat(heartbeat(&clock, "l01"), clock.real());
+    board.handle_event(call(&clock, "l01", 1), clock.real());
+    for (scope, seen) in
+        [("*", 1), ("cienco4", 1), ("vec", 0), ("cienco4/ben-thuy", 1), ("cienco4/hoang-mai", 0)]
+    {
+        let scene = scene_of(&board, &scope.parse().unwrap(), &clock);
+        let tally = (scene.tally.lanes, scene.tally.calls);
+        assert_eq!((scene.stations.len(), scene.calls.len(), tally), (seen, seen, (seen, seen)));
+    }
 }
 
 fn update(shown: &mut Shown, scene: &Scene) -> Value {

@@ -1,0 +1,207 @@
+//! Every route, who may use it, and what answers: one table.
+//!
+//! The router is made from this table, and the guard asks it at each request, so that a route
+//! without a rule does not exist, and one added behind its back is refused.
+//! `docs/console-roles.md` is printed from it (`console roles`); tests hold both against it.
+
+use axum::Router;
+use axum::http::Method;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::access::{self, Role};
+use crate::http::App;
+use crate::{assets, audit_page, authority, finance, http, people_page, station};
+
+/// What a request wants: to look, or to change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+}
+
+impl Verb {
+    /// The verb of a method, if routes have it.
+    pub(crate) fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Self::Get),
+            Method::POST => Some(Self::Post),
+            _ => None,
+        }
+    }
+
+    /// The other one.
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Get => Self::Post,
+            Self::Post => Self::Get,
+        }
+    }
+
+    /// Its name.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Anybody: the door, the assets, the health checks.
+    Everybody,
+    /// Anybody who is logged in.
+    LoggedIn,
+    /// These.
+    Roles(&'static [Role]),
+}
+
+impl Who {
+    /// Whether somebody with these roles, who is logged in, may.
+    pub(crate) fn admits(self, roles: &[Role]) -> bool {
+        match self {
+            Self::Everybody | Self::LoggedIn => true,
+            Self::Roles(those) => roles.iter().any(|role| those.contains(role)),
+        }
+    }
+}
+
+/// Where a route is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At the centre and at stations.
+    Anywhere,
+    /// At the centre alone: it needs the books.
+    Centre,
+}
+
+/// A route and who may use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub verb: Verb,
+    pub path: &'static str,
+    pub who: Who,
+    pub place: Place,
+    /// What it is for, in a few words.
+    what: &'static str,
+}
+
+use Role::{
+    Administrator, Auditor, Authority, FinanceChecker, FinanceMaker, StationOperator, Supervisor,
+};
+
+/// Those who see the station.
+const LOOKS_AT_STATION: Who = Who::Roles(&[StationOperator, Supervisor, Auditor, Administrator]);
+/// Those who work at the desk.
+const WORKS_AT_DESK: Who = Who::Roles(&[StationOperator, Supervisor]);
+/// Those who read shifts.
+const READS_SHIFTS: Who = Who::Roles(&[StationOperator, Supervisor, Auditor]);
+/// Those who see passages.
+const SEES_PASSAGES: Who = Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor]);
+/// Those who see settlement.
+const SEES_FINANCE: Who = Who::Roles(&[FinanceMaker, FinanceChecker, Auditor]);
+/// Those who see sums.
+const SEES_TRAFFIC: Who =
+    Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority]);
+/// Those who see who is who, and who did what.
+const SEES_PEOPLE: Who = Who::Roles(&[Auditor, Administrator]);
+
+const fn rule(verb: Verb, path: &'static str, who: Who, place: Place, what: &'static str) -> Rule {
+    Rule { verb, path, who, place, what }
+}
+
+/// The table.
+#[rustfmt::skip]
+fn table() -> Vec<(Rule, MethodRouter<App>)> {
+    use Place::{Anywhere, Centre};
+    use Verb::{Get, Post};
+    use Who::{Everybody, LoggedIn};
+    vec![
+        (rule(Get,  "/healthz", Everybody, Anywhere, "the process lives"), get(http::alive)),
+        (rule(Get,  "/readyz", Everybody, Anywhere, "broker and books are there"), get(http::ready)),
+        (rule(Get,  "/assets/{name}", Everybody, Anywhere, "style, script, icon"), get(assets::asset)),
+        (rule(Get,  "/login", Everybody, Anywhere, "the door"), get(access::log_in_page)),
+        (rule(Post, "/login", Everybody, Anywhere, "name and password"), post(access::log_in)),
+        (rule(Get,  "/login/code", Everybody, Anywhere, "the second factor"), get(access::code_page)),
+        (rule(Post, "/login/code", Everybody, Anywhere, "the second factor"), post(access::enter_code)),
+        (rule(Post, "/logout", LoggedIn, Anywhere, "log out"), post(access::log_out)),
+        (rule(Get,  "/", LoggedIn, Anywhere, "to the first page of one's own"), get(http::home)),
+
+        (rule(Get,  "/station", LOOKS_AT_STATION, Anywhere, "lanes, and vehicles that wait"), get(station::page)),
+        (rule(Get,  "/station/live", LOOKS_AT_STATION, Anywhere, "the same, kept up to date"), get(station::live)),
+        (rule(Post, "/station/answer", WORKS_AT_DESK, Anywhere, "answer a vehicle that waits"), post(station::answer)),
+        (rule(Get,  "/shift", READS_SHIFTS, Anywhere, "one's shift, and all shifts"), get(station::shifts_page)),
+        (rule(Get,  "/shift/{number}", READS_SHIFTS, Anywhere, "the report of a shift"), get(station::shift_report)),
+        (rule(Post, "/shift/start", WORKS_AT_DESK, Anywhere, "begin a shift"), post(station::start_shift)),
+        (rule(Post, "/shift/offer", WORKS_AT_DESK, Anywhere, "hand a shift over"), post(station::offer_shift)),
+        (rule(Post, "/shift/take", WORKS_AT_DESK, Anywhere, "take a shift over"), post(station::take_shift)),
+        (rule(Post, "/shift/close", WORKS_AT_DESK, Anywhere, "close a shift"), post(station::close_shift)),
+
+        (rule(Get,  "/passages", SEES_PASSAGES, Centre, "search passages, masked"), get(finance::passages_page)),
+        (rule(Get,  "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "one passage to its raw record, masked"), get(finance::passage_page)),
+        (rule(Post, "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "show plate and tag, for a reason"), post(finance::unmask)),
+        (rule(Get,  "/finance", SEES_FINANCE, Centre, "settlement days"), get(finance::days_page)),
+        (rule(Get,  "/finance/statement/{operator}/{day}", SEES_FINANCE, Centre, "a statement"), get(finance::statement)),
+        (rule(Get,  "/authority", SEES_TRAFFIC, Centre, "traffic and revenue, nothing personal"), get(authority::page)),
+
+        (rule(Get,  "/people", SEES_PEOPLE, Anywhere, "users, their roles and scopes"), get(people_page::page)),
+        (rule(Get,  "/audit", SEES_PEOPLE, Anywhere, "the audit log and its chain"), get(audit_page::page)),
+    ]
+}
+
+/// Every rule.
+pub(crate) fn rules() -> &'static [Rule] {
+    static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
+    RULES.get_or_init(|| table().into_iter().map(|(rule, _)| rule).collect())
+}
+
+/// The rule of a route, as it is served here.
+pub(crate) fn rule_of(verb: Verb, path: &str, at_station: bool) -> Option<&'static Rule> {
+    let rule = rules().iter().find(|rule| rule.verb == verb && rule.path == path)?;
+    (!at_station || rule.place == Place::Anywhere).then_some(rule)
+}
+
+/// The router of the table.
+pub(crate) fn router() -> Router<App> {
+    table()
+        .into_iter()
+        .fold(Router::new(), |router, (rule, handler)| router.route(rule.path, handler))
+}
+
+/// The table for people, as `docs/console-roles.md` has it.
+#[must_use]
+pub fn roles_document() -> String {
+    let mut text = String::from(
+        "# Who may do what in the console\n\n\
+         Printed by `console roles` from the one table that the router is made of and the guard \
+         asks\n(`console/src/routes.rs`); a test fails when this file differs from it. What is not \
+         in the table is\nrefused. ● may, · may not. Finance and administrator count only after a \
+         second factor.\n\n| | route | what | at a station | no login |",
+    );
+    for role in Role::ALL {
+        text.push_str(&format!(" {} |", role.name()));
+    }
+    text.push_str("\n|---|---|---|---|---|");
+    text.push_str(&"---|".repeat(Role::ALL.len()));
+    text.push('\n');
+    let mark = |yes: bool| if yes { "●" } else { "·" };
+    for rule in rules() {
+        text.push_str(&format!(
+            "| {} | `{}` | {} | {} | {} |",
+            rule.verb.name(),
+            rule.path,
+            rule.what,
+            mark(rule.place == Place::Anywhere),
+            mark(rule.who == Who::Everybody)
+        ));
+        for role in Role::ALL {
+            text.push_str(&format!(" {} |", mark(rule.who.admits(&[role]))));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Journeys with the books: from a total to the record behind it, and who may do what with money.
+
+use clearing_house::config;
+use simulator::demo::broker::BrokerUser;
+use tests::intake::Intake;
+use tests::lane::{Lane, vehicle};
+use tokio::task::{JoinHandle, block_in_place};
+
+use super::browser::{Screen, browse};
+use super::house::House;
+
+/// The centre with a few passages in its books, and a console over them.
+pub(crate) struct Centre {
+    pub house: House,
+    _intake: Intake,
+    worker: JoinHandle<()>,
+}
+
+impl Drop for Centre {
+    fn drop(&mut self) {
+        self.worker.abort();
+    }
+}
+
+impl Centre {
+    pub(crate) async fn open() -> Self {
+        let intake = Intake::open(&[BrokerUser::Console]).await;
+        let mut lane = Lane::new("cienco4/ben-thuy/l01");
+        let deliveries: Vec<_> = (1..=3)
+            .map(|number| lane.pass(&vehicle(number), &format!("2026-03-02T05:00:0{number}Z")))
+            .collect();
+        intake.publish_all(&deliveries).await;
+        let worker = intake.work(config::Intake::default()).await;
+        intake.until("select count(*) from passage_v1 where disposition = 'posted'", 3).await;
+        let house = block_in_place(|| House::at_centre(&intake.broker, &intake.office.url));
+        Self { house, _intake: intake, worker }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_reason() {
+    let centre = Centre::open().await;
+    let house = &centre.house;
+    browse(Screen::DESK, async |browser| {
+        house.log_in(browser, "an").await;
+        browser.go(&house.url("/finance")).await;
+        browser.reads(".days tbody", "Posted 3").await;
+        // From the total to the passages, and from one of them to its record: two clicks.
+        browser.click(".days tbody .counts a").await;
+        browser.sees(".passages tbody a").await;
+        assert_eq!(browser.count(".passages tbody tr").await, 3);
+        browser.click(".passages tbody a").await;
+        browser.reads(".record", "\"previous\"").await;
+        let tag = vehicle(3).tag;
+        assert_eq!(browser.text("#tag").await, tag.masked());
+        assert!(!browser.text(".record").await.contains(&tag.to_hex()));
+        assert!(browser.text(".facts").await.contains("₫"));
+
+        browser.choose("select[name='reason']", "dispute").await;
+        browser.click(".unmask button").await;
+        browser.reads("#tag", &tag.to_hex().to_uppercase()).await;
+        browser.reads("[role='status'].notice", "this is in the audit log").await;
+        house.log_out(browser).await;
+
+        house.log_in(browser, "binh").await;
+        browser.go(&house.url("/audit?check=yes")).await;
+        browser.reads(".last-answer", "The chain holds").await;
+        browser.reads("tbody", "cienco4/ben-thuy/l01:1:3: dispute").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_asks_for_a_code_and_no_code_opens_twice() {
+    let centre = Centre::open().await;
+    let house = &centre.house;
+    browse(Screen::DESK, async |browser| {
+        house.log_in(browser, "an").await;
+        let code = house.code("an");
+        house.log_out(browser).await;
+        browser.write("#user", "an").await;
+        browser.write("#password", "correct horse battery").await;
+        browser.click("main button").await;
+        browser.sees("#code").await;
+        // The password alone has opened nothing.
+        browser.go(&house.url("/finance")).await;
+        assert_eq!(browser.path().await, "/login/code");
+        browser.write("#code", &code).await;
+        browser.click("main button").await;
+        browser.reads(".refusal", "was used already").await;
+        // An administrator sees who there is, and no money.
+        house.log_in(browser, "dung").await;
+        browser.go(&house.url("/people")).await;
+        browser.reads("tbody", "Finance checker").await;
+        browser.go(&house.url("/finance")).await;
+        browser.reads(".problem", "Your roles do not allow this").await;
+    })
+    .await;
+}

@@ -1,0 +1,199 @@
+//! A console of a test's own: process, people, and where it stands.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use broker_link::Link;
+use console::command::{NewPerson, PeopleFiles, make_key};
+use console::{Role, Scope};
+use domain::Clock;
+use domain::time::ClockConfig;
+use simulator::demo::broker::{Broker, BrokerUser};
+use simulator::demo::ports::free_port;
+use simulator::demo::process::{Recipe, Supervised};
+use simulator::demo::run_folder::RunFolder;
+use tests::office::noon;
+use tests::programs::{built, nats_server};
+
+use super::browser::Browser;
+
+/// How long a console may take to come up.
+const CONSOLE_WITHIN: Duration = Duration::from_secs(15);
+
+/// What everybody logs in with.
+const PASSWORD: &str = "correct horse battery";
+
+/// The people of a house: name, roles, scope.
+const PEOPLE: [(&str, &[Role], &str); 8] = [
+    ("lan", &[Role::StationOperator], "cienco4/ben-thuy"),
+    ("kim", &[Role::StationOperator], "cienco4/ben-thuy"),
+    ("binh", &[Role::Supervisor, Role::Auditor, Role::Authority], "*"),
+    ("an", &[Role::FinanceMaker], "*"),
+    ("chi", &[Role::FinanceChecker], "*"),
+    ("ha", &[Role::FinanceMaker], "*"),
+    ("mai", &[Role::FinanceChecker], "*"),
+    ("dung", &[Role::Administrator], "*"),
+];
+
+/// A console. Fields are dropped in this order.
+#[derive(Debug)]
+pub(crate) struct House {
+    console: Supervised,
+    broker: Option<Broker>,
+    url: String,
+    people: PeopleFiles,
+    run: RunFolder,
+}
+
+/// What makes a console one of the centre, or of a station.
+enum Place {
+    Station,
+    Centre { database_url: String },
+}
+
+impl House {
+    /// A desk at Bến Thủy that knows nothing but its own broker. Blocks.
+    pub(crate) fn at_station() -> Self {
+        let run = RunFolder::temporary().unwrap();
+        let users = [BrokerUser::Centre, BrokerUser::Console];
+        let broker = Broker::start(&run, &nats_server(), &users).unwrap();
+        let link = broker.link(&BrokerUser::Console);
+        Self::open(
+            run,
+            link,
+            Some(broker),
+            &Place::Station,
+            Clock::anchor(Clock::system().now(), 1.0),
+        )
+    }
+
+    /// The centre's console over some books, at noon of the office's day. Blocks.
+    pub(crate) fn at_centre(broker: &Broker, database_url: &str) -> Self {
+        let run = RunFolder::temporary().unwrap();
+        let link = broker.link(&BrokerUser::Console);
+        let place = Place::Centre { database_url: database_url.to_owned() };
+        Self::open(run, link, None, &place, Clock::anchor(noon(), 1.0))
+    }
+
+    fn open(
+        run: RunFolder,
+        link: Link,
+        broker: Option<Broker>,
+        place: &Place,
+        clock: ClockConfig,
+    ) -> Self {
+        let people = PeopleFiles { file: run.join("people"), key: run.join("people.key") };
+        let key = make_key(&people).unwrap();
+        for (name, roles, scope) in PEOPLE {
+            let (name, full_name) = (name.to_owned(), name.to_uppercase());
+            let roles = roles.iter().copied().collect();
+            let scope: Scope = scope.parse().unwrap();
+            people.add(NewPerson { name, full_name, roles, scope }, Some(PASSWORD)).unwrap();
+        }
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().unwrap()));
+        let text = config((&people, &key, &run.join("audit.log")), link, (place, clock), address);
+        let config = run.join("console.toml");
+        fs::write(&config, text).unwrap();
+        let recipe = Recipe::new("console", &built("console"), &run);
+        let console = Supervised::start(recipe.arg("--config").arg(&config).arg("run")).unwrap();
+        console.wait_until(CONSOLE_WITHIN, |_| TcpStream::connect(address).is_ok()).unwrap();
+        Self { console, broker, url: format!("http://{address}"), people, run }
+    }
+
+    /// The station's own broker.
+    pub(crate) fn broker(&self) -> &Broker {
+        self.broker.as_ref().unwrap()
+    }
+
+    /// The address of a page.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The audit log.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.run.join("audit.log")
+    }
+
+    /// How often the console had to be started again.
+    pub(crate) fn restarts(&self) -> u32 {
+        self.console.restarts()
+    }
+
+    /// Logs somebody in, in English, with their second factor where they need one.
+    pub(crate) async fn log_in(&self, browser: &Browser, name: &str) {
+        browser.go(&self.url("/login?lang=en")).await;
+        browser.write("#user", name).await;
+        browser.write("#password", PASSWORD).await;
+        browser.click("main button").await;
+        browser.sees(".who, #code").await;
+        if browser.count("#code").await > 0 {
+            browser.write("#code", &self.code(name)).await;
+            browser.click("main button").await;
+            browser.sees(".who").await;
+        }
+    }
+
+    /// The code on somebody's authenticator.
+    pub(crate) fn code(&self, name: &str) -> String {
+        self.people.code(name).unwrap()
+    }
+
+    /// Logs whoever is there out.
+    pub(crate) async fn log_out(&self, browser: &Browser) {
+        browser.click(".person button").await;
+        browser.sees("#user").await;
+    }
+
+    /// Takes somebody out of the people file, as an administrator would.
+    pub(crate) fn disable(&self, name: &str) {
+        self.people.set_active(name, false).unwrap();
+    }
+}
+
+fn config(
+    (people, key, audit): (&PeopleFiles, &str, &PathBuf),
+    link: Link,
+    (place, clock): (&Place, ClockConfig),
+    address: SocketAddr,
+) -> String {
+    let table = |value: toml::Value| value;
+    let text = |value: &dyn std::fmt::Display| toml::Value::String(value.to_string());
+    let section = |pairs: Vec<(&str, toml::Value)>| {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+        table(toml::Value::Table(pairs.collect()))
+    };
+    let mut whole = vec![
+        ("clock", toml::Value::try_from(clock).unwrap()),
+        ("broker", toml::Value::try_from(link).unwrap()),
+        (
+            "http",
+            section(vec![("listen", text(&address)), ("behind_tls", toml::Value::Boolean(false))]),
+        ),
+        (
+            "access",
+            section(vec![
+                ("people_file", text(&people.file.display())),
+                ("people_key", text(&key)),
+            ]),
+        ),
+        ("audit", section(vec![("file", text(&audit.display()))])),
+    ];
+    whole.push(match place {
+        Place::Station => (
+            "station",
+            section(vec![
+                ("operator", text(&"cienco4")),
+                ("station", text(&"ben-thuy")),
+                ("operator_name", text(&"Cienco4")),
+                ("station_name", text(&"Bến Thủy")),
+                ("zone", text(&"Asia/Ho_Chi_Minh")),
+                ("currency", text(&"VND")),
+            ]),
+        ),
+        Place::Centre { database_url } => ("database", section(vec![("url", text(database_url))])),
+    });
+    toml::to_string(&section(whole)).unwrap()
+}

@@ -1,0 +1,16 @@
+//! Journeys through the console in a real browser: Debian's Chromium, without a screen, driven by
+//! WebDriver; real console, real broker, real books.
+//!
+//! *House*: a console of a test's own with its people. *Stand-in*: a lane that speaks the wire and
+//! does what it is told. Waiting is always for something on the page; nothing sleeps.
+//!
+//! Where the next journey goes: at the desk to `station.rs`, with the books to `centre.rs`. Every
+//! page is in the list of `pages.rs`, which looks at each as people who see, hear or type would.
+#![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
+
+mod browser;
+mod house;
+mod stand_in;
+mod station;
+mod centre;
+mod pages;

@@ -1,0 +1,155 @@
+//! A lane that speaks the wire: it lives, calls for a person, and does what it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_nats::Client;
+use domain::signature::Digest256;
+use domain::wire::subject;
+use domain::wire::v1::{
+    Command, CommandAnswer, CommandReply, DecisionRecord, EventKind, ExceptionRecord, Heartbeat,
+    LaneEvent, ReaderHealth, Verb, emit, parse,
+};
+use domain::{Amount, Clock, LaneId, PassageId};
+use futures::StreamExt;
+use simulator::demo::broker::{Broker, BrokerUser};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// What a lane's vehicles owe here.
+pub(crate) const FARE: i64 = 47_000;
+
+const HEARTBEAT_EVERY: Duration = Duration::from_millis(300);
+const CALL_AGAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// A call that waits.
+type Waiting = Option<(u64, ExceptionRecord)>;
+
+/// A lane; it ends with this.
+#[derive(Debug)]
+pub(crate) struct StandIn {
+    lane: LaneId,
+    client: Client,
+    waiting: Arc<Mutex<Waiting>>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    _tasks: JoinSet<()>,
+}
+
+fn event(lane: &LaneId, kind: EventKind) -> LaneEvent {
+    LaneEvent { v: 1, lane: lane.clone(), at: Clock::system().now(), kind }
+}
+
+impl StandIn {
+    /// Starts a lane.
+    pub(crate) async fn start(broker: &Broker, lane: &str) -> Self {
+        let lane: LaneId = lane.parse().unwrap();
+        let client = broker.connect(&BrokerUser::Centre).await.unwrap();
+        let waiting: Arc<Mutex<Waiting>> = Arc::default();
+        let (told, commands) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(live(client.clone(), lane.clone(), Arc::clone(&waiting)));
+        tasks.spawn(call_again(client.clone(), lane.clone(), Arc::clone(&waiting)));
+        let orders = client.subscribe(subject::command(&lane)).await.unwrap();
+        client.flush().await.unwrap();
+        tasks.spawn(obey(client.clone(), orders, lane.clone(), Arc::clone(&waiting), told));
+        Self { lane, client, waiting, commands, _tasks: tasks }
+    }
+
+    /// A vehicle waits for a person.
+    pub(crate) async fn call(&self, number: u64, exception: ExceptionRecord) {
+        *self.waiting.lock().unwrap() = Some((number, exception));
+        tell(&self.client, &self.lane, raised(number, exception)).await;
+    }
+
+    /// The next command that came.
+    pub(crate) async fn next_command(&mut self) -> Command {
+        let next = tokio::time::timeout(Duration::from_secs(15), self.commands.recv()).await;
+        next.expect("a command comes").unwrap()
+    }
+}
+
+fn raised(call: u64, exception: ExceptionRecord) -> EventKind {
+    let tag =
+        (exception != ExceptionRecord::NoTag).then(|| "3416214B88C0011762000493".parse().unwrap());
+    EventKind::CallRaised { call, exception, tag, fare: Some(Amount::try_new(FARE).unwrap()) }
+}
+
+async fn tell(client: &Client, lane: &LaneId, kind: EventKind) {
+    let bytes = emit(&event(lane, kind));
+    client.publish(subject::event(lane), bytes.into()).await.unwrap();
+    client.flush().await.unwrap();
+}
+
+async fn live(client: Client, lane: LaneId, waiting: Arc<Mutex<Waiting>>) {
+    let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
+    loop {
+        beat.tick().await;
+        let calls = usize::from(waiting.lock().unwrap().is_some());
+        let heartbeat = Heartbeat {
+            v: 1,
+            lane: lane.clone(),
+            at: Clock::system().now(),
+            epoch: 1,
+            last_seq: 100,
+            posted_upto: 100,
+            list_version: 3,
+            list_hash: Digest256::of(b"list"),
+            reader: ReaderHealth::Reading,
+            field_io: true,
+            queue: calls,
+            calls,
+            arm_up: Some(false),
+            unwritten: None,
+            degraded: Vec::new(),
+            vitals: None,
+        };
+        client.publish(subject::heartbeat(&lane), emit(&heartbeat).into()).await.unwrap();
+    }
+}
+
+async fn call_again(client: Client, lane: LaneId, waiting: Arc<Mutex<Waiting>>) {
+    let mut again = tokio::time::interval(CALL_AGAIN_EVERY);
+    loop {
+        again.tick().await;
+        let call = *waiting.lock().unwrap();
+        if let Some((number, exception)) = call {
+            tell(&client, &lane, raised(number, exception)).await;
+        }
+    }
+}
+
+async fn obey(
+    client: Client,
+    mut orders: async_nats::Subscriber,
+    lane: LaneId,
+    waiting: Arc<Mutex<Waiting>>,
+    told: mpsc::UnboundedSender<Command>,
+) {
+    let mut seq = 100_u64;
+    while let Some(message) = orders.next().await {
+        let command: Command = parse("command", &message.payload).unwrap();
+        seq += 1;
+        *waiting.lock().unwrap() = None;
+        let decision = match command.verb {
+            Verb::Open { .. } => DecisionRecord::OpenedByAttendant,
+            Verb::ChargeByPlate { .. } => DecisionRecord::ChargedByPlate,
+            Verb::TurnAway { .. } => DecisionRecord::TurnedAway,
+        };
+        let fare = Amount::try_new(FARE).ok();
+        let recorded = EventKind::PassageRecorded {
+            epoch: 1,
+            seq,
+            decision,
+            group: None,
+            fare,
+            read_to_decision_us: None,
+        };
+        tell(&client, &lane, recorded).await;
+        tell(&client, &lane, EventKind::CallEnded { call: command.call }).await;
+        let passage: PassageId = format!("{lane}:1:{seq}").parse().unwrap();
+        let answer = CommandAnswer::Done { passage };
+        let reply = CommandReply { v: 1, id: command.id.clone(), answer };
+        client.publish(message.reply.unwrap(), emit(&reply).into()).await.unwrap();
+        told.send(command).ok();
+    }
+}
