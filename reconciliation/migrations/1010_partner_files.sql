@@ -110,7 +110,7 @@ where f.number > f.before + 1;
 
 -- Every file that was sent, with its state.
 create view partner_sent_v1 as
-select f.file_no, f.partner, f.kind, f.name, f.number, f.records, f.to_pay, f.to_give_back,
+select f.file_no, f.partner, f.kind, f.name, f.digest, f.number, f.records, f.to_pay, f.to_give_back,
        coalesce(e.state, 'written') as state, coalesce(e.times, 0) as times, e.due, e.code,
        coalesce(e.event_no, 0) as event_no
 from partner_file f

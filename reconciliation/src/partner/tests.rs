@@ -181,7 +181,10 @@ fn written(
 fn read(layout: &'static Layout, bytes: &[u8]) -> Result<(Record, Vec<Record>), Refusal> {
     let refused = |error| match error {
         FileError::Refused(refusal) => *refusal,
-        FileError::Io(error) => panic!("memory does not fail: {error}"),
+        // Memory does not fail.
+        FileError::Io(error) => {
+            Refusal::of_file(Fault::File, error.to_string(), "a disk that reads")
+        }
     };
     let mut reader = Reader::open(layout, bytes).map_err(refused)?;
     let mut records = Vec::new();

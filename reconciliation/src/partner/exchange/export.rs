@@ -120,42 +120,62 @@ async fn try_export(
         return Err(Refusal::of_file(Fault::File, reason, "the name from the caller").into_stop());
     };
     let parsed = FileName::parse(&name).map_err(Stop::Refused)?;
+    if Path::new(&name).file_name().is_none_or(|own| own != name.as_str()) {
+        let refusal = Refusal::of_file(Fault::File, "its name is a path", "a name without folders");
+        return Err(refusal.into_stop());
+    }
     if !std::ptr::eq(parsed.layout, layout) {
         let reason = format!("its name {} is one of another kind", parsed.shown);
         let refusal = Refusal::of_file(Fault::File, reason, format!("a {}", layout.code));
         return Err(refusal.into_stop());
     }
+    if repo::named_in_tx(&mut tx, partner, &parsed.shown).await?.is_some() {
+        let reason = format!("a file {} was written for {partner} before", parsed.shown);
+        let wanted = "another time or name";
+        return Err(Refusal::of_file(Fault::File, reason, wanted).into_stop());
+    }
     let part = parcel.folder.join(format!("{name}.part"));
     let path = parcel.folder.join(&name);
-    let written = write(parcel, &header, &part).and_then(|()| {
-        // What was written is read as a partner would.
-        Ok(examine(&parsed, File::open(&part)?)?)
-    });
-    let examined = match written {
-        Ok(examined) => examined,
+    let logged = write_and_log(&mut tx, parcel, (partner, &parsed, &header), &part, now).await;
+    let (file_no, examined) = match logged {
+        Ok(logged) => logged,
         Err(stop) => {
-            fs::remove_file(&part)?;
+            // It may not be there yet; what is there is of no use to anybody.
+            drop(fs::remove_file(&part));
             return Err(stop);
         }
     };
-    let offer = Offer::of(layout, &header, examined.figures.records);
-    let entry = Entry {
-        direction: Direction::Sent,
-        partner,
-        name: &parsed.shown,
-        examined: &examined,
-        counted_by: if layout.roles.count.is_some() {
-            CountedBy::Header
-        } else {
-            CountedBy::Caller
-        },
-        answer: None,
-    };
-    let file_no = repo::add_in_tx(&mut tx, &entry, &offer, now).await?;
     tx.commit().await.map_err(repo::failed("commit the export"))?;
     fs::rename(&part, &path)?;
     sync_folder(&parcel.folder)?;
     Ok(Exported { file_no, path, examined })
+}
+
+/// Writes the file under its other name, reads it as a partner would, and adds it to the log.
+async fn write_and_log(
+    tx: &mut PgConnection,
+    parcel: &Parcel,
+    (partner, name, header): (&str, &FileName, &Record),
+    part: &Path,
+    now: Timestamp,
+) -> Result<(i64, Examined), Stop> {
+    write(parcel, header, part)?;
+    let examined = examine(name, File::open(part)?)?;
+    let counted_by = match parcel.layout.roles.count {
+        Some(_) => CountedBy::Header,
+        None => CountedBy::Caller,
+    };
+    let entry = Entry {
+        direction: Direction::Sent,
+        partner,
+        name: &name.shown,
+        examined: &examined,
+        counted_by,
+        answer: None,
+    };
+    let offer = Offer::of(parcel.layout, header, examined.figures.records);
+    let file_no = repo::add_in_tx(tx, &entry, &offer, now).await?;
+    Ok((file_no, examined))
 }
 
 impl Refusal {
@@ -243,8 +263,16 @@ async fn finish_stopped(connection: &mut PgConnection, folder: &Path) -> Result<
         else {
             continue;
         };
-        let is_logged =
-            open.iter().any(|file| file.state == State::Written && file.name == name.shown);
+        // Only what the log has: the bytes of a run that was not logged are another file's.
+        let Ok(examined) = File::open(&part).map_err(FileError::Io).and_then(|f| examine(&name, f))
+        else {
+            continue;
+        };
+        let is_logged = open.iter().any(|file| {
+            file.state == State::Written
+                && file.name == name.shown
+                && file.digest == examined.digest
+        });
         if is_logged && !path.exists() {
             fs::rename(&part, &path).map_err(ExchangeError::Write)?;
         }

@@ -67,7 +67,7 @@ pub enum Imported {
 }
 
 /// Tells how far a long import is: bytes of how many.
-pub type Told<'a> = &'a mut dyn FnMut(u64, u64);
+pub type Told<'a> = &'a mut (dyn FnMut(u64, u64) + Send);
 
 /// Takes a file.
 ///

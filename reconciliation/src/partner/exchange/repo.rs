@@ -259,20 +259,32 @@ pub struct SentFile {
     pub kind: String,
     /// Its name.
     pub name: String,
+    /// The SHA-256 of its bytes.
+    pub digest: Vec<u8>,
     /// Where it stands.
     pub state: State,
     event_no: i32,
 }
 
-type SentRow =
-    (i64, String, String, String, String, i32, Option<OffsetDateTime>, Option<String>, i32);
+type SentRow = (
+    i64,
+    String,
+    String,
+    String,
+    Vec<u8>,
+    String,
+    i32,
+    Option<OffsetDateTime>,
+    Option<String>,
+    i32,
+);
 
 /// Every column of a [`SentFile`], with what it is called here.
-const SENT: &str = "select s.file_no, s.partner, s.kind, s.name, s.state, s.times, s.due, s.code, \
+const SENT: &str = "select s.file_no, s.partner, s.kind, s.name, s.digest, s.state, s.times, s.due, s.code, \
      s.event_no from partner_sent_v1 s";
 
 fn sent_file(row: SentRow) -> Result<SentFile, ExchangeError> {
-    let (file_no, partner, kind, name, state, times, due, code, event_no) = row;
+    let (file_no, partner, kind, name, digest, state, times, due, code, event_no) = row;
     let state = match (state.as_str(), due, code.as_deref().and_then(Code::parse)) {
         ("written", _, _) => State::Written,
         ("sent", Some(due), _) => {
@@ -283,7 +295,7 @@ fn sent_file(row: SentRow) -> Result<SentFile, ExchangeError> {
         ("unanswered", _, _) => State::Unanswered,
         _ => return Err(ExchangeError::Log { file_no }),
     };
-    Ok(SentFile { file_no, partner, kind, name, state, event_no })
+    Ok(SentFile { file_no, partner, kind, name, digest, state, event_no })
 }
 
 /// Files that are sent and neither acknowledged nor given up, the oldest first.

@@ -19,7 +19,7 @@ struct Node {
     name: String,
     occurs: String,
     codes: Vec<String>,
-    of: Vec<Node>,
+    of: Vec<Self>,
 }
 
 fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
