@@ -70,7 +70,7 @@ type Outcome = (ClassTotals, Vec<Line>);
 
 /// With tiny chunks and 16 shelves; `room` chunks of each may stay in memory.
 fn matched(ours: &[Row], theirs: &[Row], rules: &Rules, workers: usize, room: usize) -> Outcome {
-    let shape = Shape { bits: 4, chunk_len: 2, folder: std::env::temp_dir() };
+    let shape = Shape { bits: 4, chunk_len: 2, stage_len: 1, folder: std::env::temp_dir() };
     let means = Means { shape, room: Room::new(room), workers };
     let sink = || Told { ours, theirs, findings: Vec::new() };
     let (totals, told) = run(&Rows(ours), &Rows(theirs), rules, &means, sink).unwrap();
