@@ -40,9 +40,9 @@ pub const MEMORY_MIN_BYTES: u64 = 64 << 20;
 const CHUNK_LEN: usize = 256;
 /// Stubs in a stage: the stages of all shelves fit a core's cache.
 const STAGE_LEN: u8 = 8;
-/// Stubs of both sides that a shelf should hold, so that a core's cache holds them while they are
-/// sorted.
-const SHELF_LEN: u64 = 16_384;
+/// Stubs of both sides that a shelf should hold: few enough to be sorted near the core, and so many
+/// that there are not too many shelves to write to at once.
+const SHELF_LEN: u64 = 131_072;
 
 /// Why matching failed.
 #[derive(Debug, thiserror::Error)]

@@ -252,6 +252,14 @@ impl TableRow<'_> {
 
 impl Keyed for TableRow<'_> {
     #[inline(always)]
+    fn lies_in_row(&self, field: Field) -> Option<&[u8]> {
+        match (field, self.layout.identity.as_slice()) {
+            (Field::Identity, [column]) => self.text.cell(*column).filter(|cell| !cell.is_empty()),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
     fn write(&self, field: Field, key: &mut Vec<u8>) -> bool {
         match field {
             Field::Identity => {
