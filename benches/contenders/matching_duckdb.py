@@ -35,7 +35,7 @@ QUERIES = {
              b as ({SIDE.format("b")} from {TABLE} group by identity)
         select {COUNTS} from a full join b using (identity)""",
     "group-by": f"""
-        with both as (
+        with every_row as (
             select identity, amount, "group", true as is_ours from {TABLE}
             union all
             select identity, amount, "group", false from {TABLE}),
@@ -45,7 +45,7 @@ QUERIES = {
                    min(amount) filter (not is_ours) b_amount,
                    min("group") filter (is_ours) a_group,
                    min("group") filter (not is_ours) b_group
-            from both group by identity)
+            from every_row group by identity)
         select {COUNTS} from keyed""",
 }
 started = time.monotonic()

@@ -1,4 +1,4 @@
-//! What a team would take otherwise: DuckDB and Polars, as Python packages, and a PostgreSQL server.
+//! What a team would take otherwise: `DuckDB` and Polars, as Python packages, and a `PostgreSQL` server.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::Failed;
 /// One of two ways to say it to a database.
 pub(super) const WAYS: [&str; 2] = ["full-join", "group-by"];
 
-/// An interpreter that finds DuckDB and Polars; none where they do not install.
+/// An interpreter that finds `DuckDB` and Polars; none where they do not install.
 pub(super) fn python() -> Result<Option<PathBuf>, Failed> {
     if let Some(path) = std::env::var_os("MATCHING_PYTHON") {
         return Ok(Some(path.into()));

@@ -1,7 +1,7 @@
 //! Two sides' files, millions of rows each: until every row is in one class.
 //!
 //! Ours is `reconciliation::matching` on `reconciliation::sides::Table`, as the command `match` runs
-//! it, in a process of its own. Beside it stand DuckDB, Polars and PostgreSQL, which say the same by
+//! it, in a process of its own. Beside it stand `DuckDB`, Polars and `PostgreSQL`, which say the same by
 //! identity alone, each in the better of two ways; all counts are compared with what was planted.
 //! Every contender reads the same files, which the system has in memory.
 

@@ -38,9 +38,11 @@ pub struct Plan {
 pub const MEMORY_MIN_BYTES: u64 = 64 << 20;
 /// Stubs in a chunk.
 const CHUNK_LEN: usize = 256;
-/// Stubs of both sides that a shelf should hold, so that a core's cache holds them while they are
-/// sorted.
-const SHELF_LEN: u64 = 16_384;
+/// Stubs in a stage: the stages of all shelves fit a core's cache.
+const STAGE_LEN: u8 = 8;
+/// Stubs of both sides that a shelf should hold: few enough to be sorted near the core, and so many
+/// that there are not too many shelves to write to at once.
+const SHELF_LEN: u64 = 131_072;
 
 /// Why matching failed.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +137,8 @@ fn shape_of(rows: u64, plan: &Plan) -> Result<(Shape, Room), MatchError> {
         let for_chunks = asked - asked / 8 - (open << bits);
         room = usize::try_from(for_chunks / chunk_bytes).unwrap_or(usize::MAX);
     }
-    let shape = Shape { bits, chunk_len: CHUNK_LEN, folder: plan.folder.clone() };
+    let shape =
+        Shape { bits, chunk_len: CHUNK_LEN, stage_len: STAGE_LEN, folder: plan.folder.clone() };
     Ok((shape, Room::new(room)))
 }
 

@@ -1,8 +1,9 @@
 //! Shelves: where the stubs of one side wait, sorted roughly, until they are matched.
 //!
 //! *Shelf*: one of a power of two of them; which one a stub goes to follows from its digest, or from
-//! its place. *Chunk*: a fixed number of stubs of one shelf; a full one stays in memory as long as
-//! the *room* lasts that all workers share, and goes to the spill file from then on.
+//! its place. *Stage*: a few stubs of each shelf, side by side in memory, so that a stub that comes is
+//! written where the processor's cache has it. *Chunk*: what some stages make; a full one stays in
+//! memory as long as the *room* lasts that all workers share, and goes to the spill file from then on.
 
 use std::io;
 use std::path::PathBuf;
@@ -35,8 +36,10 @@ impl Room {
 pub(crate) struct Shape {
     /// The shelves are two to this power; up to 16.
     pub(crate) bits: u32,
-    /// Stubs in a chunk.
+    /// Stubs in a chunk; a multiple of those in a stage.
     pub(crate) chunk_len: usize,
+    /// Stubs in a stage; up to 255.
+    pub(crate) stage_len: u8,
     /// Where spill files are made.
     pub(crate) folder: PathBuf,
 }
@@ -69,6 +72,10 @@ const fn leading_16(word: u64) -> u16 {
 pub(crate) struct Shelves<'a> {
     shape: &'a Shape,
     room: &'a Room,
+    /// Every shelf's stage, one behind the other.
+    staged: Vec<Stub>,
+    /// How many stubs each stage holds.
+    counts: Vec<u8>,
     open: Vec<Vec<Stub>>,
     full: Vec<Vec<Vec<Stub>>>,
     spilled: Vec<Vec<Spilled>>,
@@ -82,6 +89,8 @@ impl<'a> Shelves<'a> {
         Self {
             shape,
             room,
+            staged: vec![Stub::default(); shelves * usize::from(shape.stage_len)],
+            counts: vec![0; shelves],
             open: vec![Vec::new(); shelves],
             full: vec![Vec::new(); shelves],
             spilled: vec![Vec::new(); shelves],
@@ -92,11 +101,24 @@ impl<'a> Shelves<'a> {
 
     #[inline]
     pub(crate) fn put(&mut self, shelf: usize, stub: Stub) {
+        let count = self.counts[shelf];
+        let stage_len = self.shape.stage_len;
+        self.staged[shelf * usize::from(stage_len) + usize::from(count)] = stub;
+        self.counts[shelf] = count + 1;
+        if count + 1 == stage_len {
+            self.clear_stage(shelf);
+        }
+    }
+
+    #[inline(never)]
+    fn clear_stage(&mut self, shelf: usize) {
+        self.counts[shelf] = 0;
+        let stage_len = usize::from(self.shape.stage_len);
         let open = &mut self.open[shelf];
-        if open.len() == open.capacity() {
+        if open.capacity() == 0 {
             open.reserve_exact(self.shape.chunk_len);
         }
-        open.push(stub);
+        open.extend_from_slice(&self.staged[shelf * stage_len..(shelf + 1) * stage_len]);
         if open.len() >= self.shape.chunk_len {
             self.keep(shelf);
         }
@@ -136,6 +158,8 @@ impl<'a> Shelves<'a> {
     ) -> io::Result<()> {
         self.full[shelf].iter().for_each(|chunk| into.extend_from_slice(chunk));
         into.extend_from_slice(&self.open[shelf]);
+        let stage = shelf * usize::from(self.shape.stage_len);
+        into.extend_from_slice(&self.staged[stage..stage + usize::from(self.counts[shelf])]);
         if let Some(spill) = &self.spill {
             for chunk in &self.spilled[shelf] {
                 spill.read(*chunk, bytes, into)?;

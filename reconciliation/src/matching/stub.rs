@@ -40,7 +40,7 @@ const TIME_OFFSET_MS: i64 = 1 << 47;
 pub const PLACE_LIMIT: u64 = 1 << PLACE_BITS;
 
 /// What is kept of a row.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stub {
     high: u64,
     low: u64,

@@ -68,13 +68,24 @@ impl Sink for Told<'_> {
 
 type Outcome = (ClassTotals, Vec<Line>);
 
-/// With tiny chunks and 16 shelves; `room` chunks of each may stay in memory.
-fn matched(ours: &[Row], theirs: &[Row], rules: &Rules, workers: usize, room: usize) -> Outcome {
-    let shape = Shape { bits: 4, chunk_len: 2, folder: std::env::temp_dir() };
+/// With tiny stages and chunks, and 16 shelves; `room` chunks may stay in memory.
+fn matched_with(
+    ours: &[Row],
+    theirs: &[Row],
+    rules: &Rules,
+    (workers, room, stage_len): (usize, usize, u8),
+) -> Outcome {
+    let chunk_len = 2 * usize::from(stage_len);
+    let shape = Shape { bits: 4, chunk_len, stage_len, folder: std::env::temp_dir() };
     let means = Means { shape, room: Room::new(room), workers };
     let sink = || Told { ours, theirs, findings: Vec::new() };
     let (totals, told) = run(&Rows(ours), &Rows(theirs), rules, &means, sink).unwrap();
     (totals, told.into_iter().flat_map(|told| told.findings).collect())
+}
+
+/// In memory, by one worker.
+fn matched(ours: &[Row], theirs: &[Row], rules: &Rules) -> Outcome {
+    matched_with(ours, theirs, rules, (1, usize::MAX, 1))
 }
 
 /// Each finding as a line.
@@ -335,12 +346,10 @@ fn swapped((totals, findings): Outcome) -> Outcome {
     (totals, findings.collect())
 }
 
-const ALL_IN_MEMORY: usize = usize::MAX;
-
 proptest! {
     #[test]
     fn the_classes_partition_both_sides(ours in any_side(), theirs in any_side()) {
-        let (totals, findings) = matched(&ours, &theirs, &Rules::default(), 1, ALL_IN_MEMORY);
+        let (totals, findings) = matched(&ours, &theirs, &Rules::default());
         let all = |rows: &[Row]| {
             let mut all: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
             all.sort();
@@ -363,8 +372,8 @@ proptest! {
 
     #[test]
     fn which_side_is_called_ours_changes_no_class(ours in any_side(), theirs in any_side()) {
-        let one_way = matched(&ours, &theirs, &Rules::default(), 1, ALL_IN_MEMORY);
-        let other_way = matched(&theirs, &ours, &Rules::default(), 1, ALL_IN_MEMORY);
+        let one_way = matched(&ours, &theirs, &Rules::default());
+        let other_way = matched(&theirs, &ours, &Rules::default());
         prop_assert_eq!(sorted(one_way), sorted(swapped(other_way)));
     }
 
@@ -374,17 +383,17 @@ proptest! {
         theirs in any_side(),
     ) {
         let backwards: Vec<Row> = theirs.iter().rev().cloned().collect();
-        let one_way = matched(&ours, &theirs, &Rules::default(), 1, ALL_IN_MEMORY);
-        let other_way = matched(&shuffled, &backwards, &Rules::default(), 1, ALL_IN_MEMORY);
+        let one_way = matched(&ours, &theirs, &Rules::default());
+        let other_way = matched(&shuffled, &backwards, &Rules::default());
         prop_assert_eq!(sorted(one_way), sorted(other_way));
     }
 
     #[test]
     fn memory_and_workers_change_nothing_not_even_the_order_of_findings(
-        ours in any_side(), theirs in any_side(), workers in 1..4_usize, room in 0..6_usize,
+        ours in any_side(), theirs in any_side(), means in (1..4_usize, 0..6_usize, 1..4_u8),
     ) {
-        let in_memory = matched(&ours, &theirs, &Rules::default(), 1, ALL_IN_MEMORY);
-        let spilled = matched(&ours, &theirs, &Rules::default(), workers, room);
+        let in_memory = matched(&ours, &theirs, &Rules::default());
+        let spilled = matched_with(&ours, &theirs, &Rules::default(), means);
         prop_assert_eq!(in_memory, spilled);
     }
 
@@ -396,9 +405,9 @@ proptest! {
         let named = |rows: Vec<Row>| rows.into_iter().filter(|row| row.identity.is_some()).collect::<Vec<_>>();
         let (ours, theirs) = (named(ours), named(theirs));
         let by_identity = Rules::try_new(vec![Rules::default().as_slice()[0].clone()]).unwrap();
-        let once = matched(&ours, &theirs, &by_identity, 1, ALL_IN_MEMORY).0;
+        let once = matched(&ours, &theirs, &by_identity).0;
         let twice = [theirs.clone(), theirs.clone()].concat();
-        let again = matched(&ours, &twice, &by_identity, 1, ALL_IN_MEMORY).0;
+        let again = matched(&ours, &twice, &by_identity).0;
         for class in CLASSES {
             let (once, again) = (once.class(class), again.class(class));
             match class {

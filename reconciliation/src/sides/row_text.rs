@@ -120,6 +120,7 @@ impl Reading {
         })
     }
 
+    #[inline(always)]
     pub(super) fn row<'a>(
         &'a self,
         layout: &'a Layout,
@@ -205,6 +206,7 @@ impl TableRow<'_> {
         Some(String::from_utf8_lossy(cell).into_owned())
     }
 
+    #[inline(always)]
     pub(super) fn taken(&self, rule: &Rule, place: u64, key: &mut Vec<u8>) -> Result<Taken, Wrong> {
         let digest = rule.digest(self, self.worth.negative, key);
         let at_ms = match (rule.window_ms, self.layout.time.as_slice()) {
@@ -249,7 +251,15 @@ impl TableRow<'_> {
 }
 
 impl Keyed for TableRow<'_> {
-    #[inline]
+    #[inline(always)]
+    fn lies_in_row(&self, field: Field) -> Option<&[u8]> {
+        match (field, self.layout.identity.as_slice()) {
+            (Field::Identity, [column]) => self.text.cell(*column).filter(|cell| !cell.is_empty()),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
     fn write(&self, field: Field, key: &mut Vec<u8>) -> bool {
         match field {
             Field::Identity => {

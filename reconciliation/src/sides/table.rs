@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::cells::{Cells, Unclosed};
+use super::cells::{Cells, RowText, TakesRows, Unclosed};
 use super::line::Lines;
 use super::mapping::{Column, Mapping, MappingError};
 use super::row_text::{Layout, Reading, Values, Wrong};
@@ -309,22 +309,10 @@ impl Side for Table {
                 }
                 continue;
             }
-            cells.rows(
-                &block[start..],
-                until - start,
-                self.reading.delimiter,
-                wanted,
-                |at, text| {
-                    let at = from + (start + at) as u64;
-                    let row = text.map_err(|Unclosed| unclosed());
-                    let taken = row
-                        .and_then(|text| self.reading.row(&file.layout, text))
-                        .and_then(|row| row.taken(rule, file.base + at, key))
-                        .map_err(|wrong| file.refuse(at, wrong))?;
-                    take(taken);
-                    Ok::<(), SideError>(())
-                },
-            )?;
+            let from = from + start as u64;
+            let mut rows = Taking { table: self, file, rule, from, key, take: &mut take };
+            let delimiter = self.reading.delimiter;
+            cells.rows(&block[start..], until - start, delimiter, wanted, &mut rows)?;
             return Ok(());
         }
     }
@@ -349,6 +337,33 @@ impl Side for Table {
                 .map_err(|wrong| file.refuse(place - file.base, wrong))?;
             take(taken);
         }
+        Ok(())
+    }
+}
+
+/// Takes the rows of one block.
+struct Taking<'a, F> {
+    table: &'a Table,
+    file: &'a OneFile,
+    rule: &'a Rule,
+    /// Where the block begins in the file.
+    from: u64,
+    key: &'a mut Vec<u8>,
+    take: &'a mut F,
+}
+
+impl<F: FnMut(Taken)> TakesRows<SideError> for Taking<'_, F> {
+    #[inline(always)]
+    fn row(&mut self, at: usize, text: Result<RowText<'_>, Unclosed>) -> Result<(), SideError> {
+        let (file, at) = (self.file, self.from + at as u64);
+        let taken = match text {
+            Ok(text) => match self.table.reading.row(&file.layout, text) {
+                Ok(row) => row.taken(self.rule, file.base + at, self.key),
+                Err(wrong) => Err(wrong),
+            },
+            Err(Unclosed) => Err(unclosed()),
+        };
+        (self.take)(taken.map_err(|wrong| file.refuse(at, wrong))?);
         Ok(())
     }
 }
