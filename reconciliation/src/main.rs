@@ -36,6 +36,8 @@ enum Command {
     Window(command::window::Command),
     #[command(flatten)]
     Pay(command::pay::Command),
+    /// Prints what each lane wrote on a day, or names how the lanes' own count differs.
+    Manifest(command::manifest::Show),
     /// What does not add up, who sees to it, how it ends.
     #[command(subcommand)]
     Case(command::case::Command),
@@ -89,6 +91,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Close(what) => command::close::run(&pool, &config, &what).await,
         Command::Pay(what) => command::pay::run(&pool, &config, &what).await,
+        Command::Manifest(what) => command::manifest::run(&pool, &what).await,
         Command::Case(what) => command::case::run(&pool, &config, &what).await,
         Command::Schedule(what) => command::schedule::run(&pool, &config, &what).await,
         Command::Terms(what) => command::terms::run(&pool, &config, &what).await,
