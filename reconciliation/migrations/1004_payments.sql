@@ -49,12 +49,14 @@ create table payment_carry (
 create table payment_booking (
     payment_booking bigint generated always as identity primary key,
     end_to_end      text not null references payment,
+    -- Whose bank: each numbers by itself.
+    issuer          text not null references issuer,
     kind            text not null check (kind in ('paid', 'returned')),
     amount          bigint not null check (amount > 0),
     booked_on       date not null,
     bank_reference  text not null,
     noted_at        timestamptz not null,
-    constraint booked_once unique (bank_reference)
+    constraint booked_once unique (issuer, bank_reference)
 );
 create index payment_booking_of_payment on payment_booking (end_to_end);
 

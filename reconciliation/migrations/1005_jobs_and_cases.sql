@@ -29,7 +29,7 @@ create table settlement_case (
     due_at    timestamptz not null,
     constraint one_case_for_each unique (kind, operator, subject)
 );
-create sequence settlement_case_number;
+create sequence settlement_case_number owned by settlement_case.code;
 
 -- What happened to a case, in order.
 create table settlement_case_event (

@@ -17,6 +17,7 @@ pub mod netting;
 pub mod payment;
 pub mod cases;
 pub mod schedule;
+pub mod manifest;
 pub mod window;
 pub mod approval;
 pub mod matching;

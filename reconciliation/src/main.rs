@@ -51,6 +51,8 @@ enum OfBooks {
     Window(command::window::Command),
     #[command(flatten)]
     Pay(command::pay::Command),
+    /// Prints what each lane wrote on a day, or names how the lanes' own count differs.
+    Manifest(command::manifest::Show),
     /// What does not add up, who sees to it, how it ends.
     #[command(subcommand)]
     Case(command::case::Command),
@@ -112,6 +114,7 @@ async fn on_books(what: OfBooks, config: &Config) -> Result<ExitCode, Box<dyn Er
         }
         OfBooks::Close(what) => command::close::run(&pool, config, &what).await,
         OfBooks::Pay(what) => command::pay::run(&pool, config, &what).await,
+        OfBooks::Manifest(what) => command::manifest::run(&pool, &what).await,
         OfBooks::Case(what) => command::case::run(&pool, config, &what).await,
         OfBooks::Schedule(what) => command::schedule::run(&pool, config, &what).await,
         OfBooks::Terms(what) => command::terms::run(&pool, config, &what).await,

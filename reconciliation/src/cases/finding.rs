@@ -1,8 +1,9 @@
 //! What closing and payment find, as cases. Pure.
 
-use domain::{Amount, IssuerId};
+use domain::Amount;
 
 use super::{Finding, Kind};
+use crate::payment::{Booking, Confirmed};
 use crate::settlement::{DayClose, Outcome, Refusal};
 
 /// The cases of a day that could not be closed.
@@ -41,20 +42,24 @@ pub fn of_close(close: &DayClose) -> Vec<Finding> {
 
 /// The case of a payment of which a bank shows too little, or which it gave back.
 #[must_use]
-pub fn of_payment(
-    kind: Kind,
-    window: &crate::window::Window,
-    issuer: &IssuerId,
-    end_to_end: &str,
-    amount: Amount,
-) -> Finding {
-    Finding {
+pub fn of_payment(booking: &Booking, confirmed: &Confirmed) -> Option<Finding> {
+    let (kind, windows, amount, left) = match confirmed {
+        Confirmed::Before | Confirmed::Whole { .. } => return None,
+        Confirmed::Short { owed, windows } => (Kind::BankShort, windows, *owed, "leaves owed"),
+        Confirmed::Returned { windows } => {
+            (Kind::BankReturned, windows, booking.amount, "gives back")
+        }
+    };
+    let first = windows.first()?;
+    let Booking { end_to_end, booked_on, bank_reference, .. } = booking;
+    let days: Vec<String> = windows.iter().map(|window| window.day.to_string()).collect();
+    Some(Finding {
         kind,
-        operator: window.operator.clone(),
-        day: window.day,
-        subject: end_to_end.to_owned(),
-        ours: Some(format!("payment {end_to_end} of {issuer}")),
-        theirs: Some(format!("the bank's statement leaves {amount}")),
+        operator: first.operator.clone(),
+        day: first.day,
+        subject: end_to_end.clone(),
+        ours: Some(format!("payment {end_to_end} for {}", days.join(", "))),
+        theirs: Some(format!("booking {bank_reference} of {booked_on} {left} {amount}")),
         amount,
-    }
+    })
 }

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod close;
+pub mod manifest;
 pub mod pay;
 pub mod schedule;
 pub mod statement;

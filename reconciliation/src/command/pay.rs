@@ -11,6 +11,7 @@ use sqlx::PgPool;
 
 use super::{Failure, say};
 use crate::approval::Person;
+use crate::cases::{self, finding};
 use crate::config::Config;
 use crate::payment::{Booking, BookingKind, Confirmed, Ordered, confirm, pay};
 use crate::window::Actor;
@@ -126,6 +127,9 @@ async fn take_bookings(
         let booking = Booking { end_to_end, kind, amount, booked_on, bank_reference };
         let outcome = match confirm(pool, &booking, now).await {
             Ok(confirmed) => {
+                if let Some(found) = finding::of_payment(&booking, &confirmed) {
+                    cases::open(pool, &found, &Actor::Program, now).await?;
+                }
                 all_well &= matches!(confirmed, Confirmed::Before | Confirmed::Whole { .. });
                 words_of(&confirmed)
             }
@@ -149,7 +153,7 @@ fn words_of(confirmed: &Confirmed) -> String {
     match confirmed {
         Confirmed::Before => "taken before; nothing changed".to_owned(),
         Confirmed::Whole { matched } => format!("whole; matched now: {}", named(matched)),
-        Confirmed::Short { owed } => format!("short; {owed} still owed"),
+        Confirmed::Short { owed, .. } => format!("short; {owed} still owed"),
         Confirmed::Returned { windows } => {
             format!("came back; to be paid again: {}", named(windows))
         }

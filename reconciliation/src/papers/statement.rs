@@ -152,11 +152,11 @@ fn adjustments(adjustments: &[Adjustment]) -> Table {
     Table {
         title: Both("Điều chỉnh của các ngày trước", "Corrections of earlier days"),
         columns: vec![
-            column("Bút toán", "Transfer", 9),
-            column("Loại", "Kind", 15),
-            column("Nhà cung cấp", "Issuer", 12),
-            column("Lượt qua trạm", "Passage", 24),
-            column("Lúc (UTC)", "At (UTC)", 16),
+            column("Bút toán", "Transfer", 10),
+            column("Loại", "Kind", 14),
+            column("Nhà cung cấp", "Issuer", 11),
+            column("Lượt qua trạm", "Passage", 21),
+            column("Lúc (UTC)", "At (UTC)", 20),
             column("Đã quyết toán", "Settled on", 11),
             column("Số tiền", "Amount", 13),
         ],

@@ -113,7 +113,7 @@ fn a_month_is_the_sum_of_its_signed_days() {
     let read = PeriodPaper::try_from_json(&paper.to_json()).unwrap();
     assert_eq!(read.open(&key().public()).unwrap(), sum);
     assert_eq!(paper.csv().unwrap().lines().count(), 3);
-    let edited = paper.to_json().replace("\"net\":", "\"net\":1");
+    let edited = paper.to_json().replace("\"passages\":", "\"passages\":1");
     let edited = PeriodPaper::try_from_json(&edited).unwrap();
     assert!(edited.open(&key().public()).is_err());
     assert!(PeriodStatement::try_new(month, &[]).is_err());

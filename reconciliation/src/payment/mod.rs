@@ -279,6 +279,8 @@ pub enum Confirmed {
     Short {
         /// How much.
         owed: Amount,
+        /// For which windows.
+        windows: Vec<Window>,
     },
     /// It came back: these windows are to be paid again.
     Returned {
@@ -302,7 +304,7 @@ pub async fn confirm(
     let Some(known) = repo::payment(&mut tx, &booking.end_to_end).await? else {
         return Err(PaymentError::Unknown(booking.end_to_end.clone()));
     };
-    match repo::booked(&mut tx, &booking.bank_reference).await? {
+    match repo::booked(&mut tx, &known.issuer, &booking.bank_reference).await? {
         Some(taken) if taken == *booking => return Ok(Confirmed::Before),
         Some(_) => return Err(PaymentError::Reused(booking.bank_reference.clone())),
         None => {}
@@ -321,7 +323,7 @@ pub async fn confirm(
         let (end_to_end, returned) = (booking.end_to_end.clone(), booking.amount);
         return Err(PaymentError::PartReturned { end_to_end, returned, paid: known.paid });
     }
-    repo::insert_booking(&mut tx, booking, now).await?;
+    repo::insert_booking(&mut tx, &known.issuer, booking, now).await?;
     post_in_tx(&mut tx, &[transfer(&known, booking, now)]).await.map_err(SettlementError::from)?;
     let windows = repo::windows_of(&mut tx, &booking.end_to_end).await?;
     for window in &windows {
@@ -335,7 +337,7 @@ pub async fn confirm(
             }
             Confirmed::Returned { windows }
         }
-        (BookingKind::Paid, Some(owed)) => Confirmed::Short { owed },
+        (BookingKind::Paid, Some(owed)) => Confirmed::Short { owed, windows },
         (BookingKind::Paid, None) => {
             let mut matched = Vec::new();
             for window in windows {

@@ -210,11 +210,16 @@ pub(super) async fn payment(tx: &mut PgConnection, end_to_end: &str) -> Result<O
     .transpose()
 }
 
-pub(super) async fn booked(tx: &mut PgConnection, reference: &str) -> Result<Option<Booking>> {
+pub(super) async fn booked(
+    tx: &mut PgConnection,
+    issuer: &IssuerId,
+    reference: &str,
+) -> Result<Option<Booking>> {
     let row: Option<(String, bool, i64, Date)> = sqlx::query_as(
         "select end_to_end, kind = 'paid', amount, booked_on from payment_booking
-         where bank_reference = $1",
+         where issuer = $1 and bank_reference = $2",
     )
+    .bind(issuer.as_str())
     .bind(reference)
     .fetch_optional(tx)
     .await
@@ -233,14 +238,16 @@ pub(super) async fn booked(tx: &mut PgConnection, reference: &str) -> Result<Opt
 
 pub(super) async fn insert_booking(
     tx: &mut PgConnection,
+    issuer: &IssuerId,
     booking: &Booking,
     now: Timestamp,
 ) -> Result<()> {
     sqlx::query(
-        "insert into payment_booking (end_to_end, kind, amount, booked_on, bank_reference, noted_at)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into payment_booking (end_to_end, issuer, kind, amount, booked_on, bank_reference, noted_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&booking.end_to_end)
+    .bind(issuer.as_str())
     .bind(booking.kind.name())
     .bind(booking.amount.minor_units())
     .bind(day_to_sql(booking.booked_on))

@@ -57,16 +57,20 @@ pub(super) async fn months_over(
     now: Timestamp,
 ) -> Result<Vec<(OperatorId, BusinessDate)>> {
     let rows: Vec<(String, Date)> = sqlx::query_as(
-        "select d.operator, date_trunc('month', d.day)::date
-         from settlement_day d
+        "with day as (
+             select d.operator, date_trunc('month', d.day)::date as first,
+                    exists (select from statement s where s.operator = d.operator and s.day = d.day) as stated,
+                    exists (select from charge c where c.operator = d.operator and c.day = d.day) as charged
+             from settlement_day d),
+         month as (
+             select operator, first from day
+             group by operator, first having bool_or(stated) and bool_and(stated or not charged))
+         select m.operator, m.first
+         from month m
          join operator o using (operator)
-         group by d.operator, date_trunc('month', d.day), o.zone
-         having ($1 at time zone o.zone)::date > (date_trunc('month', d.day) + interval '1 month')::date
-            and bool_or(exists (select from statement s where s.operator = d.operator and s.day = d.day))
-            and bool_and(exists (select from statement s where s.operator = d.operator and s.day = d.day)
-                         or not exists (select from charge c where c.operator = d.operator and c.day = d.day))
-            and not exists (select from job_run j where j.job = 'month'
-                            and j.key = d.operator || '/' || to_char(date_trunc('month', d.day), 'YYYY-MM'))
+         where ($1 at time zone o.zone)::date >= (m.first + interval '1 month')::date
+           and not exists (select from job_run j where j.job = 'month'
+                           and j.key = m.operator || '/' || to_char(m.first, 'YYYY-MM'))
          order by 1, 2",
     )
     .bind(to_sql(now))

@@ -89,7 +89,7 @@ impl Invariants {
             once: invariant("I12-once", "a closed day has one statement, an open day none"),
             positions: invariant(
                 "I12-positions",
-                "positions and cash are the statement's, gross = fee + net",
+                "positions and cash are the statement's, gross + adjustment = fee + VAT + net",
             ),
             fees: invariant("I12-fees", "the fee of each position is in the ledger exactly once"),
             proof: invariant(

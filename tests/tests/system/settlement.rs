@@ -12,10 +12,13 @@ use reconciliation::approval::{
     ApprovalError, HoleDecision, HoleInLane, Person, approve, approve_hole, propose, propose_hole,
 };
 use reconciliation::calendar::repo::items;
+use reconciliation::cases::{self, CaseError, Finding, Kind};
 use reconciliation::contract::file::{ContractFile, import};
+use reconciliation::manifest;
 use reconciliation::netting::net;
 use reconciliation::netting::repo::obligations;
 use reconciliation::payment::{Booking, BookingKind, Confirmed, confirm, pay};
+use reconciliation::schedule::Scheduler;
 use reconciliation::settlement::{
     DayClose, Outcome, SettlementError, Today, close_through, close_through_by,
 };
@@ -389,7 +392,8 @@ async fn what_is_approved_is_paid_once_and_matched_when_the_bank_shows_all_of_it
     assert!(confirm(pool, &booking(&vdtc, BookingKind::Paid, 1, "B2"), now).await.is_err());
     assert!(confirm(pool, &booking("ETC9", BookingKind::Paid, 1, "B3"), now).await.is_err());
     let short = confirm(pool, &booking(&vetc, BookingKind::Paid, 45_000, "B4"), now).await;
-    assert_eq!(short.unwrap(), Confirmed::Short { owed: Amount::try_new(677).unwrap() });
+    let owed = Amount::try_new(677).unwrap();
+    assert_eq!(short.unwrap(), Confirmed::Short { owed, windows: vec![window("2026-03-02")] });
     let rest = confirm(pool, &booking(&vetc, BookingKind::Paid, 677, "B5"), now).await;
     assert_eq!(rest.unwrap(), Confirmed::Whole { matched: vec![window("2026-03-02")] });
     let owed =
@@ -443,4 +447,92 @@ async fn terms_never_change_a_day_that_is_closed() {
     let refused = import(&office.pool, &file).await.unwrap_err();
     assert!(refused.to_string().contains("has closed 2026-03-02"), "{refused}");
     assert_eq!(office.number("select count(*) from bank_account").await, 0, "all or nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_opened_once_and_settled_by_two_people_together_with_its_money() {
+    let office = Office::open().await;
+    let pool = &office.pool;
+    office.books().await.post(&traffic(), noon()).await.unwrap();
+    let toll = office
+        .number("select transfer from transfer_v1 where kind = 'toll' order by 1 limit 1")
+        .await;
+    let finding = Finding {
+        kind: Kind::Dispute,
+        operator: "cienco4".parse().unwrap(),
+        day: day("2026-03-02"),
+        subject: "cienco4/ben-thuy/l01:1:1".to_owned(),
+        ours: Some("group 1, 47000".to_owned()),
+        theirs: None,
+        amount: Amount::try_new(47_000).unwrap(),
+    };
+    let open = async || cases::open(pool, &finding, &Actor::Program, noon()).await.unwrap();
+    let code = open().await;
+    assert_eq!(open().await, code, "the same thing is the same case");
+    let (lan, minh) = (person("lan"), person("minh"));
+    let unproposed = cases::settle(pool, &code, &minh, "so be it", noon()).await;
+    assert!(matches!(unproposed, Err(CaseError::NotProposed(_))), "{unproposed:?}");
+    let outcome = cases::Outcome::Corrected { transfer: toll, right: None, day: day("2026-03-02") };
+    cases::propose(pool, &code, &lan, &outcome, "it never passed", noon()).await.unwrap();
+    let alone = cases::settle(pool, &code, &lan, "so be it", noon()).await;
+    assert!(matches!(alone, Err(CaseError::SamePerson { .. })), "{alone:?}");
+    let settled = cases::settle(pool, &code, &minh, "seen the picture", noon()).await.unwrap();
+    assert_eq!(settled, outcome);
+    assert_eq!(office.balance(vehicle(CAR).account).await, 5_000_000);
+    let again = cases::settle(pool, &code, &minh, "once more", noon()).await;
+    assert!(matches!(again, Err(CaseError::Settled(_))), "{again:?}");
+    assert!(cases::repo::cases(pool, false).await.unwrap().is_empty());
+    let [case] = <[_; 1]>::try_from(cases::repo::cases(pool, true).await.unwrap()).unwrap();
+    assert_eq!((case.state.as_str(), case.due_at), ("settled", at("2026-03-17T05:00:00Z")));
+    assert_eq!(cases::repo::history(pool, &code).await.unwrap().len(), 2);
+    office.assert_proven().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_scheduler_closes_files_and_warns_and_does_nothing_twice() {
+    let office = Office::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    office.books().await.post(&traffic(), noon()).await.unwrap();
+    let tick = async |now: &str| {
+        let clock = Clock::of_run(Some(Clock::anchor(at(now), 1.0)));
+        let (pool, key, folder) = (&office.pool, &centre_key(), folder.path());
+        // Each is a process of its own: nothing is remembered but what is in the books.
+        Scheduler { pool, clock: &clock, key, folder }.tick().await.unwrap()
+    };
+    assert!(tick("2026-03-02T16:00:00Z").await.is_empty(), "the day is not over");
+    assert_eq!(tick(EVENING).await, ["closed cienco4 2026-03-02"]);
+    assert!(folder.path().join("cienco4-2026-03-02.pdf").is_file());
+    assert!(tick(EVENING).await.is_empty());
+    let near = tick("2026-03-03T12:00:00Z").await;
+    let of = |job: &str| {
+        ["vdtc", "vetc"].map(|issuer| format!("{job}: cienco4/{issuer}/transfer 2026-03-02"))
+    };
+    assert_eq!(near, of("near"));
+    assert!(tick("2026-03-03T12:00:00Z").await.is_empty(), "an alarm is raised once");
+    assert_eq!(tick(NEXT_EVENING).await, of("overdue"));
+    let months = tick("2026-04-01T01:00:00Z").await;
+    assert_eq!(months, ["filed the statement of cienco4 for 2026-03"]);
+    let file = folder.path().join("cienco4-2026-03.pdf");
+    assert!(std::fs::read(file).unwrap().starts_with(b"%PDF"));
+    assert_settled_once(&office).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_manifest_is_what_the_lanes_wrote() {
+    let office = Office::open().await;
+    office.books().await.post(&traffic(), noon()).await.unwrap();
+    let [of_lane] = <[_; 1]>::try_from(
+        manifest::repo::of_day(&office.pool, &window("2026-03-02")).await.unwrap(),
+    )
+    .unwrap();
+    let told = (of_lane.first_seq, of_lane.last_seq, of_lane.passages, of_lane.amount);
+    assert_eq!(told, (1, 2, 2, Some(187_000)));
+    let groups: Vec<(&str, u64)> =
+        of_lane.groups.iter().map(|(group, count)| (group.as_str(), *count)).collect();
+    assert_eq!(groups, [("1", 1), ("4", 1)]);
+    let last = office.texts(
+        "select left(encode(digest, 'hex'), 32) from \
+        (select uuid_send(digest) as digest from passage where seq = 2) d",
+    );
+    assert_eq!(last.await, [of_lane.head.unwrap()]);
 }
