@@ -128,7 +128,8 @@
     tell(answer.dataset.sending, "sending");
     const body = new URLSearchParams(new FormData(form, event.submitter));
     try {
-      const response = await fetch(form.action, {
+      // Not form.action: the form's buttons have that name too, and would be found instead.
+      const response = await fetch(form.getAttribute("action"), {
         method: "POST",
         headers: { accept: "application/json" },
         body,

@@ -47,13 +47,13 @@ pub(crate) async fn guard(
     };
     let headers = request.headers();
     if verb == Verb::Post && !is_same_site(headers) {
-        return StatusCode::FORBIDDEN.into_response();
+        return answer(&app, &visit, headers, StatusCode::FORBIDDEN, visit.t.wrong_form());
     }
     if rule.who == Who::Everybody {
         return next.run(request).await;
     }
     if !visit.is_in() {
-        return to_the_door(&visit, request.method());
+        return to_the_door(&app, &visit, &request);
     }
     if !rule.who.admits(&visit.roles()) {
         let (method, path) = (request.method().to_string(), path.as_str().to_owned());
@@ -66,15 +66,18 @@ pub(crate) async fn guard(
     }
 }
 
-/// Where a person logs in is told to those who look, not to programs.
-fn to_the_door(visit: &Visit, method: &Method) -> Response {
-    let wants_page = method == Method::GET && !visit.path.ends_with("/live");
+/// Whoever looks is sent to where one logs in; a form that came too late is told so.
+fn to_the_door(app: &App, visit: &Visit, request: &Request) -> Response {
+    let wants_page = request.method() == Method::GET && !visit.path.ends_with("/live");
     let awaits_code =
         visit.session.as_ref().is_some_and(|session| session.standing == Standing::AwaitsCode);
     match (wants_page, awaits_code) {
         (true, true) => Redirect::to("/login/code").into_response(),
         (true, false) => Redirect::to("/login").into_response(),
-        (false, _) => StatusCode::UNAUTHORIZED.into_response(),
+        (false, _) => {
+            let (status, text) = (StatusCode::UNAUTHORIZED, visit.t.wrong_form());
+            answer(app, visit, request.headers(), status, text)
+        }
     }
 }
 

@@ -76,6 +76,14 @@ pub enum PeopleError {
         /// The name.
         name: String,
     },
+    /// Days and statements are an operator's, never a station's.
+    #[error("{name} has a finance role, whose scope is * or OPERATOR, not {scope}")]
+    Narrow {
+        /// The name.
+        name: String,
+        /// The scope.
+        scope: Scope,
+    },
     /// Money or administration by password alone.
     #[error("{name} needs a second factor for {}", role.name())]
     NoSecondFactor {
@@ -132,6 +140,9 @@ impl Person {
         if self.roles.contains(&Role::Administrator) && money.iter().any(|r| self.roles.contains(r))
         {
             return Err(PeopleError::Together { name: name() });
+        }
+        if money.iter().any(|role| self.roles.contains(role)) && self.scope.station().is_some() {
+            return Err(PeopleError::Narrow { name: name(), scope: self.scope.clone() });
         }
         let needing = self.roles.iter().find(|role| role.needs_second_factor());
         if let Some(&role) = needing
@@ -359,6 +370,8 @@ pub(crate) mod tests {
         assert!(refused(people.add(both)).contains("cannot be administrator"));
         let bare = Person { second_factor: None, ..person("kim", &[Role::FinanceMaker]) };
         assert_eq!(refused(people.add(bare)), "kim needs a second factor for finance-maker");
+        let narrow = |person: &mut Person| person.scope = "vec/long-phuoc".parse().unwrap();
+        assert!(refused(people.change("an", narrow)).contains("not vec/long-phuoc"));
         let role = |person: &mut Person| person.roles.extend([Role::Administrator]);
         assert!(refused(people.change("an", role)).contains("cannot be administrator"));
         assert!(refused(people.change("lan", role)).contains("needs a second factor"));

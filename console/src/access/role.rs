@@ -149,9 +149,9 @@ impl Scope {
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Everywhere => f.write_str("*"),
-            Self::Operator(operator) => write!(f, "{operator}"),
-            Self::Station(operator, station) => write!(f, "{operator}/{station}"),
+            Self::Everywhere => f.pad("*"),
+            Self::Operator(operator) => f.pad(operator.as_str()),
+            Self::Station(operator, station) => f.pad(&format!("{operator}/{station}")),
         }
     }
 }

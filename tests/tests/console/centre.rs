@@ -59,7 +59,7 @@ async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_
         browser.choose("select[name='reason']", "dispute").await;
         browser.click(".unmask button").await;
         browser.reads("#tag", &tag.to_hex().to_uppercase()).await;
-        browser.reads("[role='status'].notice", "this is in the audit log").await;
+        browser.reads("main [role='status']", "this is in the audit log").await;
         house.log_out(browser).await;
 
         house.log_in(browser, "binh").await;

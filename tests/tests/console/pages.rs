@@ -1,7 +1,8 @@
 //! Every page as people with different eyes, hands and screens have it: no violation that axe finds
 //! (WCAG 2.2 AA), nothing wider than the screen, nothing heavy, nothing from elsewhere.
 
-use std::fs;
+use std::path::PathBuf;
+use std::{env, fs};
 
 use domain::wire::v1::ExceptionRecord;
 use serde_json::Value;
@@ -65,7 +66,17 @@ async fn assert_sound(browser: &Browser, axe: &str, (screen, url): (Screen, &str
         browser.go(&format!("{url}?lang={language}")).await;
         let found = faults(browser, axe, screen).await;
         assert!(found.is_empty(), "{url} in {language}, {screen:?}: {found:#?}");
+        keep_picture(browser, (screen, url, language)).await;
     }
+}
+
+/// Keeps a picture of the page, where `CONSOLE_PICTURES` names a folder for them.
+async fn keep_picture(browser: &Browser, (screen, url, language): (Screen, &str, &str)) {
+    let Some(folder) = env::var_os("CONSOLE_PICTURES") else { return };
+    let path = url.splitn(4, '/').nth(3).unwrap_or_default().replace('/', "-");
+    let theme = if screen.dark { "dark" } else { "light" };
+    let name = format!("{path}-{language}-{}-{theme}.png", screen.width);
+    fs::write(PathBuf::from(folder).join(name), browser.picture().await).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

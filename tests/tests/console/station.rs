@@ -108,7 +108,7 @@ async fn a_shift_is_handed_over_with_what_is_open_and_its_report_adds_up() {
         browser.choose("select[name='to']", "kim").await;
         browser.write("form[action='/shift/offer'] textarea", "one waits at L01").await;
         browser.click("form[action='/shift/offer'] button").await;
-        browser.reads("[role='status']", "kim").await;
+        browser.reads("main [role='status']", "kim").await;
         house.log_out(browser).await;
 
         house.log_in(browser, "kim").await;
@@ -157,5 +157,5 @@ async fn a_desk_knows_its_own_people_and_forgets_who_was_taken_out() {
     .await;
     drop(lane);
     let log = std::fs::read_to_string(house.audit_log()).unwrap();
-    assert!(log.contains("route-refused") && log.contains("/finance"));
+    assert!(log.contains("route-refused") && log.contains("/audit"));
 }
