@@ -19,7 +19,7 @@ const DRIVER_WITHIN: Duration = Duration::from_secs(20);
 /// How long something on a page may take to appear.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The key named Enter, and the one named Escape, as WebDriver writes them.
+/// The key named Enter, and the one named Escape, as `WebDriver` writes them.
 pub(crate) const ENTER: &str = "\u{e007}";
 pub(crate) const ESCAPE: &str = "\u{e00c}";
 

@@ -1,5 +1,5 @@
 //! Journeys through the console in a real browser: Debian's Chromium, without a screen, driven by
-//! WebDriver; real console, real broker, real books.
+//! `WebDriver`; real console, real broker, real books.
 //!
 //! *House*: a console of a test's own with its people. *Stand-in*: a lane that speaks the wire and
 //! does what it is told. Waiting is always for something on the page; nothing sleeps.
