@@ -4,7 +4,7 @@
 //! day: complete, counted twice, fee taken, position fixed. The *statement* is the paper of it,
 //! signed. *Verify* proves afterwards, from the rows alone, that all of it still holds. Deliberately
 //! absent: posting of passages and the ledger's door (`clearing-house`), screens (`console`), and
-//! so far the partners' and the bank's files.
+//! so far the exchange of files with partners.
 //!
 //! Money words: *gross* is the tolls charged to accounts; *cash* is the tolls the operator took
 //! itself, shown but not payable; *fee* is the share the issuer keeps; *net* is gross less fee,
