@@ -17,6 +17,7 @@ use std::time::Duration;
 use domain::signature::SecretKey;
 use domain::time::SettlementCalendar;
 use domain::{BusinessDate, Clock, Timestamp};
+use jiff::ToSpan as _;
 use sqlx::PgPool;
 
 use crate::calendar::repo::items;
@@ -26,7 +27,7 @@ use crate::papers::period::{Period, PeriodPaper, PeriodStatement};
 use crate::settlement::repo::operators;
 use crate::settlement::{DayClose, Outcome, SettlementError, Today, close_through};
 use crate::statement::filed;
-use crate::statement::repo::{papers_between, papers_through};
+use crate::statement::repo::papers_between;
 use crate::window::Actor;
 
 /// What went wrong in a tick; the next one tries again.
@@ -64,10 +65,13 @@ pub struct Scheduler<'a> {
     pub folder: &'a Path,
 }
 
+/// How far back it is seen to that statements are filed.
+const FILE_BACK_D: i64 = 7;
+
 /// How far deadlines are looked back.
 const LOOK_BACK_D: i64 = 400;
 
-/// How long a day may last before the next tick is made: run time.
+/// How long it is from one tick to the next: run time.
 pub const TICK: Duration = Duration::from_secs(60);
 
 impl Scheduler<'_> {
@@ -85,13 +89,25 @@ impl Scheduler<'_> {
                     cases::open(self.pool, &found, &Actor::Program, now).await?;
                 }
             }
-            for (operator, day, paper) in papers_through(self.pool, through).await? {
-                filed::file(self.folder, &operator, day, &paper)?;
-            }
+            self.file(through).await?;
         }
         done.extend(self.months(now).await?);
         done.extend(self.alarms(now).await?);
         Ok(done)
+    }
+
+    /// Files what was stated lately and is not in the folder: also what another process stated and did
+    /// not live to file.
+    async fn file(&self, through: BusinessDate) -> Result<(), ScheduleError> {
+        let first = through.date().saturating_sub(FILE_BACK_D.days());
+        for operator in operators(self.pool).await? {
+            let id = &operator.operator;
+            for paper in papers_between(self.pool, id, BusinessDate::new(first), through).await? {
+                let day = paper.read().map_err(SettlementError::Statement)?.day;
+                filed::file(self.folder, id, day, &paper)?;
+            }
+        }
+        Ok(())
     }
 
     /// Closes what is over, up to the latest day that is over for any operator.
