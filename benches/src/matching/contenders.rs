@@ -54,7 +54,8 @@ pub(super) fn script(
 pub(super) fn postgres(files: [&Path; 2]) -> Result<(Ran, f64), Failed> {
     let run = RunFolder::temporary()?;
     let database = Database::start(&run, &crate::programs::postgres_bin()?)?;
-    let url = database.create("matching")?;
+    database.create("matching")?;
+    let url = database.local_url_of("matching");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(load_and_join(&url, files))
 }
