@@ -75,8 +75,7 @@ async fn money_asks_for_a_code_and_no_code_opens_twice() {
     let centre = Centre::open().await;
     let house = &centre.house;
     browse(Screen::DESK, async |browser| {
-        house.log_in(browser, "an").await;
-        let code = house.code("an");
+        let code = house.log_in(browser, "an").await.expect("money asks for a code");
         house.log_out(browser).await;
         browser.write("#user", "an").await;
         browser.write("#password", "correct horse battery").await;
