@@ -292,7 +292,12 @@ impl Authority {
             "type": "account",
             "version": 2,
         });
-        let token = token::sign(&operator, &self.account_name()?, "etc", now.as_second(), &nats)?;
+        // Of two tokens the broker keeps the one of the later second, and of one second any: what it
+        // was set up with would come back with its next start.
+        let before = self.account_token().ok().and_then(|token| token::claims(&token).ok());
+        let before = before.and_then(|claims| claims["iat"].as_i64());
+        let issued_at = before.map_or(now.as_second(), |before| now.as_second().max(before + 1));
+        let token = token::sign(&operator, &self.account_name()?, "etc", issued_at, &nats)?;
         let path = self.folder.join("account.jwt");
         let new = self.folder.join("account.jwt.new");
         write(&new, 0o644, &token)?;
@@ -472,6 +477,18 @@ mod tests {
         let revoked: Vec<_> = said["nats"]["revocations"].as_object().unwrap().keys().collect();
         assert_eq!(revoked, ["UA", "UB"]);
         assert_eq!(said["nats"]["signing_keys"][0]["kind"], "user_scope");
+    }
+
+    #[test]
+    fn each_token_of_the_account_is_later_than_the_one_before_also_within_a_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::make(&folder.path().join("a"), now()).unwrap();
+        let issued_at = |token: &str| token::claims(token).unwrap()["iat"].as_i64().unwrap();
+        let first = issued_at(&authority.account_token().unwrap());
+        assert_eq!(first, now().as_second());
+        let second = issued_at(&authority.revoke(&["UA".to_owned()], now()).unwrap());
+        let third = issued_at(&authority.revoke(&["UB".to_owned()], now()).unwrap());
+        assert!(first < second && second < third, "{first} {second} {third}");
     }
 
     #[test]
