@@ -2,8 +2,8 @@
 //!
 //! Server-rendered pages for the people of a toll road: the *station* operator sees every lane live
 //! and answers *calls*; *finance* sees settlement days and the passages behind them; the road
-//! *authority* sees traffic and revenue. Who may see and do what is one table, [`routes`]; what was
-//! done is in a chained log, [`audit`]. Live knowledge comes from the broker, everything else from
+//! *authority* sees traffic and revenue. Who may see and do what is one table, `routes`; what was
+//! done is in a chained log, `audit`. Live knowledge comes from the broker, everything else from
 //! the books; either may be away, and the rest works. A console at a station has no books at all.
 //! Deliberately absent: decisions (the lane's), postings (`clearing-house`), settlement
 //! (`reconciliation`), and anything that writes to the books.
