@@ -45,6 +45,8 @@ const OURS: &str = "**ours** (clearing-house)";
 const LANES: u8 = 64;
 /// Passages published before their acknowledgements are waited for.
 const WINDOW: usize = 1_000;
+/// Passages that wait for the broker's word at once: `clearing_house::broker` lets no more than 256.
+const UNDER_WAY_MAX: usize = 200;
 /// The steady rate: so many passages in each step.
 const STEADY_PER_STEP: usize = 10;
 const STEADY_STEP: Duration = Duration::from_millis(10);
@@ -159,21 +161,24 @@ async fn work(
 }
 
 async fn publish(context: &Context, deliveries: &[Delivery]) -> Result<(), Failed> {
-    let mut acks = Vec::with_capacity(deliveries.len());
-    for delivery in deliveries {
-        let mut headers = HeaderMap::new();
-        if let Some(id) = &delivery.message_id {
-            headers.insert("Nats-Msg-Id", id.as_str());
+    for some in deliveries.chunks(UNDER_WAY_MAX) {
+        let mut acks = Vec::with_capacity(some.len());
+        for delivery in some {
+            let mut headers = HeaderMap::new();
+            if let Some(id) = &delivery.message_id {
+                headers.insert("Nats-Msg-Id", id.as_str());
+            }
+            if let Some(signature) = &delivery.signature {
+                headers.insert(SIGNATURE_HEADER, signature.as_str());
+            }
+            let payload = delivery.payload.clone().into();
+            let to = delivery.subject.clone();
+            let ack = context.publish_with_headers(to, headers, payload).await?;
+            acks.push(ack.into_future());
         }
-        if let Some(signature) = &delivery.signature {
-            headers.insert(SIGNATURE_HEADER, signature.as_str());
+        for ack in join_all(acks).await {
+            ack?;
         }
-        let payload = delivery.payload.clone().into();
-        let ack = context.publish_with_headers(delivery.subject.clone(), headers, payload).await?;
-        acks.push(ack.into_future());
-    }
-    for ack in join_all(acks).await {
-        ack?;
     }
     Ok(())
 }
