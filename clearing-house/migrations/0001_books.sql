@@ -64,6 +64,9 @@ create table lane_epoch (
     journal_no  int generated always as identity unique,
     -- The highest sequence that is stored: whatever lies beyond it is new without a look.
     last_seq    bigint not null default 0,
+    -- What is stored at the watermark, as `posting.digest` has it: a lane that has another record
+    -- under that number has put back an old journal.
+    posted_digest uuid,
     primary key (lane, epoch),
     constraint lane_epoch_journal unique (lane, journal),
     check (posted_upto <= last_seq)

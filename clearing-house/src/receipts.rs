@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap};
-use domain::signature::{Context as Purpose, SecretKey};
+use domain::signature::{Context as Purpose, HalfDigest, SecretKey};
 use domain::wire::v1::{Heartbeat, Receipt, emit, parse};
 use domain::wire::{SIGNATURE_HEADER, subject};
 use domain::{Clock, LaneId};
@@ -46,8 +46,15 @@ pub struct Receipts {
     gaps: Mutex<Gaps>,
 }
 
-/// A journal and its watermark.
-type Watermarks = BTreeMap<(LaneId, u32), u64>;
+/// How far journals have come.
+type Watermarks = BTreeMap<(LaneId, u32), Watermark>;
+
+/// Up to where a journal is stored without a gap, and what is stored there.
+#[derive(Debug, Clone, Copy)]
+struct Watermark {
+    posted_upto: u64,
+    digest: Option<HalfDigest>,
+}
 
 impl Receipts {
     /// Publishes through `client`; `lists` is woken when accounts have changed.
@@ -185,20 +192,21 @@ impl Receipts {
             .map(|(lane, epoch)| (lane.to_string(), i32::try_from(*epoch).unwrap_or(i32::MAX)))
             .unzip();
         let rows = sqlx::query(
-            "select e.lane, e.epoch, e.posted_upto from lane_epoch e \
+            "select e.lane, e.epoch, e.posted_upto, uuid_send(e.posted_digest) from lane_epoch e \
              join unnest($1::text[], $2::int4[]) as w (lane, epoch) using (lane, epoch)",
         )
         .bind(lanes)
         .bind(epochs)
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.iter().filter_map(|row| Some((journal(row)?, unsigned(row.get(2))))).collect())
+        Ok(rows.iter().filter_map(|row| Some((journal(row)?, watermark(row)))).collect())
     }
 
     /// The newest journal of every lane: its watermark, its last number and its holes.
     async fn look_for_gaps(&self) -> Result<(Watermarks, BTreeMap<LaneId, Seen>), sqlx::Error> {
         let rows = sqlx::query(
-            "select distinct on (lane) lane, epoch, posted_upto, last_seq, journal_no \
+            "select distinct on (lane) lane, epoch, posted_upto, uuid_send(posted_digest), \
+                    last_seq, journal_no \
              from lane_epoch order by lane, epoch desc",
         )
         .fetch_all(&self.pool)
@@ -208,13 +216,13 @@ impl Receipts {
         let mut with_gaps: Vec<i32> = Vec::new();
         for row in &rows {
             let Some((lane, epoch)) = journal(row) else { continue };
-            let (posted_upto, highest) = (row.get::<i64, _>(2), row.get::<i64, _>(3));
-            let highest = highest.max(posted_upto);
-            if highest > posted_upto {
-                with_gaps.push(row.get(4));
+            let known = watermark(row);
+            let highest = unsigned(row.get(4)).max(known.posted_upto);
+            if highest > known.posted_upto {
+                with_gaps.push(row.get(5));
             }
-            watermarks.insert((lane.clone(), epoch), unsigned(posted_upto));
-            seen.insert(lane, Seen { epoch, highest: unsigned(highest), holes: Vec::new() });
+            watermarks.insert((lane.clone(), epoch), known);
+            seen.insert(lane, Seen { epoch, highest, holes: Vec::new() });
         }
         let rows = sqlx::query(
             "select lane, epoch, before + 1, seq - 1 from ( \
@@ -241,7 +249,7 @@ impl Receipts {
     }
 
     async fn send_receipts(&self, watermarks: &Watermarks) {
-        for ((lane, epoch), posted_upto) in watermarks {
+        for ((lane, epoch), Watermark { posted_upto, digest }) in watermarks {
             let mut missing = {
                 let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
                 gaps.missing(lane, *epoch, self.clock.real())
@@ -254,6 +262,7 @@ impl Receipts {
                 lane: lane.clone(),
                 epoch: *epoch,
                 posted_upto: *posted_upto,
+                posted_digest: *digest,
                 missing,
                 issued_at: self.clock.now(),
             };
@@ -278,6 +287,15 @@ impl Receipts {
 fn journal(row: &PgRow) -> Option<(LaneId, u32)> {
     let lane = row.get::<&str, _>(0).parse().ok()?;
     Some((lane, u32::try_from(row.get::<i32, _>(1)).ok()?))
+}
+
+/// A watermark and what is stored there, at a row's third and fourth places.
+fn watermark(row: &PgRow) -> Watermark {
+    let posted_upto = unsigned(row.get(2));
+    let stored = row.get::<Option<&[u8]>, _>(3).and_then(|half| half.try_into().ok());
+    // Before the first passage nothing is stored.
+    let digest = stored.map(HalfDigest::new).filter(|_| posted_upto > 0);
+    Watermark { posted_upto, digest }
 }
 
 fn unsigned(number: i64) -> u64 {

@@ -309,6 +309,55 @@ impl From<Digest256> for String {
     }
 }
 
+/// The first half of a [`Digest256`]: what the books keep of a record's digest, and enough to tell
+/// two records of one number apart; 32 hexadecimal digits in text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HalfDigest([u8; 16]);
+
+impl HalfDigest {
+    /// Takes 16 bytes of a stored digest.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Digest256> for HalfDigest {
+    fn from(digest: Digest256) -> Self {
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest.0[..16]);
+        Self(half)
+    }
+}
+
+impl fmt::Display for HalfDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for HalfDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for HalfDigest {
+    type Error = SignatureError;
+    fn try_from(text: String) -> Result<Self, SignatureError> {
+        let malformed = SignatureError::Malformed { what: "half of a digest", len: 16 };
+        let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or(malformed)
+    }
+}
+
+impl From<HalfDigest> for String {
+    fn from(digest: HalfDigest) -> Self {
+        digest.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,7 @@ use domain::wire::{SIGNATURE_HEADER, subject};
 use domain::{Clock, LaneId, Timestamp};
 use kernel_clock::KernelClock;
 use serde::Deserialize;
+use tokio::sync::watch;
 
 /// How often the centre is asked, in real time.
 const ASK_EVERY: Duration = Duration::from_secs(10);
@@ -115,6 +116,16 @@ pub fn judge(
     ClockState { quality, offset, kernel }
 }
 
+/// Whether a clock is surely further off than people may leave it. One that nobody could compare is
+/// not known to be.
+#[must_use]
+pub fn is_far(state: &ClockState, bounds: ClockBounds) -> bool {
+    let alarm_us = bounds.offset_alarm_ms.saturating_mul(1_000);
+    state
+        .offset
+        .is_some_and(|one| one.offset_us.unsigned_abs().saturating_sub(one.error_us) > alarm_us)
+}
+
 /// What everybody who needs it knows of the clock.
 #[derive(Debug, Clone)]
 pub struct ClockWatch(Arc<ArcSwap<ClockState>>);
@@ -156,13 +167,14 @@ pub struct ClockKeeper {
     pub bounds: ClockBounds,
     /// Where it tells what it knows.
     pub watch: ClockWatch,
+    /// Where it tells whether the clock is far off.
+    pub far: watch::Sender<bool>,
 }
 
 impl ClockKeeper {
     /// Asks kernel and centre again and again.
     pub async fn run(self) {
         let mut exchanges = VecDeque::new();
-        let mut alarmed = false;
         loop {
             let heard = self.exchange().await;
             let answered = heard.is_some();
@@ -177,12 +189,8 @@ impl ClockKeeper {
             if before != state.quality {
                 tracing::warn!(quality = ?state.quality, offset = ?state.offset, "the clock's quality");
             }
-            let off_ms = state.offset.map_or(0, |offset| offset.offset_us.unsigned_abs() / 1_000);
-            let is_far = off_ms > self.bounds.offset_alarm_ms;
-            if is_far && !alarmed {
-                tracing::error!(off_ms, "the clock is far from the centre's");
-            }
-            alarmed = is_far;
+            let far = is_far(&state, self.bounds);
+            self.far.send_if_modified(|before| std::mem::replace(before, far) != far);
             tokio::time::sleep(if answered { ASK_EVERY } else { AGAIN_AFTER }).await;
         }
     }
@@ -245,6 +253,26 @@ mod tests {
             let wrong = u64::try_from((one.offset_us - 5_000_000).abs()).unwrap();
             assert!(wrong <= one.error_us, "{there} {back}");
         }
+    }
+
+    #[test]
+    fn a_clock_is_far_off_only_where_that_is_sure() {
+        let bounds = ClockBounds { offset_max_ms: 1_000, offset_alarm_ms: 30_000 };
+        for (centre_ahead_ms, way_ms, far) in [
+            (0, 20, false),
+            (29_000, 20, false),
+            (31_000, 20, true),
+            (-31_000, 20, true),
+            // A slow line leaves it open.
+            (31_000, 4_000, false),
+        ] {
+            let middle = way_ms / 2 + centre_ahead_ms;
+            let known = VecDeque::from_iter(exchange(0, middle, middle, way_ms));
+            let state = judge(None, &known, bounds, Duration::ZERO);
+            assert_eq!(is_far(&state, bounds), far, "{centre_ahead_ms} {way_ms}");
+        }
+        let unasked = judge(None, &VecDeque::new(), bounds, Duration::ZERO);
+        assert!(!is_far(&unasked, bounds));
     }
 
     #[test]

@@ -279,7 +279,8 @@ impl Downlink {
             |lane: &&LaneLine| lane.id == receipt.lane && *lane.epoch.borrow() == receipt.epoch;
         let known = self.lanes.iter().find(is_meant);
         if let Some(lane) = known {
-            let posted = Posted { upto: receipt.posted_upto, missing: receipt.missing };
+            let (upto, digest) = (receipt.posted_upto, receipt.posted_digest);
+            let posted = Posted { upto, digest, missing: receipt.missing };
             lane.posted.send_if_modified(|before| {
                 // The same gap told once more is news: it is still there.
                 let gap = !posted.missing.is_empty();
@@ -289,7 +290,6 @@ impl Downlink {
                 }
                 news
             });
-            drop(lane.wakes.send(Wake::Posted { epoch: receipt.epoch, upto: receipt.posted_upto }));
         }
     }
 

@@ -28,7 +28,7 @@ use crate::directives::{DirectiveBoard, Directives, amended};
 use crate::display::Notice;
 use crate::entries::EntryBook;
 use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
-use crate::journal::{CaseNote, Journal, JournalError, Retention, Scribe, ScribeEnded};
+use crate::journal::{CaseNote, Journal, JournalError, Scribe, ScribeEnded};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{
     Action, Answer, Case, CentreAnswer, Certainty, Event, Knowledge, Lane, LanePolicy, SavedLane,
@@ -37,6 +37,7 @@ use crate::list::ListStore;
 
 mod equipment;
 mod heartbeat;
+mod receipts;
 mod record;
 mod sensed;
 mod shown;
@@ -71,6 +72,14 @@ pub enum LaneEnded {
         last: u64,
         /// The receipt's watermark.
         posted_upto: u64,
+        /// The lane as it is now, for the journal that follows.
+        saved: Box<SavedLane>,
+    },
+    /// The journal is an old copy: it has used numbers that were used before.
+    #[error("another passage than this journal's is posted under {seq}: an old copy, written on")]
+    UsedTwice {
+        /// The number.
+        seq: u64,
         /// The lane as it is now, for the journal that follows.
         saved: Box<SavedLane>,
     },
@@ -160,6 +169,13 @@ pub enum Wake {
         epoch: u32,
         /// The watermark.
         upto: u64,
+    },
+    /// What the clearing house has under this number is not what the journal has.
+    PostedOtherwise {
+        /// The epoch it is about.
+        epoch: u32,
+        /// The number.
+        seq: u64,
     },
     /// Somebody asks how the lane is.
     Health(oneshot::Sender<Heartbeat>),
@@ -427,6 +443,11 @@ impl LaneThread {
                     self.posted(upto);
                 }
             }
+            Wake::PostedOtherwise { epoch, seq } => {
+                if epoch == self.scribe.epoch() {
+                    self.posted_otherwise(seq);
+                }
+            }
             Wake::Health(reply) => {
                 // Whoever asked may have gone.
                 drop(reply.send(self.heartbeat()));
@@ -564,36 +585,6 @@ impl LaneThread {
         }
     }
 
-    fn posted(&mut self, upto: u64) {
-        if upto <= self.posted_upto {
-            return;
-        }
-        let last = self.scribe.next_seq() - 1;
-        if upto > last {
-            self.alarm_text("the clearing house has passages that this journal never had");
-            self.over = Some(LaneEnded::RolledBack {
-                last,
-                posted_upto: upto,
-                saved: Box::new(self.lane.saved()),
-            });
-            return;
-        }
-        let before = std::mem::replace(&mut self.posted_upto, upto);
-        let later = self.cause_of_seq.split_off(&(upto + 1));
-        let now = self.shared.clock.real();
-        let took = std::mem::replace(&mut self.cause_of_seq, later);
-        let read_to_posted_us =
-            took.values().map(|at| micros(now.saturating_duration_since(*at))).collect();
-        self.tell(EventKind::Posted { upto, read_to_posted_us });
-        let keep_for = self.journal_policy.keep_for;
-        let retention = Retention { keep_for, records_max: self.keep_records };
-        if upto / RECEIPT_NOTED_EVERY > before / RECEIPT_NOTED_EVERY
-            && let Err(ended) = self.scribe.receipt(upto, retention, self.trusted_now())
-        {
-            self.over = Some(LaneEnded::Journal(ended));
-        }
-    }
-
     /// The wall clock, where it is to be trusted.
     fn trusted_now(&self) -> Option<Timestamp> {
         (self.clock_quality() == ClockQuality::Synchronised).then(|| self.shared.clock.now())
@@ -667,9 +658,6 @@ impl LaneThread {
         drop(self.words.send(Word::Event(Box::new(event))));
     }
 }
-
-/// How often, in posted passages, the journal notes a receipt and forgets what is old.
-const RECEIPT_NOTED_EVERY: u64 = 256;
 
 fn micros(span: Duration) -> u64 {
     u64::try_from(span.as_micros()).unwrap_or(u64::MAX)

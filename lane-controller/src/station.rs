@@ -118,6 +118,8 @@ pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result
     let cameras = devices::start_cameras(&config, clock, &ears).await;
     let lanes_by_id = downlink::by_id(&lines);
     if let Some(lane) = running.first() {
+        let (far, follow_far) = watch::channel(false);
+        tokio::spawn(devices::follow_clock(ears, follow_far));
         let keeper = ClockKeeper {
             lane: lane.id.clone(),
             client: client.clone(),
@@ -126,6 +128,7 @@ pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result
             by_machine: config.clock.is_none(),
             bounds: config.clock_bounds,
             watch: shared.clock_watch.clone(),
+            far,
         };
         tokio::spawn(keeper.run());
     }

@@ -166,6 +166,7 @@ pub fn hear(heard: &Mutex<LastHeard>, wakes: &Sender<Wake>, wake: Wake) {
         | Wake::Command(..)
         | Wake::ListChanged
         | Wake::Posted { .. }
+        | Wake::PostedOtherwise { .. }
         | Wake::Health(_)
         | Wake::Stop => {}
         #[cfg(test)]
@@ -250,7 +251,7 @@ impl LanePlace {
         let epoch = journal.epoch();
         let upto = journal.posted_upto()?;
         self.epoch.send_replace(epoch);
-        self.posted.send_replace(Posted { upto, missing: Vec::new() });
+        self.posted.send_replace(Posted { upto, ..Posted::default() });
         let (written, follow_written) = watch::channel(journal.last_seq());
         let (say, words) = mpsc::unbounded_channel();
         let (reader, case_reader) = (journal.reader()?, journal.reader()?);
@@ -274,6 +275,7 @@ impl LanePlace {
             client: self.client.clone(),
             jetstream: self.jetstream.clone(),
             marks,
+            wakes: self.wakes.clone(),
             state: self.uplink.clone(),
             clock: self.shared.clock,
         };
@@ -466,7 +468,8 @@ fn refuse(wake: Wake, why: &str) -> Told {
         | Wake::Reader(_)
         | Wake::Field(_)
         | Wake::ListChanged
-        | Wake::Posted { .. } => {}
+        | Wake::Posted { .. }
+        | Wake::PostedOtherwise { .. } => {}
         #[cfg(test)]
         Wake::Panic => {}
     }
@@ -478,7 +481,9 @@ fn rolled_back(trouble: &LaneTrouble) -> Option<Option<SavedLane>> {
     match trouble {
         // What an old copy remembers of the lane is old, too.
         LaneTrouble::Journal(JournalError::RolledBack { .. }) => Some(None),
-        LaneTrouble::Ended(LaneEnded::RolledBack { saved, .. }) => Some(Some((**saved).clone())),
+        LaneTrouble::Ended(
+            LaneEnded::RolledBack { saved, .. } | LaneEnded::UsedTwice { saved, .. },
+        ) => Some(Some((**saved).clone())),
         LaneTrouble::Config(_)
         | LaneTrouble::Journal(_)
         | LaneTrouble::Build(_)

@@ -4,16 +4,22 @@
 //! The broker's acknowledgement only paces the sender; what moves the watermark is a receipt. Which
 //! record goes when is decided in [`window`]; here is the shell: it reads the journal ahead, on a
 //! thread that no barrier waits for, publishes, and tells the window what became of each record.
+//!
+//! A receipt is believed when what it says is posted under its last number is what the journal has
+//! there. Where that is another record, the journal was put back from an old copy and has used
+//! numbers a second time: the lane is told, and nothing of it counts as posted.
 
 pub mod window;
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::DirectGetErrorKind;
 use async_nats::{Client, HeaderMap};
+use domain::signature::HalfDigest;
 use domain::wire::{SIGNATURE_HEADER, message_id, passage_of, subject};
 use domain::{Clock, LaneId, PassageId, Timestamp};
 use futures::StreamExt as _;
@@ -22,7 +28,8 @@ use futures::stream::FuturesUnordered;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::journal::{JournalError, JournalReader, Record};
+use crate::journal::{JournalReader, Record};
+use crate::runner::Wake;
 pub use window::Posted;
 use window::{Sending, Window};
 
@@ -66,6 +73,8 @@ pub struct Uplink {
     pub jetstream: Context,
     /// What it follows.
     pub marks: Marks,
+    /// The lane's line, for what receipts say.
+    pub wakes: Sender<Wake>,
     /// Where it tells how it is.
     pub state: watch::Sender<UplinkState>,
     /// The run's clock.
@@ -81,20 +90,34 @@ enum Outcome {
 impl Uplink {
     /// Sends until the lane ends.
     pub async fn run(self) {
-        let Self { lane, epoch, journal, client, jetstream, mut marks, state, clock } = self;
+        let Self { lane, epoch, journal, client, jetstream, mut marks, wakes, state, clock } = self;
         let started = clock.real();
         let (written, posted) =
             (*marks.written.borrow_and_update(), marks.posted.borrow_and_update().clone());
         let mut window = Window::new(written, posted.upto);
-        let mut pages = Pages { journal: Some(journal), read: BTreeMap::new() };
+        let mut pages = Pages { journal: Some(journal), ahead: BTreeMap::new() };
         let mut under_way: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut aged_at: Option<Instant> = None;
+        let mut heard: Option<Posted> = None;
         loop {
             let now = clock.real().duration_since(started);
             window.handle_connection(client.connection_state() == State::Connected, now);
             window.handle_deadline(now);
+            if let Some(posted) = heard.take() {
+                match pages.prove(&lane, &posted, window.posted()).await {
+                    Proof::Same => {
+                        window.handle_posted(&posted, now);
+                        // The lane may have ended.
+                        drop(wakes.send(Wake::Posted { epoch, upto: posted.upto }));
+                    }
+                    Proof::Other => {
+                        drop(wakes.send(Wake::PostedOtherwise { epoch, seq: posted.upto }));
+                    }
+                    Proof::Unreadable => heard = Some(posted),
+                }
+            }
             if window.poll_ask(now)
                 && let Some(held) = held(&lane, epoch, &jetstream).await
             {
@@ -128,8 +151,7 @@ impl Uplink {
                 }
                 changed = marks.posted.changed() => {
                     if changed.is_err() { return }
-                    let posted = marks.posted.borrow_and_update().clone();
-                    window.handle_posted(&posted, clock.real().duration_since(started));
+                    heard = Some(marks.posted.borrow_and_update().clone());
                 }
                 Some(outcome) = under_way.next() => {
                     let now = clock.real().duration_since(started);
@@ -197,35 +219,35 @@ enum Page {
     Unreadable,
 }
 
+/// What a receipt is to this journal.
+enum Proof {
+    /// It is about this journal's records.
+    Same,
+    /// It is about another record under the same number.
+    Other,
+    /// The journal cannot be read now.
+    Unreadable,
+}
+
 /// The journal, read ahead.
 struct Pages {
     /// Away while it reads.
     journal: Option<JournalReader>,
-    read: BTreeMap<u64, Record>,
+    ahead: BTreeMap<u64, Record>,
 }
 
 impl Pages {
     async fn record(&mut self, lane: &LaneId, seq: u64) -> Page {
-        if let Some(record) = self.read.get(&seq) {
+        if let Some(record) = self.ahead.get(&seq) {
             return Page::Here(record.clone());
         }
-        let Some(journal) = self.journal.take() else { return Page::Unreadable };
-        // A disk that stalls stalls this thread and no other.
-        let reading = tokio::task::spawn_blocking(move || {
-            let read = journal.read(seq, READ_AHEAD);
-            (journal, read)
-        });
-        let read: Result<Vec<Record>, JournalError> = match reading.await {
-            Ok((journal, read)) => {
-                self.journal = Some(journal);
-                read
-            }
-            Err(_panicked) => return Page::Unreadable,
+        let Some(read) = self.read(move |journal| journal.read(seq, READ_AHEAD)).await else {
+            return Page::Unreadable;
         };
         match read {
             Ok(records) => {
-                self.read = records.into_iter().map(|record| (record.seq, record)).collect();
-                self.read.get(&seq).cloned().map_or(Page::Gone, Page::Here)
+                self.ahead = records.into_iter().map(|record| (record.seq, record)).collect();
+                self.ahead.get(&seq).cloned().map_or(Page::Gone, Page::Here)
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -235,9 +257,43 @@ impl Pages {
         }
     }
 
+    /// Holds a receipt against the journal. What is not past the watermark was held against it
+    /// before, and may be forgotten; what is past the journal's end is the lane's to judge.
+    async fn prove(&mut self, lane: &LaneId, receipt: &Posted, believed: u64) -> Proof {
+        let Some(digest) = receipt.digest.filter(|_| receipt.upto > believed) else {
+            return Proof::Same;
+        };
+        let seq = receipt.upto;
+        match self.read(move |journal| journal.digest(seq)).await {
+            Some(Ok(Some(own))) if HalfDigest::from(own) != digest => Proof::Other,
+            Some(Ok(Some(_) | None)) => Proof::Same,
+            Some(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(lane.id = %lane, error, "a receipt is not held against the journal");
+                Proof::Unreadable
+            }
+            None => Proof::Unreadable,
+        }
+    }
+
+    /// Reads on a thread of its own: a disk that stalls stalls that one and no other.
+    async fn read<T: Send + 'static>(
+        &mut self,
+        reading: impl FnOnce(&JournalReader) -> T + Send + 'static,
+    ) -> Option<T> {
+        let journal = self.journal.take()?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = reading(&journal);
+            (journal, read)
+        });
+        let (journal, read) = reading.await.ok()?;
+        self.journal = Some(journal);
+        Some(read)
+    }
+
     fn forget(&mut self, posted: u64) {
-        if self.read.first_key_value().is_some_and(|(seq, _)| *seq <= posted) {
-            self.read = self.read.split_off(&(posted + 1));
+        if self.ahead.first_key_value().is_some_and(|(seq, _)| *seq <= posted) {
+            self.ahead = self.ahead.split_off(&(posted + 1));
         }
     }
 

@@ -535,13 +535,15 @@ async fn sort<'a>(
         let mut digest = HalfDigest::default();
         digest.copy_from_slice(&passage.content_hash.as_bytes()[..16]);
         let before = known.insert(place, digest);
-        if before.is_some() && seq > journal.last_seq {
+        if let Some(before) = before
+            && seq > journal.last_seq
+        {
             // The watermark has forgotten it, and learns it anew.
-            progress.stored.insert(seq);
+            progress.stored.insert(seq, before);
         }
         match before {
             None => {
-                progress.stored.insert(seq);
+                progress.stored.insert(seq, digest);
                 sorted.fresh.push((passage, journal));
             }
             Some(before) if before == digest => {

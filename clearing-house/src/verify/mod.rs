@@ -83,7 +83,7 @@ pub async fn verify(
 
 /// Checks that the database can do alone: each statement gives how many were looked at, how many
 /// break, and the first of those.
-const STORED: [(&str, &str, &str); 8] = [
+const STORED: [(&str, &str, &str); 9] = [
     (
         "I6",
         "a lane's watermark covers exactly what is stored without a gap",
@@ -94,6 +94,16 @@ const STORED: [(&str, &str, &str); 8] = [
          checked as (select e.lane || ':' || e.epoch as who, \
                 e.posted_upto <> coalesce(p.upto, 0) or e.last_seq <> coalesce(p.last, 0) as broken \
             from lane_epoch e left join prefix p using (journal_no)) \
+         select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
+    ),
+    (
+        "I6",
+        "what a receipt says is stored at a watermark is stored there",
+        "with checked as (select e.lane || ':' || e.epoch as who, \
+                coalesce(p.digest, w.digest) is distinct from e.posted_digest as broken \
+            from lane_epoch e \
+            left join posting p on p.journal_no = e.journal_no and p.seq = e.posted_upto \
+            left join waiting_exit w on w.journal_no = e.journal_no and w.seq = e.posted_upto) \
          select count(*), count(*) filter (where broken), min(who) filter (where broken) from checked",
     ),
     (

@@ -10,7 +10,7 @@ mod time;
 
 use serde::{Deserialize, Serialize};
 
-use crate::signature::Digest256;
+use crate::signature::{Digest256, HalfDigest};
 use crate::{LaneId, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
 
 pub use command::{Command, CommandAnswer, CommandReply, ReasonRecord, Verb};
@@ -141,6 +141,11 @@ pub struct Receipt {
     pub epoch: u32,
     /// Every sequence up to this one, without a gap, has been stored with a disposition.
     pub posted_upto: u64,
+    /// What is stored under that sequence, by its digest; absent where that is 0. A lane whose own
+    /// record of that number is another one does not believe the receipt: its journal is an old
+    /// copy, and has used numbers a second time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posted_digest: Option<HalfDigest>,
     /// Sequences past a gap that the centre lacks, as inclusive ranges: send them again.
     pub missing: Vec<(u64, u64)>,
     /// When.

@@ -241,7 +241,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         ),
         texts(
             &one(
-                r#"{"v":1,"lane":"a/b/c","epoch":1,"posted_upto":7,"missing":[[9,10]],"issued_at":"2026-11-21T05:00:01Z"}"#,
+                r#"{"v":1,"lane":"a/b/c","epoch":1,"posted_upto":7,"posted_digest":"000000000000000000000000000000fe","missing":[[9,10]],"issued_at":"2026-11-21T05:00:01Z"}"#,
             ),
             |t| Sample::of::<Receipt>("Receipt", t),
         ),

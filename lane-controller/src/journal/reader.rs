@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::signature::Signature;
-use rusqlite::{Connection, OpenFlags, params};
+use domain::signature::{Digest256, Signature};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::JournalError;
 use super::error::store;
@@ -55,6 +55,28 @@ impl JournalReader {
     pub fn saved_lane(&self) -> Result<Option<SavedLane>, JournalError> {
         let text = meta(&self.connection, &self.path, "lane-state")?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// The digest of a record, where there is such a record.
+    ///
+    /// # Errors
+    /// When the store fails or what it has is no digest.
+    pub fn digest(&self, seq: u64) -> Result<Option<Digest256>, JournalError> {
+        let failed = || store(&self.path, "read a record's digest");
+        let stored: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("select digest from record where seq = ?1")
+            .map_err(failed())?
+            .query_row([seq], |row| row.get(0))
+            .optional()
+            .map_err(failed())?;
+        let read =
+            |digest: Vec<u8>| {
+                digest.try_into().map(Digest256::new).map_err(|_other_length| {
+                    JournalError::Damaged { path: self.path.clone(), seq, why: "it has no digest" }
+                })
+            };
+        stored.map(read).transpose()
     }
 
     /// Records from `first` on, at most `limit`, in order.

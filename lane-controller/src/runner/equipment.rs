@@ -32,6 +32,8 @@ impl Device {
     pub const FIELD_IO: Self = Self { without: DegradedMode::NoFieldIo, place: 0 };
     /// The lane's classifier.
     pub const CLASSIFIER: Self = Self { without: DegradedMode::NoClassifier, place: 0 };
+    /// The machine's wall clock, which works as long as it is not far off.
+    pub const CLOCK: Self = Self { without: DegradedMode::ClockFar, place: 0 };
 
     /// One of the lane's panels.
     #[must_use]
@@ -121,6 +123,10 @@ pub(super) const fn told(mode: DegradedMode, begins: bool) -> &'static str {
         (DegradedMode::NoDisplay, false) => "the fare displays work again",
         (DegradedMode::NoCamera, true) => "a camera is silent: plates are not seen",
         (DegradedMode::NoCamera, false) => "the cameras are heard again",
+        (DegradedMode::ClockFar, true) => {
+            "the clock is far from the centre's: look at its time source"
+        }
+        (DegradedMode::ClockFar, false) => "the clock is near the centre's again",
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use domain::wire::v1::ReaderHealth;
 use domain::{Clock, LaneId, TagId};
 use rfid_driver::supervisor::{Reader, ReaderEvent, ReaderState};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::StationError;
@@ -54,6 +55,14 @@ impl Ear {
 
     fn complain(&self, error: &(dyn std::error::Error + 'static), text: &'static str) {
         tracing::error!(lane.id = %self.id, error, text);
+    }
+}
+
+/// Tells the lanes when their machine's clock is far off, and when it is no more.
+pub(super) async fn follow_clock(ears: Vec<Ear>, mut far: watch::Receiver<bool>) {
+    while far.changed().await.is_ok() {
+        let works = !*far.borrow_and_update();
+        ears.iter().for_each(|ear| ear.device(Device::CLOCK, works));
     }
 }
 

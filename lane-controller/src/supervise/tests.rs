@@ -5,7 +5,7 @@ use std::sync::mpsc::channel;
 
 use async_nats::ConnectOptions;
 use async_nats::jetstream;
-use domain::signature::SecretKey;
+use domain::signature::{HalfDigest, SecretKey};
 use domain::tariff::TariffBook;
 use tokio::net::TcpListener;
 
@@ -13,6 +13,7 @@ use super::*;
 use crate::clock_quality::ClockWatch;
 use crate::directives::DirectiveBoard;
 use crate::entries::EntryBook;
+use crate::journal::tests::append;
 use crate::list::ListStore;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -28,6 +29,7 @@ struct Placed {
     wakes: Sender<Wake>,
     condition: watch::Receiver<Condition>,
     epoch: watch::Receiver<u32>,
+    posted: watch::Sender<Posted>,
     thread: std::thread::JoinHandle<()>,
 }
 
@@ -53,9 +55,19 @@ impl World {
     }
 
     /// A journal that has its epoch.
-    fn journal(&self, lane: &str) {
+    fn journal(&self, lane: &str) -> Journal {
         let key = SecretKey::from_seed(&[1; 32]);
-        drop(Journal::open(&self.path(lane), Self::id(lane), key, 4, "boot".into()).unwrap());
+        Journal::open(&self.path(lane), Self::id(lane), key, 4, "boot".into()).unwrap()
+    }
+
+    /// Waits until a journal is put away; the blank one that follows waits for its own epoch.
+    async fn puts_away(&self, lane: &str) {
+        let away = self.folder.path().join(format!("{lane}.rolled-back-1.journal"));
+        let until = Clock::system().real() + LONG;
+        while !(away.exists() && self.path(lane).exists()) {
+            assert!(Clock::system().real() < until, "the old copy is not put away");
+            tokio::task::yield_now().await;
+        }
     }
 
     fn config(&self, lane: &str) -> Config {
@@ -103,7 +115,7 @@ impl World {
             jetstream: jetstream::new(self.client.clone()),
             handle: Handle::current(),
             epoch,
-            posted,
+            posted: posted.clone(),
             uplink: watch::channel(UplinkState::default()).0,
             events: mpsc::unbounded_channel().0,
             condition,
@@ -113,7 +125,7 @@ impl World {
             wakes: wakes.clone(),
         };
         let thread = std::thread::spawn(move || place.run(&wake_up));
-        Placed { wakes, condition: follow, epoch: follow_epoch, thread }
+        Placed { wakes, condition: follow, epoch: follow_epoch, posted, thread }
     }
 }
 
@@ -141,7 +153,7 @@ fn damage(path: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_lane_with_a_damaged_journal_keeps_no_other_from_running() {
     let world = World::new().await;
-    world.journal("l01");
+    drop(world.journal("l01"));
     damage(&world.path("l02"));
     let (mut good, mut bad) = (world.place("l01"), world.place("l02"));
     good.until(|condition| *condition == Condition::Running).await;
@@ -150,7 +162,7 @@ async fn one_lane_with_a_damaged_journal_keeps_no_other_from_running() {
     assert_eq!(*good.epoch.borrow(), 4);
     // A person moves the file away and a whole one is there: the lane comes by itself.
     std::fs::remove_file(world.path("l02")).unwrap();
-    world.journal("l02");
+    drop(world.journal("l02"));
     bad.until(|condition| *condition == Condition::Running).await;
     good.stop().await;
     bad.stop().await;
@@ -172,8 +184,8 @@ async fn a_lane_whose_journal_somebody_holds_waits_for_it_and_says_who() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_that_panics_comes_back_and_its_neighbour_notices_nothing() {
     let world = World::new().await;
-    world.journal("l01");
-    world.journal("l02");
+    drop(world.journal("l01"));
+    drop(world.journal("l02"));
     let (mut bad, mut good) = (world.place("l01"), world.place("l02"));
     good.until(|condition| *condition == Condition::Running).await;
     bad.until(|condition| *condition == Condition::Running).await;
@@ -200,7 +212,7 @@ async fn a_blank_journal_that_waits_for_its_epoch_can_be_told_to_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_past_the_journals_end_puts_the_old_copy_away() {
     let world = World::new().await;
-    world.journal("l01");
+    drop(world.journal("l01"));
     let mut lane = world.place("l01");
     lane.until(|condition| *condition == Condition::Running).await;
     // Of another epoch it means nothing.
@@ -209,13 +221,35 @@ async fn a_receipt_past_the_journals_end_puts_the_old_copy_away() {
     lane.wakes.send(Wake::Health(reply)).unwrap();
     assert_eq!(heartbeat.await.unwrap().epoch, 4);
     lane.wakes.send(Wake::Posted { epoch: 4, upto: 9 }).unwrap();
-    // The blank journal that follows waits for an epoch of its own.
-    let away = world.folder.path().join("l01.rolled-back-1.journal");
+    world.puts_away("l01").await;
+    lane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_about_another_record_puts_the_old_copy_that_was_written_on_away() {
+    let world = World::new().await;
+    let mut journal = world.journal("l01");
+    (1..=3).for_each(|minute| drop(append(&mut journal, minute)));
+    let own = |seq| Some(HalfDigest::from(journal.reader().unwrap().digest(seq).unwrap().unwrap()));
+    let (second, third) = (own(2), own(3));
+    drop(journal);
+    let mut lane = world.place("l01");
+    lane.until(|condition| *condition == Condition::Running).await;
+    // What the journal has itself is believed, and so is one that says nothing of it.
+    lane.posted.send_replace(Posted { upto: 1, ..Posted::default() });
+    lane.posted.send_replace(Posted { upto: 2, digest: second, missing: Vec::new() });
     let until = Clock::system().real() + LONG;
-    while !(away.exists() && world.path("l01").exists()) {
-        assert!(Clock::system().real() < until, "the old copy is not put away");
-        tokio::task::yield_now().await;
+    loop {
+        let (reply, heartbeat) = oneshot::channel();
+        lane.wakes.send(Wake::Health(reply)).unwrap();
+        if heartbeat.await.unwrap().posted_upto == 2 {
+            break;
+        }
+        assert!(Clock::system().real() < until, "a receipt that fits is not believed");
     }
+    assert_ne!(second, third);
+    lane.posted.send_replace(Posted { upto: 3, digest: second, missing: Vec::new() });
+    world.puts_away("l01").await;
     lane.stop().await;
 }
 

@@ -16,6 +16,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use domain::signature::HalfDigest;
+
 /// How many records may be under way at once.
 pub const WIDTH: usize = 16;
 /// As long as the last thing known is a failure, one at a time finds out.
@@ -46,6 +48,8 @@ const AGAIN_MAX: usize = 1_024;
 pub struct Posted {
     /// Everything up to here is posted.
     pub upto: u64,
+    /// What is posted there, where the receipt says so.
+    pub digest: Option<HalfDigest>,
     /// Ranges past a gap that the centre lacks, both ends included.
     pub missing: Vec<(u64, u64)>,
 }

@@ -61,6 +61,7 @@ impl Books {
             lane: lane_id(),
             epoch: 1,
             posted_upto: self.watermark,
+            posted_digest: self.posted.get(&self.watermark).map(|(digest, _)| (*digest).into()),
             missing,
             issued_at: Timestamp::UNIX_EPOCH,
         }

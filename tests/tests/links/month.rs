@@ -89,6 +89,7 @@ async fn connect(broker: &Broker, user: &BrokerUser, lane: &CutOffLane, folder: 
         client: client.clone(),
         jetstream: jetstream.clone(),
         marks: Marks { written: follow_written, posted: follow_posted },
+        wakes: wakes.clone(),
         state: watch::channel(UplinkState::default()).0,
         clock,
     };

@@ -14,7 +14,7 @@ use clearing_house::lists::status_of;
 use clearing_house::rating::{Charge, EntryFacts};
 use domain::account_list::AccountList;
 use domain::passage::Passage;
-use domain::signature::Digest256;
+use domain::signature::{Digest256, HalfDigest};
 use domain::{AccountId, BusinessDate, OperatorId, TagId, Timestamp};
 
 use super::bug::PlantedBug;
@@ -290,6 +290,12 @@ impl Books {
     /// The watermark of an epoch.
     pub(crate) fn posted_upto(&self, epoch: (usize, u32)) -> u64 {
         self.epochs.get(&epoch).map_or(0, |row| row.posted_upto)
+    }
+
+    /// What is stored at the watermark of an epoch.
+    pub(crate) fn posted_digest(&self, (lane, epoch): (usize, u32)) -> Option<HalfDigest> {
+        let key = Key { lane, epoch, seq: self.posted_upto((lane, epoch)) };
+        self.passages.get(&key).map(|stored| stored.hash.into())
     }
 
     /// Up to where passages are stored without a gap, counted.

@@ -23,6 +23,8 @@ pub(crate) enum PlantedBug {
     ReusesEpoch,
     /// A lane believes a receipt whoever signed it.
     ReceiptUnchecked,
+    /// A lane believes a receipt whatever record it has under the receipt's number.
+    DigestUnchecked,
     /// A lane takes a list whoever signed it.
     ListUnchecked,
     /// A list that is older than the one in use is taken.
@@ -65,7 +67,7 @@ pub(crate) enum PlantedBug {
 }
 
 /// All of them.
-pub(crate) const BUGS: [PlantedBug; 27] = [
+pub(crate) const BUGS: [PlantedBug; 28] = [
     PlantedBug::SkipsFlush,
     PlantedBug::OpensBeforeDurable,
     PlantedBug::TrustsFlushAfterFailure,
@@ -74,6 +76,7 @@ pub(crate) const BUGS: [PlantedBug; 27] = [
     PlantedBug::SequenceFromClock,
     PlantedBug::ReusesEpoch,
     PlantedBug::ReceiptUnchecked,
+    PlantedBug::DigestUnchecked,
     PlantedBug::ListUnchecked,
     PlantedBug::TakesOlderList,
     PlantedBug::TearsList,

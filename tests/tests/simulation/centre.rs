@@ -381,6 +381,7 @@ impl Whole {
             lane: self.facts.lanes[lane].id.clone(),
             epoch,
             posted_upto: self.centre.books.posted_upto((lane, epoch)),
+            posted_digest: self.centre.books.posted_digest((lane, epoch)),
             missing: self.centre.books.missing((lane, epoch)).into_iter().collect(),
             issued_at: self.centre_time(),
         };

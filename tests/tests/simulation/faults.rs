@@ -371,6 +371,7 @@ impl Whole {
             lane: self.facts.lanes[no].id.clone(),
             epoch,
             posted_upto: self.lanes[no].last + 1,
+            posted_digest: None,
             missing: Vec::new(),
             issued_at: self.true_time(),
         };

@@ -543,6 +543,15 @@ impl Whole {
         self.after(MINUTE, Happening::PersonExports { lane: no, times: 1 });
     }
 
+    /// Puts the journal of a lane that runs away, and goes on with a blank one.
+    pub(crate) fn put_old_copy_away(&mut self, no: usize, why: &str) {
+        let saved = self.lanes[no].core.as_ref().map(Lane::saved);
+        self.put_away(no, why);
+        self.lanes[no].disk.image.saved = saved;
+        self.lanes[no].disk.flush();
+        self.lane_starts(no);
+    }
+
     /// A person has come to a lane that is parked, and puts its journal away.
     pub(crate) fn person_comes(&mut self, no: usize) {
         if self.lanes[no].is_up {
@@ -567,11 +576,7 @@ impl Whole {
         }
         if upto > node.last {
             self.reached.insert("an old copy is known by a receipt");
-            let saved = node.core.as_ref().map(Lane::saved);
-            self.put_away(no, "receipts are ahead of it");
-            self.lanes[no].disk.image.saved = saved;
-            self.lanes[no].disk.flush();
-            return self.lane_starts(no);
+            return self.put_old_copy_away(no, "receipts are ahead of it");
         }
         node.posted_upto = upto;
         self.prunes(no, upto);

@@ -36,7 +36,7 @@ const SEEDS: u64 = 2_000;
 const FOUND_WITHIN: u64 = 1_000;
 
 /// States that a thousand seeds must have reached.
-const RARE: [&str; 30] = [
+const RARE: [&str; 31] = [
     "a clock jumped",
     "a commit did not happen",
     "a commit happened and was not told",
@@ -60,6 +60,7 @@ const RARE: [&str; 30] = [
     "an exit had waited for its entry",
     "an old copy is known by a receipt",
     "an old copy is known by its mark",
+    "an old copy that was written on is known by a digest",
     "another worker was first",
     "killed behind a durable passage",
     "killed while a delta was written",

@@ -17,7 +17,6 @@ use super::books::{Books, Key};
 use super::bug::PlantedBug;
 use super::centre::Done;
 use super::facts::Facts;
-use super::lane::LaneNode;
 use super::plan::Fault;
 use super::posting::vehicle_of;
 use super::whole::Whole;
@@ -78,23 +77,6 @@ impl Whole {
         self.why_no_rest().is_empty()
     }
 
-    /// Whether nothing keeps it from coming to rest but lanes that went on writing in an old copy:
-    /// what follows the numbers they used twice names another record than the posted one, and is
-    /// refused for ever. A known gap, told in `docs/simulation.md`.
-    pub(crate) fn stands_behind_old_copies(&self) -> bool {
-        let books = &self.centre.books;
-        let on_road = self.crossings_to_come > 0 || self.road.iter().any(|road| !road.is_empty());
-        let stands = |no: usize, node: &LaneNode| {
-            let Some(epoch) = node.epoch().filter(|_| node.is_up) else { return false };
-            let next = books.posted_upto((no, epoch)) + 1;
-            let row = node.disk.image.rows.get(&next);
-            node.posted_upto == node.last
-                || row.is_some_and(|row| books.quarantine.contains(&("broken-chain", row.digest)))
-        };
-        let mut lanes = self.lanes.iter().enumerate();
-        self.plan.has(Fault::RolledBack) && !on_road && lanes.all(|(no, node)| stands(no, node))
-    }
-
     /// What is still under way.
     pub(crate) fn why_no_rest(&self) -> String {
         let mut why = Vec::new();
@@ -146,14 +128,7 @@ impl Whole {
                 if accounted || self.truth.lost_with_disk.contains(key) {
                     continue;
                 }
-                // A journal put back with its mark, and written past the watermark before the
-                // first receipt: a known gap, told in `docs/simulation.md`.
-                let is_posted = books.passages.contains_key(key);
-                if digests.len() > 1 && is_posted && self.plan.has(Fault::RolledBack) {
-                    self.reached.insert("KNOWN GAP: a number was used twice and not noticed");
-                } else {
-                    return Some(format!("I6: {key:?} was written and is not posted"));
-                }
+                return Some(format!("I6: {key:?} was written and is not posted"));
             }
         }
         for (key, stored) in &books.passages {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clearing_house::intake::Delivery;
 use domain::PassageId;
 use domain::account_list::{AccountList, ContentHash, ListChange, ListDelta, ListEntry, ListError};
-use domain::signature::{Context, Digest256, Signature};
+use domain::signature::{Context, Digest256, HalfDigest, Signature};
 use domain::wire::v1::{DeltaRecord, EntryRecord, ListEntryRecord, Manifest, Receipt, parse};
 use domain::wire::{message_id, passage_of, subject};
 use lane_controller::lane::Event;
@@ -350,7 +350,14 @@ impl Whole {
             return;
         }
         node.last_receipt = Some(Rc::clone(&said.payload));
-        let posted = Posted { upto: receipt.posted_upto, missing: receipt.missing.clone() };
+        let (upto, digest) = (receipt.posted_upto, receipt.posted_digest);
+        let own = node.disk.image.rows.get(&upto).map(|row| HalfDigest::from(row.digest));
+        let is_other = upto > node.posted_upto && own.is_some_and(|own| Some(own) != digest);
+        if is_other && self.bug != Some(PlantedBug::DigestUnchecked) {
+            self.reached.insert("an old copy that was written on is known by a digest");
+            return self.put_old_copy_away(no, "other passages are posted under its numbers");
+        }
+        let posted = Posted { upto, digest, missing: receipt.missing.clone() };
         if !posted.missing.is_empty() {
             self.reached.insert("a receipt names what is missing");
         }

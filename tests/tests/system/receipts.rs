@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clearing_house::receipts::{Patience, Receipts};
 use domain::Clock;
+use domain::signature::Digest256;
 use domain::wire::subject;
 use futures::StreamExt as _;
 use simulator::demo::broker::{Broker, BrokerUser};
@@ -52,6 +53,8 @@ async fn a_gap_stops_the_watermark_and_the_receipt_names_it() {
         let message = message.await.expect("a receipt in time").unwrap();
         let receipt = receipt_of(&message);
         assert_eq!((receipt.posted_upto, receipt.missing.as_slice()), (upto, missing));
+        let there = &passages[usize::try_from(upto).unwrap() - 1].payload;
+        assert_eq!(receipt.posted_digest, Some(Digest256::of(there).into()), "at {upto}");
         office.assert_proven().await;
     }
 }

@@ -29,11 +29,19 @@ struct Damage {
 
 const BATCHES: &str = "a batch holds the rows it was written with, and follows the one before it";
 
-const CLEARING_HOUSE: [Damage; 21] = [
+const CLEARING_HOUSE: [Damage; 22] = [
     Damage {
         what: "a receipt would promise less than is stored",
         sql: "update lane_epoch set posted_upto = posted_upto - 1 where lane = 'cienco4/ben-thuy/l01'",
-        breaks: &["a lane's watermark covers exactly what is stored without a gap"],
+        breaks: &[
+            "a lane's watermark covers exactly what is stored without a gap",
+            "what a receipt says is stored at a watermark is stored there",
+        ],
+    },
+    Damage {
+        what: "a receipt would say of a passage that it is another one",
+        sql: "update lane_epoch set posted_digest = gen_random_uuid() where lane = 'cienco4/ben-thuy/l01'",
+        breaks: &["what a receipt says is stored at a watermark is stored there"],
     },
     Damage {
         what: "a charged passage still waits for its entry",
@@ -91,7 +99,8 @@ const CLEARING_HOUSE: [Damage; 21] = [
     Damage {
         what: "a passage was taken out of the books",
         sql: "delete from posting where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 3); \
-              update lane_epoch set posted_upto = 2, last_seq = 2 where lane = 'cienco4/ben-thuy/l01'; \
+              update lane_epoch e set posted_upto = 2, last_seq = 2, posted_digest = p.digest from posting p \
+                where p.journal_no = e.journal_no and p.seq = 2 and lane = 'cienco4/ben-thuy/l01'; \
               update batch_sum b set passages = s.n, amount = s.amount from \
                 (select batch, credit, count(*) as n, sum(amount) as amount from posting where amount > 0 group by 1, 2) s \
               where s.batch = b.batch and s.credit = b.ledger_account and b.amount > 0; \

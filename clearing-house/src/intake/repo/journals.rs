@@ -1,6 +1,6 @@
 //! The lanes' journals as the books know them: which there are, and how far each has come.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use domain::{LaneId, PassageId};
 use sqlx::postgres::PgRow;
@@ -105,8 +105,8 @@ pub(crate) async fn stored(
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     pub(crate) duplicates: i64,
-    /// Sequences stored now.
-    pub(crate) stored: BTreeSet<i64>,
+    /// Sequences stored now, and what is stored there.
+    pub(crate) stored: BTreeMap<i64, HalfDigest>,
 }
 
 /// Counts duplicates and moves watermarks over everything that is there without a gap. Only where
@@ -116,8 +116,8 @@ pub(crate) async fn advance(
     progress: &BTreeMap<i32, (Journal, Progress)>,
 ) -> Result<(), BooksError> {
     let mut holes: Vec<i32> = Vec::new();
-    let (mut journals, mut uptos, mut lasts, mut duplicates) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut journals, mut uptos, mut lasts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut digests, mut duplicates) = (Vec::new(), Vec::new());
     for (journal_no, (journal, done)) in progress {
         let (posted_upto, last_seq) = moved(journal, &done.stored);
         if journal.last_seq > journal.posted_upto && !done.stored.is_empty() {
@@ -126,16 +126,22 @@ pub(crate) async fn advance(
         journals.push(*journal_no);
         uptos.push(posted_upto);
         lasts.push(last_seq);
+        // Absent where the watermark stays.
+        digests.push(done.stored.get(&posted_upto).map(|digest| digest.to_vec()));
         duplicates.push(done.duplicates);
     }
     sqlx::query(
-        "update lane_epoch e set posted_upto = n.upto, last_seq = n.last, duplicates = e.duplicates + n.more \
-         from unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[]) as n (journal_no, upto, last, more) \
+        "update lane_epoch e set posted_upto = n.upto, last_seq = n.last, \
+                duplicates = e.duplicates + n.more, \
+                posted_digest = coalesce(encode(n.digest, 'hex')::uuid, e.posted_digest) \
+         from unnest($1::int4[], $2::int8[], $3::int8[], $4::bytea[], $5::int8[]) \
+              as n (journal_no, upto, last, digest, more) \
          where e.journal_no = n.journal_no",
     )
     .bind(journals)
     .bind(uptos)
     .bind(lasts)
+    .bind(digests)
     .bind(duplicates)
     .execute(&mut *tx)
     .await
@@ -144,12 +150,12 @@ pub(crate) async fn advance(
 }
 
 /// Watermark and last sequence when these were stored, as far as that can be told from them.
-fn moved(journal: &Journal, stored: &BTreeSet<i64>) -> (i64, i64) {
+fn moved(journal: &Journal, stored: &BTreeMap<i64, HalfDigest>) -> (i64, i64) {
     let mut upto = journal.posted_upto;
-    while stored.contains(&(upto + 1)) {
+    while stored.contains_key(&(upto + 1)) {
         upto += 1;
     }
-    let last = stored.last().copied().unwrap_or_default();
+    let last = stored.last_key_value().map_or(0, |(seq, _)| *seq);
     (upto, last.max(journal.last_seq))
 }
 
@@ -160,18 +166,18 @@ async fn close_holes(tx: &mut PgConnection, journals: &[i32]) -> Result<(), Book
     // Rows past the watermark, numbered from it: those whose number fits belong to the first
     // stretch without a gap.
     sqlx::query(
-        "update lane_epoch e set posted_upto = n.upto from ( \
-             select journal_no, max(seq) as upto from ( \
-                 select p.journal_no, p.seq, e.posted_upto \
+        "update lane_epoch e set posted_upto = n.seq, posted_digest = n.digest from ( \
+             select distinct on (journal_no) journal_no, seq, digest from ( \
+                 select p.journal_no, p.seq, p.digest, e.posted_upto \
                         + row_number() over (partition by p.journal_no order by p.seq) as expected \
                  from lane_epoch e cross join lateral ( \
-                     select journal_no, seq from posting p \
+                     select journal_no, seq, digest from posting p \
                      where p.journal_no = e.journal_no and p.seq > e.posted_upto \
                      union all \
-                     select journal_no, seq from waiting_exit p \
+                     select journal_no, seq, digest from waiting_exit p \
                      where p.journal_no = e.journal_no and p.seq > e.posted_upto) p \
                  where e.journal_no = any($1) \
-             ) numbered where seq = expected group by journal_no) n \
+             ) numbered where seq = expected order by journal_no, seq desc) n \
          where e.journal_no = n.journal_no",
     )
     .bind(journals)
@@ -187,7 +193,7 @@ mod tests {
 
     fn after(posted_upto: i64, last_seq: i64, stored: &[i64]) -> (i64, i64) {
         let journal = Journal { journal_no: 1, operator_no: 1, posted_upto, last_seq };
-        moved(&journal, &stored.iter().copied().collect())
+        moved(&journal, &stored.iter().map(|seq| (*seq, HalfDigest::default())).collect())
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum DegradedMode {
     NoDisplay,
     /// A camera is not heard.
     NoCamera,
+    /// The wall clock is far from the centre's: times are marked, and may be wrong.
+    ClockFar,
 }
 
 /// Why a vehicle has to be looked at afterwards.

@@ -9,6 +9,8 @@ const ATTENDED: &str = r#"{"v":1,"id":"vec/nghi-son/x1:2:9","role":"exit","at":"
 
 const RECEIPT: &str = r#"{"v":1,"lane":"cienco4/ben-thuy/l01","epoch":1,"posted_upto":7,"missing":[[9,10]],"issued_at":"2026-11-21T05:00:01Z"}"#;
 
+const RECEIPT_WITH_DIGEST: &str = r#"{"v":1,"lane":"cienco4/ben-thuy/l01","epoch":1,"posted_upto":7,"posted_digest":"000000000000000000000000000000fe","missing":[],"issued_at":"2026-11-21T05:00:01Z"}"#;
+
 const COMMAND: &str = r#"{"v":1,"id":"c-1","lane":"vec/nghi-son/x1","call":4,"attendant":"nv-07","issued_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:06Z","verb":{"open":{"reason":{"other":{"note":"đèn hỏng"}},"plate":"37A12345","group":2}}}"#;
 
 const DELTA: &str = r#"{"v":1,"version":4,"hash_before":"0000000000000000000000000000000000000000000000000000000000000001","hash":"0000000000000000000000000000000000000000000000000000000000000002","issued_at":"2026-11-21T05:00:01Z","changes":[{"upsert":{"tag":"3416214B88C0011762000493","status":"no-money","group":1,"pass":{"pass":5,"station":"ben-thuy","until":"2026-12-21T17:00:00Z"}}},{"remove":"3416"}]}"#;
@@ -40,6 +42,7 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
         assert_eq!(PassageRecord::from(Passage::from(record.clone())), record);
     }
     golden::<Receipt>("receipt", RECEIPT);
+    golden::<Receipt>("receipt", RECEIPT_WITH_DIGEST);
     golden::<Command>("command", COMMAND);
     golden::<DeltaRecord>("delta", DELTA);
     golden::<AccountQuestion>("question", QUESTION);

@@ -39,7 +39,7 @@ impl Story {
     }
 
     fn posted(&mut self, at: u64, upto: u64, missing: &[(u64, u64)]) {
-        self.0.handle_posted(&Posted { upto, missing: missing.to_vec() }, ms(at));
+        self.0.handle_posted(&Posted { upto, digest: None, missing: missing.to_vec() }, ms(at));
     }
 }
 
@@ -253,7 +253,7 @@ impl Model {
         let upto = (1..).take_while(|seq| self.seen.contains(seq)).count() as u64;
         let last = self.seen.last().copied().unwrap_or(0);
         let missing = (upto + 1..last).filter(|seq| !self.seen.contains(seq));
-        Posted { upto, missing: missing.map(|seq| (seq, seq)).take(4).collect() }
+        Posted { upto, digest: None, missing: missing.map(|seq| (seq, seq)).take(4).collect() }
     }
 }
 
