@@ -1,5 +1,5 @@
-//! The field I/O of a station: a Modbus TCP server between the lanes' loops and arms and their
-//! controller. The register map is [`domain::wire::field_io`].
+//! The field I/O of a station: a Modbus module between the lanes' loops and arms and their
+//! controller, on the network or on a serial bus. The register map is [`domain::wire::field_io`].
 //!
 //! The world writes inputs and counters, the controller reads them; pulses go the other way and
 //! wait here for the world's next step. A pulse coil reads back as false: the module times it.
@@ -8,6 +8,7 @@
 use std::future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,8 +16,10 @@ use domain::wire::field_io::{Counter, Input, LANE_BLOCK, Output};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_modbus::server::Service;
+use tokio_modbus::server::rtu::Server as RtuServer;
 use tokio_modbus::server::tcp::Server;
 use tokio_modbus::{ExceptionCode, Request, Response};
+use tokio_serial::{SerialPort as _, SerialStream};
 
 use crate::road::{LaneRoad, Pulse};
 
@@ -213,6 +216,39 @@ impl FieldIoServer {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+/// A module on a serial bus of its own, made of a pseudo-terminal. Dropping it pulls the cable.
+pub(crate) struct FieldIoBus {
+    port: PathBuf,
+    task: JoinHandle<()>,
+    /// Its own hand on the controller's end keeps the bus whole while no controller is there.
+    _controllers_end: SerialStream,
+}
+
+impl FieldIoBus {
+    /// Serves a station's points under every address of the bus.
+    pub(crate) fn start(points: Arc<StationPoints>) -> io::Result<Self> {
+        let (modules_end, controllers_end) = SerialStream::pair()?;
+        let port = controllers_end.name().map(PathBuf::from).ok_or(io::ErrorKind::NotFound)?;
+        let server = RtuServer::new(modules_end);
+        let task = tokio::spawn(async move {
+            if let Err(error) = server.serve_forever(PointService(points)).await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "field I/O bus ended");
+            }
+        });
+        Ok(Self { port, task, _controllers_end: controllers_end })
+    }
+
+    pub(crate) fn port(&self) -> &Path {
+        &self.port
+    }
+}
+
+impl Drop for FieldIoBus {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 

@@ -9,18 +9,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::field_io::{FieldIoServer, StationPoints};
+use crate::field_io::{FieldIoBus, FieldIoServer, StationPoints};
 use crate::relay_card::RelayCard;
 use crate::road::{CrossingKey, LaneRoad, STEP_MAX};
 
 enum Device {
     Modbus {
         points: Arc<StationPoints>,
-        _server: FieldIoServer,
+        _server: Served,
     },
     Card(RelayCard),
     /// A card whose cable is pulled, and where its port was.
     CardAway(PathBuf),
+}
+
+/// What serves a module's points, for as long as it is kept.
+enum Served {
+    OnNetwork { _server: FieldIoServer },
+    OnBus { _bus: FieldIoBus },
 }
 
 /// A lane on its own.
@@ -46,7 +52,20 @@ impl OneLane {
         let points = Arc::new(StationPoints::new(1));
         let server = FieldIoServer::start(Arc::clone(&points)).await?;
         let address = server.address();
+        let server = Served::OnNetwork { _server: server };
         Ok((Self::of(Device::Modbus { points, _server: server }), address))
+    }
+
+    /// A lane behind a Modbus module on a serial bus, and the bus's port.
+    ///
+    /// # Errors
+    /// When the system gives no pseudo-terminal.
+    pub fn behind_modbus_bus() -> io::Result<(Self, PathBuf)> {
+        let points = Arc::new(StationPoints::new(1));
+        let bus = FieldIoBus::start(Arc::clone(&points))?;
+        let port = bus.port().to_owned();
+        let server = Served::OnBus { _bus: bus };
+        Ok((Self::of(Device::Modbus { points, _server: server }), port))
     }
 
     /// A lane behind a relay card, whose port appears as `link`.

@@ -12,6 +12,7 @@ use domain::{Clock, LaneId, Plate};
 use lane_controller::camera::{
     Camera, CameraListener, CameraSecret, CameraWord, Format, ListenerSettings,
 };
+use lane_controller::field_io::modbus::{self, Bus, Place};
 use lane_controller::field_io::relay_card::{
     CardSettings, CardThread, InputNumber, Level, StateOrder, Wiring,
 };
@@ -37,6 +38,7 @@ struct World {
 #[derive(Debug, Clone, Copy)]
 enum Family {
     ModbusTcp,
+    ModbusRtu,
     RelayCard,
 }
 
@@ -54,6 +56,17 @@ async fn world(family: Family) -> World {
             let thread =
                 InputThread::start(module, vec![0], period, clock, tell).expect("a thread");
             (lane, Outputs::new(module, 0), Box::new(thread))
+        }
+        Family::ModbusRtu => {
+            let (lane, port) = OneLane::behind_modbus_bus().expect("a module");
+            let bus = Bus::to(Place::Rtu { port, baud: 115_200, unit: 3 });
+            let period = Duration::from_millis(5);
+            let tell = move |_place, word| {
+                say.send(word).ok();
+            };
+            let outputs = Outputs::Modbus(modbus::Outputs::new(&bus.for_outputs(), 0));
+            let thread = InputThread::start(bus, vec![0], period, clock, tell).expect("a thread");
+            (lane, outputs, Box::new(thread))
         }
         Family::RelayCard => {
             let port = folder.path().join("card");
@@ -128,6 +141,21 @@ async fn a_car_comes_is_let_through_and_leaves(family: Family) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_modbus_module_sees_a_car_through() {
     a_car_comes_is_let_through_and_leaves(Family::ModbusTcp).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_modbus_module_on_a_serial_bus_sees_a_car_through() {
+    a_car_comes_is_let_through_and_leaves(Family::ModbusRtu).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_module_on_a_bus_that_went_silent_takes_no_command() {
+    let mut world = world(Family::ModbusRtu).await;
+    world.until("an empty lane is seen", |world| world.reading.is_some()).await;
+    world.lane.lose_device();
+    world.until("the module is silent", |world| world.reading.is_none()).await;
+    assert!(block_in_place(|| world.outputs.open()).is_err());
+    block_in_place(|| drop(world));
 }
 
 #[tokio::test(flavor = "multi_thread")]
