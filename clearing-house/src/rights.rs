@@ -151,16 +151,20 @@ pub const TABLES: &[Table] = &[
     table("broker_stream",       NOBODYS,  ["rau",  "rau",  "",     "",   "",  ""]),
     table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "ra", "",  ""]),
     table("directive",           NOBODYS,  ["r", "", "ra", "", "", ""]),
+    table("correction_proposal", NOBODYS,  ["", "ra", "", "r", "", ""]),
+    table("correction_approval", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("api_answer",          NOBODYS,  ["", "ra", "", "", "", ""]),
     table("direct_transfer",     NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
 ];
 
 /// Functions that do what only their owner may, each with who may call it.
-const WITH_OWNERS_HANDS: [(&str, &str); 2] = [
+const WITH_OWNERS_HANDS: [(&str, &str); 3] = [
     // Counts and sums, personal to nobody.
     ("traffic", "etc_authority, etc_reconciliation, etc_auditor"),
     // Makes partitions ahead.
     ("make_posting_days", "etc_intake"),
+    // Tells the lanes' list of accounts that a correction touched.
+    ("note_accounts_on_list", "etc_accounts, etc_reconciliation"),
 ];
 
 /// What everybody has before they are given anything.

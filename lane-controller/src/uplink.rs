@@ -87,6 +87,15 @@ enum Outcome {
     Failed(u64),
 }
 
+impl Outcome {
+    fn tell(self, window: &mut Window, now: Duration) {
+        match self {
+            Self::Taken(seq) => window.handle_taken(seq, now),
+            Self::Failed(seq) => window.handle_failed(seq, now),
+        }
+    }
+}
+
 impl Uplink {
     /// Sends until the lane ends.
     pub async fn run(self) {
@@ -106,17 +115,19 @@ impl Uplink {
             window.handle_connection(client.connection_state() == State::Connected, now);
             window.handle_deadline(now);
             if let Some(posted) = heard.take() {
-                match pages.prove(&lane, &posted, window.posted()).await {
+                let wake = match pages.prove(&lane, &posted, window.posted()).await {
                     Proof::Same => {
                         window.handle_posted(&posted, now);
-                        // The lane may have ended.
-                        drop(wakes.send(Wake::Posted { epoch, upto: posted.upto }));
+                        Some(Wake::Posted { epoch, upto: posted.upto })
                     }
-                    Proof::Other => {
-                        drop(wakes.send(Wake::PostedOtherwise { epoch, seq: posted.upto }));
+                    Proof::Other => Some(Wake::PostedOtherwise { epoch, seq: posted.upto }),
+                    Proof::Unreadable => {
+                        heard = Some(posted);
+                        None
                     }
-                    Proof::Unreadable => heard = Some(posted),
-                }
+                };
+                // The lane may have ended.
+                wake.into_iter().for_each(|wake| drop(wakes.send(wake)));
             }
             if window.poll_ask(now)
                 && let Some(held) = held(&lane, epoch, &jetstream).await
@@ -138,11 +149,7 @@ impl Uplink {
             }
             if aged_at.is_none_or(|at| clock.real().duration_since(at) >= AGE_EVERY) {
                 aged_at = Some(clock.real());
-                let oldest_unposted_at = pages.at_of(&lane, window.posted() + 1).await;
-                state.send_if_modified(|state| {
-                    let news = UplinkState { oldest_unposted_at };
-                    std::mem::replace(state, news) != news
-                });
+                tell_age(&state, pages.at_of(&lane, window.posted() + 1).await);
             }
             tokio::select! {
                 changed = marks.written.changed() => {
@@ -155,15 +162,19 @@ impl Uplink {
                 }
                 Some(outcome) = under_way.next() => {
                     let now = clock.real().duration_since(started);
-                    match outcome {
-                        Outcome::Taken(seq) => window.handle_taken(seq, now),
-                        Outcome::Failed(seq) => window.handle_failed(seq, now),
-                    }
+                    outcome.tell(&mut window, now);
                 }
                 _ = look.tick() => {}
             }
         }
     }
+}
+
+fn tell_age(state: &watch::Sender<UplinkState>, oldest_unposted_at: Option<Timestamp>) {
+    state.send_if_modified(|state| {
+        let news = UplinkState { oldest_unposted_at };
+        std::mem::replace(state, news) != news
+    });
 }
 
 fn nonzero(seq: u64) -> std::num::NonZeroU64 {

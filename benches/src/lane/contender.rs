@@ -72,6 +72,7 @@ impl Contender {
                 Wake::Reader(_)
                 | Wake::Command(..)
                 | Wake::Posted { .. }
+                | Wake::PostedOtherwise { .. }
                 | Wake::Health(_)
                 | Wake::Plate(_)
                 | Wake::Measured(_)

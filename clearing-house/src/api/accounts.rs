@@ -7,12 +7,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::{Extension, Json};
-use domain::{AccountId, Amount, IssuerId, Plate, TagId, Timestamp, VehicleGroup};
-use serde::de::DeserializeOwned;
+use domain::{AccountId, IssuerId, Plate, TagId, Timestamp, VehicleGroup};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::body::{amount, read};
 use super::caller::Caller;
 use super::once::once;
 use super::problem::Problem;
@@ -26,18 +26,6 @@ use crate::account::{AccountError, Effect};
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Done {
     effect: Effect,
-}
-
-/// Reads a body; the caller is told where it is wrong, not what stood there.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Problem::bad(format!("the body is not as described: line {line}, column {column}"))
-    })
-}
-
-fn amount(minor_units: i64) -> Result<Amount, Problem> {
-    Amount::try_new(minor_units).map_err(|error| Problem::bad(format!("amount: {error}")))
 }
 
 /// Refuses accounts beyond the caller's scope as if they were not there.

@@ -69,6 +69,33 @@ impl Caller {
         }
     }
 
+    /// The operator whose transfers alone may be said to be wrong; nothing where all may.
+    pub(super) fn may_propose_corrections(&self) -> Result<Option<&OperatorId>, Problem> {
+        match &self.role {
+            Role::Operator { operator } => Ok(Some(operator)),
+            Role::Centre => Ok(None),
+            Role::Auditor | Role::Issuer { .. } => Err(self.may_not("propose corrections")),
+        }
+    }
+
+    /// Whether corrections are this caller's to approve.
+    pub(super) fn may_approve_corrections(&self) -> Result<(), Problem> {
+        match &self.role {
+            Role::Centre => Ok(()),
+            Role::Auditor | Role::Issuer { .. } | Role::Operator { .. } => {
+                Err(self.may_not("approve corrections"))
+            }
+        }
+    }
+
+    /// Whether proposals of all operators are this caller's to see.
+    pub(super) fn may_see_proposals(&self) -> Result<(), Problem> {
+        match &self.role {
+            Role::Auditor | Role::Centre => Ok(()),
+            Role::Issuer { .. } | Role::Operator { .. } => Err(self.may_not("see proposals")),
+        }
+    }
+
     /// The operator whose roads alone are seen; nothing where all are.
     pub(super) fn may_see_roads(&self) -> Result<Option<&OperatorId>, Problem> {
         match &self.role {

@@ -8,8 +8,10 @@
 //! a handler unpacks, calls what does the work, and wraps.
 
 mod accounts;
+mod body;
 mod caller;
 pub mod command;
+mod corrections;
 mod metrics;
 mod once;
 mod passages;
@@ -123,7 +125,9 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(accounts::link))
         .routes(routes!(accounts::unlink))
         .routes(routes!(passages::passages))
-        .routes(routes!(passages::corrections))
+        .routes(routes!(corrections::corrections, corrections::propose))
+        .routes(routes!(corrections::proposals))
+        .routes(routes!(corrections::approve))
         .routes(routes!(passages::quarantine))
         .routes(routes!(register::tariffs))
         .routes(routes!(register::fares))
@@ -218,6 +222,11 @@ mod tests {
                 parameter["name"] == "Idempotency-Key" && parameter["required"] == true
             });
             assert!(asks, "{path}");
+        }
+        for path in ["/v1/corrections", "/v1/corrections/{proposal}/approval"] {
+            let parameters = &described["paths"][path]["post"]["parameters"];
+            let is_key = |parameter: &serde_json::Value| parameter["name"] == "Idempotency-Key";
+            assert!(parameters.as_array().unwrap().iter().any(is_key), "{path}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Passages, corrections and quarantine, page by page.
+//! Passages and quarantine, page by page.
 
 #![expect(unused_qualifications, reason = "what the macro writes for query parameters")]
 
@@ -38,11 +38,11 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    fn limit(&self) -> i64 {
+    pub(super) fn limit(&self) -> i64 {
         self.limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX)
     }
 
-    fn after<T: DeserializeOwned>(&self) -> Result<Option<T>, Problem> {
+    pub(super) fn after<T: DeserializeOwned>(&self) -> Result<Option<T>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
         let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -51,7 +51,7 @@ impl Paging {
 }
 
 /// Where the next page begins, if this one is full.
-fn next<T: Serialize>(is_full: bool, last: Option<T>) -> Option<String> {
+pub(super) fn next<T: Serialize>(is_full: bool, last: Option<T>) -> Option<String> {
     let place = last.filter(|_| is_full)?;
     serde_json::to_vec(&place).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
@@ -151,72 +151,6 @@ pub(super) async fn passages(
         tariff: row.get(11),
     };
     Ok(Json(PassagePage { items: rows.iter().map(line).collect(), next }))
-}
-
-/// A transfer that corrects another.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Correction {
-    /// The transfer.
-    transfer: i64,
-    /// What it is.
-    kind: String,
-    /// How much, in minor units.
-    amount: i64,
-    /// Whose settlement it belongs to.
-    operator: Option<String>,
-    /// The settlement day.
-    day: String,
-    /// When it was posted.
-    posted_at: String,
-    /// The passage it is about.
-    passage: Option<String>,
-    /// The outside reference, if it has one.
-    reference: Option<String>,
-}
-
-/// A page of corrections.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct CorrectionPage {
-    items: Vec<Correction>,
-    /// The cursor of the next page; absent on the last.
-    next: Option<String>,
-}
-
-/// Corrections in the order of their numbers; an operator sees its own.
-#[utoipa::path(get, path = "/v1/corrections", params(Paging), tag = "passages", security(("bearer" = [])),
-    responses((status = 200, body = CorrectionPage), (status = 400, body = Problem),
-              (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(super) async fn corrections(
-    State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Query(paging): Query<Paging>,
-) -> Result<Json<CorrectionPage>, Problem> {
-    let operator = caller.may_see_roads()?;
-    let rows = sqlx::query(
-        "select transfer, kind, amount, operator, day::text, posted_at, \
-                case when seq is not null then lane || ':' || epoch || ':' || seq end, reference \
-         from transfer_v1 where kind in ('reversal', 'repost', 'adjustment') and transfer > $1 \
-           and ($2::text is null or operator = $2) order by transfer limit $3",
-    )
-    .bind(paging.after::<i64>()?.unwrap_or(0))
-    .bind(operator.map(OperatorId::as_str))
-    .bind(paging.limit())
-    .fetch_all(&app.0.pool)
-    .await
-    .map_err(|error| Problem::books(&error))?;
-    let place: Option<i64> = rows.last().map(|row| row.get(0));
-    let next = next(i64::try_from(rows.len()).ok() == Some(paging.limit()), place);
-    let line = |row: &sqlx::postgres::PgRow| Correction {
-        transfer: row.get(0),
-        kind: row.get(1),
-        amount: row.get(2),
-        operator: row.get(3),
-        day: row.get(4),
-        posted_at: from_sql(row.get(5)).to_string(),
-        passage: row.get(6),
-        reference: row.get(7),
-    };
-    Ok(Json(CorrectionPage { items: rows.iter().map(line).collect(), next }))
 }
 
 /// A message that could not be taken, without its bytes.

@@ -39,7 +39,7 @@ pub enum Remainder {
 
 /// Undoes a transfer, and posts what it should have been, within the caller's transaction.
 ///
-/// Returns how customers' balances changed.
+/// Returns how customers' balances changed; the lanes' list looks at them again.
 ///
 /// # Errors
 /// When there is no such transfer, it is itself a reversal, it was undone before, the day is closed,
@@ -89,15 +89,29 @@ pub async fn correct_in_tx(
         }
     }
     repo::add_changes(tx, &hot).await?;
-    add_in_tx(tx, &customers, None).await
+    let changes = add_in_tx(tx, &customers, None).await?;
+    tell_list(tx, &changes).await?;
+    Ok(changes)
+}
+
+/// Lets the lanes' list look at the accounts again: whether a lane would now decide otherwise is
+/// the publisher's to say.
+async fn tell_list(tx: &mut PgConnection, changes: &[BalanceChange]) -> Result<(), LedgerError> {
+    let accounts: Vec<i64> = changes.iter().map(|change| change.account.as_i64()).collect();
+    sqlx::query("select note_accounts_on_list($1)")
+        .bind(accounts)
+        .execute(tx)
+        .await
+        .map_err(LedgerError::Database)?;
+    Ok(())
 }
 
 /// A transfer that is to be corrected.
-struct Known {
+pub(super) struct Known {
     debit: i64,
     credit: i64,
     amount: i64,
-    operator: Option<String>,
+    pub(super) operator: Option<String>,
     lane: Option<String>,
     epoch: Option<i32>,
     seq: Option<i64>,
@@ -105,7 +119,10 @@ struct Known {
     customers: Vec<i64>,
 }
 
-async fn find(tx: &mut PgConnection, original: TransferId) -> Result<Known, LedgerError> {
+pub(super) async fn find(
+    tx: &mut PgConnection,
+    original: TransferId,
+) -> Result<Known, LedgerError> {
     let row = sqlx::query(
         "select t.debit, t.credit, t.amount, t.operator, t.lane, t.epoch, t.seq, t.kind, \
                 array(select ledger_account from ledger_account \

@@ -11,10 +11,12 @@ use sqlx::{PgConnection, PgPool};
 
 mod correction;
 mod history;
+mod proposal;
 mod repo;
 
 pub use correction::{Remainder, TransferId, correct_in_tx};
 pub use history::{Cursor, StatementLine, balance_at, statement};
+pub use proposal::{Proposal, ProposalError, approve, proposals, propose};
 
 /// Why transfers were not posted.
 #[derive(Debug, thiserror::Error)]

@@ -12,12 +12,13 @@ use tests::office::{Office, POLICY, noon};
 use tower::ServiceExt as _;
 
 /// Callers: their name is their token.
-const CALLERS: [(&str, &str); 5] = [
+const CALLERS: [(&str, &str); 6] = [
     ("vetc", "role = 'issuer'\nissuer = 'vetc'"),
     ("vdtc", "role = 'issuer'\nissuer = 'vdtc'"),
     ("vec", "role = 'operator'\noperator = 'vec'"),
     ("auditor", "role = 'auditor'"),
     ("centre", "role = 'centre'"),
+    ("checker", "role = 'centre'"),
 ];
 
 struct Api(Router);
@@ -260,4 +261,90 @@ async fn health_and_numbers_are_told_without_a_token() {
     assert!(numbers.contains("\netc_api_answers_total{status=\"4xx\"} 1\n"), "{numbers}");
     let described = api.get("", "/openapi.json").await.json();
     assert!(described["paths"]["/v1/accounts/{account}/top-ups"]["post"].is_object());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_is_posted_once_and_only_when_another_one_has_approved_it() {
+    let office = Office::open().await;
+    let api = Api::open(&office);
+    let toll = Lane::new("cienco4/ben-thuy/l01").pass(&vehicle(5), "2026-03-02T01:00:00Z");
+    office.books().await.post(&[toll], noon()).await.unwrap();
+    let toll = office.number("select transfer from transfer_v1 where kind = 'toll'").await;
+    let paid = 5_000_000 - office.balance(vehicle(5).account).await;
+    let wrong = |amount: i64| json!({"transfer": toll, "should_be": amount, "reason": "group 1"});
+    let path = "/v1/corrections";
+
+    // Another operator's tolls are not there; issuers and auditors correct nothing.
+    let foreign = api.post("vec", path, Some("k"), wrong(0)).await;
+    foreign.assert_problem(StatusCode::NOT_FOUND, "no-transfer");
+    let issuer = api.post("vetc", path, Some("k"), wrong(0)).await;
+    issuer.assert_problem(StatusCode::FORBIDDEN, "may-not");
+    let mute = json!({"transfer": toll, "should_be": 0, "reason": " "});
+    let mute = api.post("centre", path, Some("k"), mute).await;
+    mute.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "no-reason");
+
+    let proposed = api.post("centre", path, Some("p1"), wrong(paid - 7_000)).await.json();
+    let again = api.post("centre", path, Some("p1"), wrong(paid - 7_000)).await;
+    assert!(again.is_replayed && again.json() == proposed, "{}", again.text);
+    assert_eq!(office.balance(vehicle(5).account).await, 5_000_000 - paid, "nothing has moved");
+
+    let approval = format!("{path}/{}/approval", proposed["proposal"]);
+    let day = json!({"day": "2026-03-02"});
+    let own = api.post("centre", &approval, Some("a1"), day.clone()).await;
+    own.assert_problem(StatusCode::CONFLICT, "same-person");
+    let operator = api.post("vec", &approval, Some("a1"), day.clone()).await;
+    operator.assert_problem(StatusCode::FORBIDDEN, "may-not");
+    let none = api.post("checker", "/v1/corrections/99/approval", Some("a0"), day.clone()).await;
+    none.assert_problem(StatusCode::NOT_FOUND, "no-proposal");
+    let done = api.post("checker", &approval, Some("a1"), day.clone()).await;
+    assert_eq!(done.status, StatusCode::OK, "{}", done.text);
+    assert_eq!(office.balance(vehicle(5).account).await, 5_000_000 - paid + 7_000);
+    let twice = api.post("checker", &approval, Some("a2"), day.clone()).await;
+    twice.assert_problem(StatusCode::CONFLICT, "approved-before");
+
+    // A second proposal for the same transfer finds it corrected, and leaves no approval behind.
+    let late = api.post("centre", path, Some("p2"), wrong(0)).await.json();
+    let late = format!("{path}/{}/approval", late["proposal"]);
+    let refused = api.post("checker", &late, Some("a3"), day).await;
+    refused.assert_problem(StatusCode::CONFLICT, "corrected-before");
+    let listed = api.get("auditor", "/v1/corrections/proposals").await.json();
+    let approved: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|one| &one["approved_by"]).collect();
+    assert_eq!(approved, [&json!("checker"), &Value::Null]);
+    let hidden = api.get("vec", "/v1/corrections/proposals").await;
+    hidden.assert_problem(StatusCode::FORBIDDEN, "may-not");
+    office.assert_proven().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_too_wants_two_people_for_a_correction() {
+    let office = Office::open().await;
+    sqlx::query(
+        "insert into correction_proposal (transfer, should_be, reason, proposed_by, proposed_at) \
+         values (1, 0, 'r', 'centre', now())",
+    )
+    .execute(&office.pool)
+    .await
+    .unwrap();
+    for (proposed_by, approved_by, constraint) in [
+        ("centre", "centre", "two_people_correct"),
+        ("another", "centre", "approval_of_correction"),
+    ] {
+        let refused = sqlx::query(
+            "insert into correction_approval (proposal, proposed_by, approved_by, approved_at, day) \
+             values (1, $1, $2, now(), '2026-03-02')",
+        )
+        .bind(proposed_by)
+        .bind(approved_by)
+        .execute(&office.pool)
+        .await
+        .unwrap_err();
+        let refused = refused.into_database_error().unwrap();
+        assert_eq!(refused.constraint(), Some(constraint));
+    }
+    let changed = sqlx::query("update correction_proposal set should_be = 1")
+        .execute(&office.pool)
+        .await
+        .unwrap_err();
+    assert!(changed.to_string().contains("append"), "{changed}");
 }

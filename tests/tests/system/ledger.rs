@@ -49,7 +49,10 @@ fn after_noon() -> Timestamp {
 async fn a_toll_is_undone_once_and_what_it_should_have_been_is_posted() {
     let (office, toll) = office_with_a_toll().await;
     let right = Remainder::Amount(Amount::try_new(40_000).unwrap());
+    let noted = "select count(*) from list_change";
+    let before = office.number(noted).await;
     correct(&office, toll, right, after_noon()).await.unwrap();
+    assert_eq!(office.number(noted).await, before + 1, "the lanes' list looks at the tag again");
     assert_eq!(office.balance(vehicle(CAR).account).await, 5_000_000 - 40_000);
     let again = correct(&office, toll, Remainder::Nothing, after_noon()).await;
     assert!(matches!(again, Err(LedgerError::AlreadyPosted { .. })), "{again:?}");

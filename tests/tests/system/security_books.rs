@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clearing_house::config::Database;
 use clearing_house::intake::Books;
+use clearing_house::ledger::{Remainder, TransferId, approve, correct_in_tx, propose};
 use clearing_house::rights::{self, MIGRATIONS, ROLES, TABLES};
 use clearing_house::sql::connect;
 use domain::Clock;
@@ -295,6 +296,19 @@ async fn each_role_does_its_work_with_the_rights_it_has() {
     )
     .await
     .unwrap();
+    let tolls = office
+        .texts("select transfer::text from transfer_v1 where kind = 'toll' order by transfer")
+        .await;
+    let toll = |place: usize| TransferId::new(tolls[place].parse().unwrap());
+    let (day, at) = ("2026-03-02".parse().unwrap(), noon());
+    let nothing = domain::Amount::ZERO;
+    let proposal =
+        propose(&accounts, (toll(0), nothing), "not his", "centre", None, at).await.unwrap();
+    approve(&accounts, proposal, day, "checker", at).await.unwrap();
+    let reconciliation = as_role(&office, Role::Reconciliation).await;
+    let mut tx = reconciliation.begin().await.unwrap();
+    correct_in_tx(&mut tx, toll(1), Remainder::Nothing, day, at).await.unwrap();
+    tx.commit().await.unwrap();
     let authority = as_role(&office, Role::Authority).await;
     let counted: i64 = sqlx::query_scalar("select sum(passages)::int8 from traffic_v1")
         .fetch_one(&authority)

@@ -135,6 +135,7 @@ const CLEARING_HOUSE: [Damage; 22] = [
         what: "a passage was left out, and the next signed anew by a thief of the lane's key",
         sql: "update evidence set block = $2 where first_journal = \
                 (select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01'); \
+              update lane_epoch set posted_digest = encode(substr($1, 1, 16), 'hex')::uuid where lane = 'cienco4/ben-thuy/l01'; \
               update posting set digest = encode(substr($1, 1, 16), 'hex')::uuid where (journal_no, seq) = ((select journal_no from lane_epoch where lane = 'cienco4/ben-thuy/l01' and epoch = 1), 3)",
         breaks: &[BATCHES, "a passage names the digest of the one before it"],
     },
