@@ -1,8 +1,9 @@
 //! Posts tolls through other people's ledgers, by their public calls and as their own documentation
 //! has it: one account of a customer, one of an operator, one amount, in batches where they take them.
 //!
-//! `ledger-contenders cala|doubleentry URL SECONDS` prints, for each way that was tried, a line of
-//! the way's name, postings per second and postings, with tabs between. The database must be empty.
+//! `ledger-contenders cala|doubleentry SECONDS` prints, for each way that was tried, a line of the
+//! way's name, postings per second and postings, with tabs between. `DATABASE_URL` says where; the
+//! database must be empty.
 //!
 //! What is made easy for them: a thousand customers where ours has a hundred thousand, nothing that a
 //! toll needs beside the amount, and no signed bytes.
@@ -35,9 +36,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [ledger, url, seconds] = arguments.as_slice() else {
-        return Err("usage: ledger-contenders cala|doubleentry URL SECONDS".into());
+    let [ledger, seconds] = arguments.as_slice() else {
+        return Err("usage: ledger-contenders cala|doubleentry SECONDS".into());
     };
+    let url = &std::env::var("DATABASE_URL")?;
     let lasting = Duration::from_secs(seconds.parse()?);
     match ledger.as_str() {
         "cala" => cala::measure(url, lasting).await,
