@@ -94,6 +94,13 @@ impl LaneKey {
             && (before_end(when.came_at)
                 || (!self.revoked && when.written_at.is_some_and(before_end)))
     }
+
+    /// Whether the key speaks for what one signed by it names: it is good for that too, and it was
+    /// the lane's already when that says it was written. So a key does not speak for what was to be
+    /// signed with the one before it, which may have been revoked.
+    pub(crate) fn vouches(&self, when: SignedWhen) -> bool {
+        self.is_good(when) && when.written_at.is_some_and(|at| self.valid_from <= at)
+    }
 }
 
 /// Everything about lanes, operators and tariffs, in memory.
@@ -167,10 +174,9 @@ impl Registry {
         self.roads.get(&(lane.operator().clone(), lane.station().clone())).map(String::as_str)
     }
 
-    /// Whether any key was ever enrolled for the lane.
-    #[must_use]
-    pub fn knows(&self, lane: &LaneId) -> bool {
-        self.keys.contains_key(lane)
+    /// A lane for which a key was ever enrolled, and all its keys.
+    pub(crate) fn enrolled(&self, lane: &LaneId) -> Option<(&LaneId, &[LaneKey])> {
+        self.keys.get_key_value(lane).map(|(lane, keys)| (lane, keys.as_slice()))
     }
 
     /// The keys that were ever enrolled for a lane.

@@ -4,10 +4,11 @@
 //! hyphens, 1 to 32 of them. That keeps every subject parseable and every file name safe.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Longest token, in bytes.
 const TOKEN_LEN_MAX: usize = 32;
@@ -37,23 +38,49 @@ pub enum IdError {
     },
 }
 
-fn token(kind: &'static str, text: &str) -> Result<String, IdError> {
-    let good = !text.is_empty()
-        && text.len() <= TOKEN_LEN_MAX
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err(IdError::Token { kind, text: text.chars().take(64).collect() })
+/// A checked token, where it stands: passages are handled by the ten thousand a second, and each
+/// has the names of its operator, station and lane.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Token {
+    /// The characters, and zeros, which come before every character: so tokens sort as text.
+    bytes: [u8; TOKEN_LEN_MAX],
+    len: u8,
+}
+
+impl Token {
+    fn try_new(kind: &'static str, text: &str) -> Result<Self, IdError> {
+        let good = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let mut bytes = [0; TOKEN_LEN_MAX];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(place), Ok(len)) if good && len > 0 => {
+                place.copy_from_slice(text.as_bytes());
+                Ok(Self { bytes, len })
+            }
+            _ => Err(IdError::Token { kind, text: text.chars().take(64).collect() }),
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl Hash for Token {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.as_bytes());
+        state.write_u8(self.len);
     }
 }
 
 macro_rules! token_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Token);
 
         impl $name {
             /// Parses a token.
@@ -61,25 +88,25 @@ macro_rules! token_id {
             /// # Errors
             /// When the text is not 1 to 32 characters of `a-z`, `0-9` and `-`.
             pub fn try_new(text: &str) -> Result<Self, IdError> {
-                token($kind, text).map(Self)
+                Token::try_new($kind, text).map(Self)
             }
 
             /// The token as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
-                &self.0
+                self.0.as_str()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
@@ -99,7 +126,19 @@ macro_rules! token_id {
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0
+                id.as_str().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                crate::text::read(deserializer)
             }
         }
     };
@@ -147,12 +186,11 @@ impl fmt::Display for AccountId {
 }
 
 /// A lane: operator, station, and the lane's token within the station.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LaneId {
     operator: OperatorId,
     station: StationId,
-    lane: String,
+    lane: Token,
 }
 
 impl LaneId {
@@ -161,7 +199,7 @@ impl LaneId {
     /// # Errors
     /// When `lane` is not a token.
     pub fn try_new(operator: OperatorId, station: StationId, lane: &str) -> Result<Self, IdError> {
-        Ok(Self { operator, station, lane: token("lane", lane)? })
+        Ok(Self { operator, station, lane: Token::try_new("lane", lane)? })
     }
 
     /// The operator that runs the lane.
@@ -179,13 +217,13 @@ impl LaneId {
     /// The lane's own token, such as `l01`.
     #[must_use]
     pub fn lane(&self) -> &str {
-        &self.lane
+        self.lane.as_str()
     }
 }
 
 impl fmt::Display for LaneId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.operator, self.station, self.lane)
+        write!(f, "{}/{}/{}", self.operator, self.station, self.lane())
     }
 }
 
@@ -221,12 +259,23 @@ impl From<LaneId> for String {
     }
 }
 
+impl Serialize for LaneId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LaneId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::text::read(deserializer)
+    }
+}
+
 /// The identity of a passage for all time: lane, epoch of the lane's journal, sequence in it.
 ///
 /// Sequences are gap-free from 1 within an epoch; a new epoch is opened by the centre when a
 /// journal was lost. Neither ever derives from a clock.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PassageId {
     /// The lane that wrote the passage.
     pub lane: LaneId,
@@ -271,6 +320,18 @@ impl From<PassageId> for String {
     }
 }
 
+impl Serialize for PassageId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PassageId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::text::read(deserializer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +341,17 @@ mod tests {
         let id: PassageId = "cienco4/ben-thuy/l01:2:77".parse().unwrap();
         assert_eq!(id.to_string(), "cienco4/ben-thuy/l01:2:77");
         assert_eq!(id.lane.station().as_str(), "ben-thuy");
+    }
+
+    #[test]
+    fn tokens_sort_as_their_text_does() {
+        let mut texts = ["l1", "l", "l10", "l-1", "k", "l2", "0", "l1-"];
+        texts.sort_unstable();
+        let mut ids = texts.map(|text| StationId::try_new(text).unwrap());
+        ids.reverse();
+        ids.sort_unstable();
+        assert_eq!(ids.each_ref().map(StationId::as_str), texts);
+        assert_eq!(StationId::try_new(&"z".repeat(32)).unwrap().as_str(), "z".repeat(32));
     }
 
     #[test]

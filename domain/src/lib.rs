@@ -8,6 +8,8 @@
 //! Read the modules in the order below; each opens with the words it defines, and
 //! `docs/glossary.md` has them all.
 
+mod text;
+
 pub mod id;
 pub mod tag;
 pub mod vehicle;

@@ -6,11 +6,12 @@
 mod prepared;
 
 use std::fmt;
+use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use prepared::{Claim, PreparedKey, verify_each};
@@ -93,8 +94,13 @@ impl Context {
 }
 
 fn decode<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], SignatureError> {
-    let bytes = STANDARD.decode(text).ok();
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(SignatureError::Malformed { what, len: N })
+    // A decoder wants room for whole groups, which may be two bytes more than there are.
+    let mut bytes = [0; 66];
+    let decoded = match STANDARD.decode_slice(text, &mut bytes) {
+        Ok(len) => bytes[..len].try_into().ok(),
+        Err(_malformed) => None,
+    };
+    decoded.ok_or(SignatureError::Malformed { what, len: N })
 }
 
 /// A detached signature; base64 in text.
@@ -131,10 +137,17 @@ impl fmt::Debug for Signature {
     }
 }
 
+impl FromStr for Signature {
+    type Err = SignatureError;
+    fn from_str(text: &str) -> Result<Self, SignatureError> {
+        decode("signature", text).map(Self)
+    }
+}
+
 impl TryFrom<String> for Signature {
     type Error = SignatureError;
     fn try_from(text: String) -> Result<Self, SignatureError> {
-        decode("signature", &text).map(Self)
+        text.parse()
     }
 }
 
@@ -258,8 +271,8 @@ impl From<PublicKey> for String {
 }
 
 /// A SHA-256 digest; hexadecimal in text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(into = "String")]
 pub struct Digest256([u8; 32]);
 
 impl Digest256 {
@@ -294,12 +307,26 @@ impl fmt::Debug for Digest256 {
     }
 }
 
+impl FromStr for Digest256 {
+    type Err = SignatureError;
+    fn from_str(text: &str) -> Result<Self, SignatureError> {
+        let mut bytes = [0; 32];
+        let malformed = |_| SignatureError::Malformed { what: "digest", len: 32 };
+        hex::decode_to_slice(text, &mut bytes).map_err(malformed)?;
+        Ok(Self(bytes))
+    }
+}
+
 impl TryFrom<String> for Digest256 {
     type Error = SignatureError;
     fn try_from(text: String) -> Result<Self, SignatureError> {
-        let malformed = SignatureError::Malformed { what: "digest", len: 32 };
-        let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Self).ok_or(malformed)
+        text.parse()
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::text::read(deserializer)
     }
 }
 

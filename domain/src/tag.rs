@@ -6,7 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The most bytes an identity has.
+const LEN_MAX: usize = 62;
 
 /// Why bytes or text are not a tag identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,8 +26,8 @@ pub enum TagError {
 }
 
 /// The code in a tag's EPC bank: 2 to 62 bytes, a whole number of 16-bit words.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(into = "String")]
 pub struct TagId(Box<[u8]>);
 
 impl TagId {
@@ -34,7 +37,7 @@ impl TagId {
     /// When the length is not 2 to 62 bytes in whole words (EPC Gen2 v2, §6.3.2.1.2.2: the PC
     /// word counts 16-bit words, at most 31).
     pub fn try_from_slice(bytes: &[u8]) -> Result<Self, TagError> {
-        if !(2..=62).contains(&bytes.len()) || !bytes.len().is_multiple_of(2) {
+        if !(2..=LEN_MAX).contains(&bytes.len()) || !bytes.len().is_multiple_of(2) {
             return Err(TagError::Length { len: bytes.len() });
         }
         Ok(Self(bytes.into()))
@@ -69,13 +72,16 @@ impl fmt::Debug for TagId {
 impl FromStr for TagId {
     type Err = TagError;
     fn from_str(text: &str) -> Result<Self, TagError> {
-        let bytes = hex::decode(text).map_err(|error| match error {
+        let len = text.len() / 2;
+        let mut bytes = [0; LEN_MAX];
+        let bytes = bytes.get_mut(..len).ok_or(TagError::Length { len })?;
+        hex::decode_to_slice(text, bytes).map_err(|error| match error {
             hex::FromHexError::OddLength | hex::FromHexError::InvalidStringLength => {
-                TagError::Length { len: text.len() / 2 }
+                TagError::Length { len }
             }
             hex::FromHexError::InvalidHexCharacter { .. } => TagError::NotHex,
         })?;
-        Self::try_from_slice(&bytes)
+        Self::try_from_slice(bytes)
     }
 }
 
@@ -83,6 +89,12 @@ impl TryFrom<String> for TagId {
     type Error = TagError;
     fn try_from(text: String) -> Result<Self, TagError> {
         text.parse()
+    }
+}
+
+impl<'de> Deserialize<'de> for TagId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::text::read(deserializer)
     }
 }
 

@@ -12,13 +12,14 @@
 
 mod alone;
 mod copy;
+mod ledgers;
 pub(crate) mod passages;
 mod pgbench;
 pub(crate) mod world;
 
 use std::time::Duration;
 
-use clearing_house::intake::{Books, Delivery, examine};
+use clearing_house::intake::{Books, Delivery, Examiner, examine};
 use clearing_house::registry::Registry;
 use domain::Clock;
 use simulator::demo::database::Database;
@@ -92,6 +93,11 @@ const WORKERS: usize = 2;
 /// About as many bytes as a signed passage has.
 const PAYLOAD_LEN: usize = 600;
 
+/// Lanes of the station whose passages are examined.
+const LANES: usize = 4;
+/// How many passages of a lane come one behind the other.
+const RUN_LENS: [usize; 3] = [1, 10, 250];
+
 /// Measures the posting and what stands beside it.
 ///
 /// # Errors
@@ -111,7 +117,12 @@ pub fn compare(size: Size) -> Result<Report, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let server = database.process().pid().ok_or("the database has no process")?;
     let alone = database.local_url_of("alone");
-    runtime.block_on(post_alone(&mut report, size, &alone, i32::try_from(server)?, tps))?;
+    let ours =
+        runtime.block_on(post_alone(&mut report, size, &alone, i32::try_from(server)?, tps))?;
+    let lasting = Duration::from_secs(extent.pick(5, 15));
+    if let Some(best) = ledgers::measure(&mut report, &database, lasting)? {
+        report.ratio("posting alone/best of those ledgers", ours / best);
+    }
     let whole = database.local_url_of("whole");
     runtime.block_on(post_all(&mut report, extent, &whole, tps))?;
     if let Some(tps) = tps {
@@ -126,7 +137,7 @@ async fn post_alone(
     url: &str,
     server: i32,
     tps: Option<f64>,
-) -> Result<(), Failed> {
+) -> Result<f64, Failed> {
     let clock = Clock::system();
     let pool = PgPool::connect(url).await?;
     alone::make(&pool, ACCOUNTS, size.workers).await?;
@@ -166,7 +177,7 @@ async fn post_alone(
         report.ratio("posting alone/pgbench TPC-B", ours.a_second / tps);
     }
     pool.close().await;
-    Ok(())
+    Ok(ours.a_second)
 }
 
 /// What one batch size came to.
@@ -193,7 +204,7 @@ async fn post_all(
     let clock = Clock::system();
     let accounts = extent.pick(10_000, 100_000);
     let pool = PgPool::connect(url).await?;
-    let mut lanes = Lanes::new(accounts, 4)?;
+    let mut lanes = Lanes::new(accounts, u8::try_from(LANES)?)?;
     world::make(&pool, &lanes, accounts, clock).await?;
     let books = Books::open(pool.clone(), world::LIST_POLICY, Clock::system()).await?;
 
@@ -201,6 +212,12 @@ async fn post_all(
     let per_second =
         examined(&lanes.clone().batch(extent.pick(5_000, 20_000), clock), &registry, clock)?;
     report.figure(OURS, "examined alone, one thread", per_second.0, "passages/s", per_second.1);
+    let together = lanes.clone().batch(extent.pick(20_000, 100_000), clock);
+    for run_len in RUN_LENS {
+        let (rate, n) = examined_together(&together, run_len * LANES, &registry, clock)?;
+        let metric = format!("examined in runs of {run_len}, one thread");
+        report.figure(OURS, &metric, rate, "passages/s", n);
+    }
 
     let each = extent.pick(9_800, 99_000);
     let mut runs = Vec::new();
@@ -265,6 +282,28 @@ fn examined(
     }
     let n = u64::try_from(deliveries.len())?;
     Ok((count(n) / clock.real().duration_since(started).as_secs_f64(), n))
+}
+
+/// The same in batches, in which each lane's passages follow each other.
+fn examined_together(
+    deliveries: &[Delivery],
+    batch_len: usize,
+    registry: &Registry,
+    clock: Clock,
+) -> Result<(f64, u64), Failed> {
+    let now = clock.now();
+    let examiner = Examiner::default();
+    let mut genuine = 0;
+    let started = clock.real();
+    for batch in deliveries.chunks(batch_len) {
+        genuine += examiner.examine(batch, registry, now).genuine.len();
+    }
+    let elapsed = clock.real().duration_since(started);
+    if genuine != deliveries.len() {
+        return Err(format!("{genuine} of {} passages are taken", deliveries.len()).into());
+    }
+    let n = u64::try_from(genuine)?;
+    Ok((count(n) / elapsed.as_secs_f64(), n))
 }
 
 /// Posts so many passages in batches of that length. Making them is not measured.

@@ -1,7 +1,9 @@
 //! Looking at deliveries before anything is written: whose are they, and can they be read? Pure.
 //!
-//! A batch is examined as a whole, because checking signatures together costs a third; each
-//! delivery is still judged by itself, and its verdict is the same in whatever company it comes.
+//! A batch is examined as a whole. A good signature stands for its own passage and for those before
+//! it that it names (`vouching`), and what is left is checked together, which costs a third. So a
+//! delivery is refused by itself and may be taken by its company: what its lane went on from, under
+//! a good signature, is its lane's even where its own signature was altered under way.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +17,7 @@ use domain::wire::{MESSAGE_LEN_MAX, passage_of, subject};
 use domain::{LaneId, PassageId, Timestamp};
 use serde::Deserialize;
 
+use super::vouching::{Link, Standing, runs};
 use crate::registry::{LaneKey, Registry, SignedWhen};
 
 /// A message as the broker delivered it.
@@ -105,7 +108,7 @@ pub struct Genuine {
     pub id: PassageId,
     /// The digest of its bytes.
     pub content_hash: Digest256,
-    /// Its signature.
+    /// The signature it came with; the passage is signed by it, or named by one that is signed.
     pub signature: Signature,
     /// What it says; absent where the lane signed something that is no passage.
     pub passage: Option<Passage>,
@@ -166,28 +169,16 @@ impl Examiner {
         registry: &Registry,
         now: Timestamp,
     ) -> Examined {
-        let opened: Vec<Result<Opened<'_>, Refusal>> =
-            deliveries.iter().map(|delivery| open(delivery, registry, now)).collect();
-        let keys: Vec<Option<Arc<PreparedKey>>> = self.prepared(&opened);
-        let claims: Vec<Claim<'_>> = opened
+        let mut senders = Senders { registry, known: HashMap::new() };
+        let mut opened: Vec<Result<Opened<'_>, Refusal>> = deliveries
             .iter()
-            .zip(deliveries)
-            .zip(&keys)
-            .filter_map(|((opened, delivery), key)| {
-                let opened = opened.as_ref().ok()?;
-                let key = key.as_deref()?;
-                Some(Claim { key, payload: &delivery.payload, signature: &opened.signature })
-            })
+            .map(|delivery| open(delivery, now, |subject| senders.of(subject)))
             .collect();
-        let mut verdicts = verify_each(Context::Passage, &claims).into_iter();
+        self.check_signatures(&mut opened, deliveries);
         let mut examined = Examined::default();
-        for (index, (opened, key)) in opened.into_iter().zip(&keys).enumerate() {
-            // One verdict for each claim, whatever becomes of it.
-            let verified = key.is_some() && verdicts.next() == Some(true);
-            let judged = opened.and_then(|opened| {
-                opened.judge(index, &deliveries[index].payload, verified, registry)
-            });
-            match judged {
+        examined.genuine.reserve(deliveries.len());
+        for (index, opened) in opened.into_iter().enumerate() {
+            match opened.and_then(|opened| opened.judge(index)) {
                 Ok(genuine) => examined.genuine.push(genuine),
                 Err(refusal) => examined.refused.push((index, refusal)),
             }
@@ -195,11 +186,74 @@ impl Examiner {
         examined
     }
 
-    /// For each delivery the prepared key it is probably signed with, where that is prepared.
-    fn prepared(&self, opened: &[Result<Opened<'_>, Refusal>]) -> Vec<Option<Arc<PreparedKey>>> {
+    /// Refuses what neither its own signature nor that of one after it stands for.
+    fn check_signatures(
+        &self,
+        opened: &mut [Result<Opened<'_>, Refusal>],
+        deliveries: &[Delivery],
+    ) {
+        let links: Vec<Option<Link>> =
+            opened.iter().map(|opened| opened.as_ref().ok()?.link()).collect();
+        let mut runs = runs(&links);
+        while !runs.is_empty() {
+            let heads: Vec<usize> = runs.iter_mut().filter_map(Vec::pop).collect();
+            let signers = self.signers(&heads, opened, deliveries);
+            for ((run, head), signer) in runs.iter_mut().zip(heads).zip(signers) {
+                match signer {
+                    Ok(key) => {
+                        let vouched = |at: &usize| {
+                            opened[*at].as_ref().is_ok_and(|opened| key.vouches(opened.when))
+                        };
+                        while run.last().is_some_and(vouched) {
+                            run.pop();
+                        }
+                    }
+                    Err(refusal) => opened[head] = Err(refusal),
+                }
+            }
+            runs.retain(|run| !run.is_empty());
+        }
+    }
+
+    /// Whose signature each of these carries.
+    fn signers<'a>(
+        &self,
+        heads: &[usize],
+        opened: &[Result<Opened<'a>, Refusal>],
+        deliveries: &[Delivery],
+    ) -> Vec<Result<&'a LaneKey, Refusal>> {
+        let keys = self.prepared(heads, opened);
+        let claim = |(head, key): (&usize, &Option<Arc<PreparedKey>>)| {
+            let signature = opened[*head].as_ref().ok()?.signature;
+            Some((key.clone()?, &deliveries[*head].payload, signature))
+        };
+        let claimed: Vec<_> = heads.iter().zip(&keys).filter_map(claim).collect();
+        let claims: Vec<Claim<'_>> = claimed
+            .iter()
+            .map(|(key, payload, signature)| Claim { key, payload, signature })
+            .collect();
+        let mut verdicts = verify_each(Context::Passage, &claims).into_iter();
+        let signer = |(head, key): (&usize, Option<Arc<PreparedKey>>)| {
+            // One verdict for each claim, whatever becomes of it.
+            let verified = key.is_some() && verdicts.next() == Some(true);
+            let opened = opened[*head].as_ref().map_err(|refusal| *refusal)?;
+            match opened.key.filter(|_| verified) {
+                Some(key) => Ok(key),
+                None => opened.signer(&deliveries[*head].payload),
+            }
+        };
+        heads.iter().zip(keys).map(signer).collect()
+    }
+
+    /// For each of these the prepared key it is probably signed with, where that is prepared.
+    fn prepared(
+        &self,
+        heads: &[usize],
+        opened: &[Result<Opened<'_>, Refusal>],
+    ) -> Vec<Option<Arc<PreparedKey>>> {
         let mut known = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        for opened in opened.iter().flatten() {
-            let Some(key) = opened.key else { continue };
+        let key_of = |head: &usize| Some(opened[*head].as_ref().ok()?.key?.public_key);
+        for key in heads.iter().filter_map(key_of) {
             let room = known.len() < PREPARED_MAX;
             match known.get_mut(key.as_bytes()) {
                 Some(KnownKey::Seen(times)) => *times += 1,
@@ -210,21 +264,21 @@ impl Examiner {
                 None => {}
             }
         }
-        let mut prepared = |key: &PublicKey| {
+        let mut prepared = |key: PublicKey| {
             let known = known.get_mut(key.as_bytes())?;
             if matches!(known, KnownKey::Seen(times) if *times >= SEEN_BEFORE_PREPARED) {
-                *known = KnownKey::Prepared(Arc::new(PreparedKey::new(*key)));
+                *known = KnownKey::Prepared(Arc::new(PreparedKey::new(key)));
             }
             match known {
                 KnownKey::Prepared(prepared) => Some(Arc::clone(prepared)),
                 KnownKey::Seen(_) => None,
             }
         };
-        opened.iter().map(|opened| prepared(opened.as_ref().ok()?.key?)).collect()
+        heads.iter().map(|head| prepared(key_of(head)?)).collect()
     }
 }
 
-/// Examines one delivery, as [`Examiner::examine`] would.
+/// Examines one delivery by its own signature alone.
 ///
 /// # Errors
 /// With the reason for which it goes to quarantine.
@@ -234,7 +288,40 @@ pub fn examine(
     registry: &Registry,
     now: Timestamp,
 ) -> Result<Genuine, Refusal> {
-    open(delivery, registry, now)?.judge(index, &delivery.payload, false, registry)
+    let opened = open(delivery, now, |subject| sender(subject, 0, registry))?;
+    opened.signer(&delivery.payload)?;
+    opened.judge(index)
+}
+
+/// The lane a subject is of, with its keys.
+#[derive(Debug, Clone, Copy)]
+struct Sender<'a> {
+    /// Its number in the batch.
+    number: usize,
+    lane: &'a LaneId,
+    keys: &'a [LaneKey],
+}
+
+fn sender<'a>(subject: &str, number: usize, registry: &'a Registry) -> Result<Sender<'a>, Refusal> {
+    let lane = subject::lane_of(subject).ok_or(Refusal::ForeignSubject)?;
+    if subject::passage(&lane) != subject {
+        return Err(Refusal::ForeignSubject);
+    }
+    let (lane, keys) = registry.enrolled(&lane).ok_or(Refusal::UnknownLane)?;
+    Ok(Sender { number, lane, keys })
+}
+
+/// The lanes of a batch: few, and each has many passages.
+struct Senders<'a, 'd> {
+    registry: &'a Registry,
+    known: HashMap<&'d str, Result<Sender<'a>, Refusal>>,
+}
+
+impl<'a, 'd> Senders<'a, 'd> {
+    fn of(&mut self, subject: &'d str) -> Result<Sender<'a>, Refusal> {
+        let number = self.known.len();
+        *self.known.entry(subject).or_insert_with(|| sender(subject, number, self.registry))
+    }
 }
 
 /// What a payload turned out to be.
@@ -246,34 +333,29 @@ enum Content {
 
 /// A delivery whose signature has still to be checked.
 struct Opened<'a> {
-    lane: LaneId,
+    sender: Sender<'a>,
     signature: Signature,
+    content_hash: Digest256,
     content: Content,
     claimed: Option<PassageId>,
     when: SignedWhen,
     /// The newest of the lane's keys that was good then.
-    key: Option<&'a PublicKey>,
+    key: Option<&'a LaneKey>,
 }
 
-fn open<'a>(
-    delivery: &Delivery,
-    registry: &'a Registry,
+fn open<'a, 'd>(
+    delivery: &'d Delivery,
     now: Timestamp,
+    sender: impl FnOnce(&'d str) -> Result<Sender<'a>, Refusal>,
 ) -> Result<Opened<'a>, Refusal> {
     if delivery.payload.len() > MESSAGE_LEN_MAX {
         return Err(Refusal::Oversize);
     }
-    let lane = subject::lane_of(&delivery.subject).ok_or(Refusal::ForeignSubject)?;
-    if subject::passage(&lane) != delivery.subject {
-        return Err(Refusal::ForeignSubject);
-    }
-    if !registry.knows(&lane) {
-        return Err(Refusal::UnknownLane);
-    }
+    let sender = sender(&delivery.subject)?;
     let signature = delivery
         .signature
-        .clone()
-        .and_then(|text| Signature::try_from(text).ok())
+        .as_deref()
+        .and_then(|text| text.parse::<Signature>().ok())
         .ok_or(Refusal::Unsigned)?;
     let content = read(&delivery.payload);
     let written_at = match &content {
@@ -281,10 +363,10 @@ fn open<'a>(
         Content::LaterVersion | Content::Unreadable => None,
     };
     let when = SignedWhen { written_at, came_at: now };
-    let good = |key: &&LaneKey| key.is_good(when);
-    let key = registry.keys(&lane).iter().rev().find(good).map(|key| &key.public_key);
+    let key = sender.keys.iter().rev().find(|key| key.is_good(when));
     let claimed = delivery.message_id.as_deref().and_then(passage_of);
-    Ok(Opened { lane, signature, content, claimed, when, key })
+    let content_hash = Digest256::of(&delivery.payload);
+    Ok(Opened { sender, signature, content_hash, content, claimed, when, key })
 }
 
 /// Reads a payload, once where it is what it should be.
@@ -303,51 +385,59 @@ fn read(payload: &[u8]) -> Content {
     }
 }
 
-impl Opened<'_> {
-    fn judge(
-        self,
-        index: usize,
-        payload: &[u8],
-        verified: bool,
-        registry: &Registry,
-    ) -> Result<Genuine, Refusal> {
-        if !verified {
-            self.check_every_key(payload, registry)?;
-        }
-        let record = match self.content {
-            Content::Passage(record) => Some(record),
-            Content::LaterVersion => return Err(Refusal::UnknownVersion),
-            Content::Unreadable => None,
-        };
-        let id = match (&record, self.claimed) {
-            (Some(record), Some(claimed)) if record.id != claimed => {
-                return Err(Refusal::ForeignPassage);
-            }
-            (Some(record), _) => record.id.clone(),
-            (None, Some(claimed)) => claimed,
-            (None, None) => return Err(Refusal::ForeignPassage),
-        };
-        let storable = i64::try_from(id.seq.get()).is_ok() && i32::try_from(id.epoch).is_ok();
-        if id.lane != self.lane || !storable {
-            return Err(Refusal::ForeignPassage);
-        }
-        Ok(Genuine {
-            id,
-            content_hash: Digest256::of(payload),
-            signature: self.signature,
-            passage: record.map(|record| Passage::from(*record)),
-            index,
-        })
+impl<'a> Opened<'a> {
+    /// Where it stands in its journal, if nothing but its signature is left to be checked.
+    fn link(&self) -> Option<Link> {
+        let Content::Passage(record) = &self.content else { return None };
+        let id = self.id().ok()?;
+        let standing = Standing { lane: self.sender.number, epoch: id.epoch, seq: id.seq.get() };
+        Some(Link { standing, digest: self.content_hash, named: record.previous })
     }
 
-    fn check_every_key(&self, payload: &[u8], registry: &Registry) -> Result<(), Refusal> {
+    /// The key of the lane that signed it.
+    fn signer(&self, payload: &[u8]) -> Result<&'a LaneKey, Refusal> {
         let signed_by = |key: &&LaneKey| {
             key.public_key.verify(Context::Passage, payload, &self.signature).is_ok()
         };
-        let mut signers = registry.keys(&self.lane).iter().filter(signed_by).peekable();
+        let mut signers = self.sender.keys.iter().filter(signed_by).peekable();
         if signers.peek().is_none() {
             return Err(Refusal::Forged);
         }
-        if signers.any(|key| key.is_good(self.when)) { Ok(()) } else { Err(Refusal::KeyEnded) }
+        signers.find(|key| key.is_good(self.when)).ok_or(Refusal::KeyEnded)
+    }
+
+    /// The passage that it is, by its content and its message id.
+    fn id(&self) -> Result<&PassageId, Refusal> {
+        let id = match (&self.content, &self.claimed) {
+            (Content::LaterVersion, _) => return Err(Refusal::UnknownVersion),
+            (Content::Passage(record), Some(claimed)) if record.id != *claimed => {
+                return Err(Refusal::ForeignPassage);
+            }
+            (Content::Passage(record), _) => &record.id,
+            (Content::Unreadable, Some(claimed)) => claimed,
+            (Content::Unreadable, None) => return Err(Refusal::ForeignPassage),
+        };
+        let storable = i64::try_from(id.seq.get()).is_ok() && i32::try_from(id.epoch).is_ok();
+        if id.lane != *self.sender.lane || !storable {
+            return Err(Refusal::ForeignPassage);
+        }
+        Ok(id)
+    }
+
+    /// What it is, once its signature has been checked.
+    fn judge(self, index: usize) -> Result<Genuine, Refusal> {
+        Ok(Genuine {
+            id: self.id()?.clone(),
+            content_hash: self.content_hash,
+            signature: self.signature,
+            passage: match self.content {
+                Content::Passage(record) => Some(Passage::from(*record)),
+                Content::LaterVersion | Content::Unreadable => None,
+            },
+            index,
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

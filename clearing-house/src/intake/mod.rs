@@ -17,6 +17,7 @@ mod keeper;
 mod cursor;
 mod worker;
 mod examine;
+mod vouching;
 mod chain;
 mod decide;
 mod post;

@@ -32,4 +32,12 @@ impl Registry {
         }
         keys.push(LaneKey { public_key, valid_from: from, valid_until: None, revoked: false });
     }
+
+    /// Revokes the keys of a lane that have ended.
+    #[cfg(test)]
+    pub(crate) fn revoke_ended_keys(&mut self, lane: &LaneId) {
+        for key in self.keys.get_mut(lane).into_iter().flatten() {
+            key.revoked |= key.valid_until.is_some();
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 mod chain;
 mod rows;
+mod vouched;
 
 use std::collections::HashMap;
 
@@ -61,7 +62,7 @@ pub(super) async fn check(
         hashes: Tally::new("I8", "a passage's digest is that of its bytes"),
         signatures: Tally::new(
             "I21",
-            "a passage is signed by a key that was its lane's when it came",
+            "a passage is signed by a key that was its lane's when it came, or named by one that is",
         ),
         chain: Tally::new("I21", "a passage names the digest of the one before it"),
         fares: Tally::new("I14", "rating again gives the same charge"),
@@ -93,7 +94,9 @@ pub(super) async fn check(
                     .filter(|one| by_place.contains_key(&(one.journal_no, one.seq)))
                     .count();
                 let page = witnesses(tx, &journals, &by_place, kept).await?;
-                check_page(&page, registry, &batch, &mut chains, &mut tallies);
+                check_page(&page, &mut chains, &mut tallies);
+                check_signatures(tx, registry, &page, batch.posted_at, &mut tallies.signatures)
+                    .await?;
                 check_fares(tx, registry, &page, &mut tallies.fares).await?;
             }
         }
@@ -218,35 +221,40 @@ async fn witnesses(
     Ok(kept.into_iter().filter_map(witness).collect())
 }
 
-fn check_page(
-    page: &[Witness],
-    registry: &Registry,
-    batch: &Batch,
-    chains: &mut LaneChains,
-    tallies: &mut Tallies,
-) {
+fn check_page(page: &[Witness], chains: &mut LaneChains, tallies: &mut Tallies) {
     for one in page {
         let id = &one.genuine.id;
-        let who = || id.to_string();
         let digest = one.row.as_ref().map(|row| row.digest);
         let same = digest.is_some_and(|digest| one.genuine.content_hash.as_bytes()[..16] == digest);
-        tallies.hashes.count(same, who);
-        let signed = registry.signed_by_lane(
-            &id.lane,
-            SignedWhen {
-                written_at: one.genuine.passage.as_ref().map(|passage| passage.at),
-                came_at: batch.posted_at,
-            },
-            Context::Passage,
-            &one.payload,
-            &one.genuine.signature,
-        );
-        tallies.signatures.count(signed, who);
+        tallies.hashes.count(same, || id.to_string());
         let previous = one.genuine.passage.as_ref().map(|passage| passage.previous);
         for (who, holds) in chains.follow(id, one.genuine.content_hash, previous) {
             tallies.chain.count(holds, || who.to_string());
         }
     }
+}
+
+async fn check_signatures(
+    tx: &mut PgConnection,
+    registry: &Registry,
+    page: &[Witness],
+    came_at: Timestamp,
+    signatures: &mut Tally,
+) -> Result<(), VerifyError> {
+    for one in page {
+        let Genuine { id, signature, passage, .. } = &one.genuine;
+        let written_at = passage.as_ref().map(|passage| passage.at);
+        let when = SignedWhen { written_at, came_at };
+        let holds = registry.signed_by_lane(
+            &id.lane,
+            when,
+            Context::Passage,
+            &one.payload,
+            signature,
+        ) || vouched::is_vouched_for(tx, registry, &one.genuine, came_at).await?;
+        signatures.count(holds, || id.to_string());
+    }
+    Ok(())
 }
 
 async fn check_fares(

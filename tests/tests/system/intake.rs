@@ -155,6 +155,27 @@ async fn what_was_written_with_a_key_before_it_ended_is_still_its_lanes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signature_altered_under_way_is_made_good_by_the_next_passage_and_proven_by_it() {
+    let intake = Intake::open(&[]).await;
+    let mut lane = Lane::new("cienco4/ben-thuy/l01");
+    let mut batch: Vec<Delivery> = (1..=4).map(|car| lane.pass(&vehicle(car), MORNING)).collect();
+    for altered in [1, 2] {
+        batch[altered].signature.clone_from(&batch[0].signature);
+    }
+    let books = intake.office.books().await;
+    let together = books.post(&batch, noon()).await.unwrap();
+    assert_eq!((together.fresh, together.refused), (4, 0));
+    intake.office.assert_proven().await;
+    // Nothing stands for the last one; its lane sends it again.
+    let last = lane.pass(&vehicle(5), MORNING);
+    let altered = Delivery { signature: batch[0].signature.clone(), ..last.clone() };
+    assert_eq!(books.post(&[altered], noon()).await.unwrap().refused, 1);
+    assert_eq!(books.post(&[last], noon()).await.unwrap().fresh, 1);
+    assert_eq!(reasons(&intake.office).await, ["forged"]);
+    intake.office.assert_proven().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_chain_is_put_aside_from_either_side_and_the_rest_flows() {
     let intake = Intake::open(&[]).await;
     let _work = intake.work(two_workers()).await;
