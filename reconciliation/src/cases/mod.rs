@@ -10,10 +10,14 @@
 //! Deliberately absent: finding what does not add up (`matching`, `settlement`, `payment`).
 
 pub mod finding;
+pub mod of_matching;
 pub mod repo;
 
-use clearing_house::ledger::{LedgerError, Remainder, TransferId, correct_in_tx};
-use domain::{Amount, BusinessDate, OperatorId, Timestamp};
+use clearing_house::ledger::{
+    LedgerAccountKey, LedgerError, NewTransfer, Remainder, TransferId, TransferKind, correct_in_tx,
+    post_in_tx,
+};
+use domain::{AccountId, Amount, BusinessDate, OperatorId, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
@@ -118,6 +122,15 @@ pub enum Outcome {
         /// The open day it is posted into.
         day: BusinessDate,
     },
+    /// A toll that never came to the books is charged to an account.
+    Charged {
+        /// The account.
+        account: i64,
+        /// How much; never zero.
+        amount: Amount,
+        /// The open day it is posted into.
+        day: BusinessDate,
+    },
 }
 
 /// Why a case was not changed.
@@ -139,6 +152,14 @@ pub enum CaseError {
         code: String,
         /// Who.
         who: Person,
+    },
+    /// There is no such account.
+    #[error("case {code}: there is no account {account}")]
+    NoAccount {
+        /// The case.
+        code: String,
+        /// The number that was named.
+        account: i64,
     },
     /// The ledger refused the correction.
     #[error("correct the toll of case {code}")]
@@ -164,12 +185,29 @@ pub async fn open(
     actor: &Actor,
     at: Timestamp,
 ) -> Result<String, CaseError> {
-    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to open a case"))?;
-    let days = i64::from(finding.kind.due_within_d());
-    let due_at = at + SignedDuration::from_hours(24 * days);
-    let code = repo::open(&mut tx, finding, actor, at, due_at).await?;
-    tx.commit().await.map_err(SettlementError::database("commit a case"))?;
-    Ok(code)
+    let codes = open_all(pool, std::slice::from_ref(finding), actor, at).await?;
+    Ok(codes.into_iter().collect())
+}
+
+/// Opens a case for each of many findings, or for none of them. Returns their codes, in order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_all(
+    pool: &PgPool,
+    findings: &[Finding],
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Vec<String>, CaseError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to open cases"))?;
+    let mut codes = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let days = i64::from(finding.kind.due_within_d());
+        let due_at = at + SignedDuration::from_hours(24 * days);
+        codes.push(repo::open(&mut tx, finding, actor, at, due_at).await?);
+    }
+    tx.commit().await.map_err(SettlementError::database("commit cases"))?;
+    Ok(codes)
 }
 
 /// What is added to a case's history.
@@ -254,12 +292,51 @@ pub async fn settle(
                 .await
                 .map_err(|source| CaseError::Ledger { code: code.to_owned(), source })?;
         }
+        Outcome::Charged { account, amount, day } => {
+            let toll = Toll { account: *account, amount: *amount, day: *day };
+            charge_in_tx(&mut tx, code, &toll, at).await?;
+        }
     }
     let (outcome_text, maker) = (Some(text.as_str()), Some(&maker));
     let event = Event { state: "settled", owner: None, note, outcome: outcome_text, maker };
     repo::add(&mut tx, code, &event, who, at).await?;
     tx.commit().await.map_err(SettlementError::database("commit a settled case"))?;
     Ok(outcome)
+}
+
+/// A toll that is charged by hand.
+struct Toll {
+    account: i64,
+    amount: Amount,
+    day: BusinessDate,
+}
+
+/// Charges a toll through the ledger's door, once for a case.
+async fn charge_in_tx(
+    tx: &mut PgConnection,
+    code: &str,
+    toll: &Toll,
+    at: Timestamp,
+) -> Result<(), CaseError> {
+    let Toll { account, amount, day } = *toll;
+    let operator = repo::operator_of(tx, code).await?;
+    let issuer = repo::issuer_of(tx, account).await?;
+    let issuer = issuer.ok_or_else(|| CaseError::NoAccount { code: code.to_owned(), account })?;
+    repo::make_day(tx, &operator, day).await?;
+    let transfer = NewTransfer {
+        kind: TransferKind::Adjustment,
+        debit: LedgerAccountKey::Customer(AccountId::new(account)),
+        credit: LedgerAccountKey::Payable { issuer, operator: operator.clone() },
+        amount,
+        operator: Some(operator),
+        day,
+        posted_at: at,
+        passage: None,
+        reference: Some(format!("case/{code}")),
+    };
+    let posted = post_in_tx(tx, &[transfer]).await;
+    posted.map_err(|source| CaseError::Ledger { code: code.to_owned(), source })?;
+    Ok(())
 }
 
 async fn unsettled(tx: &mut PgConnection, code: &str) -> Result<repo::Standing, CaseError> {

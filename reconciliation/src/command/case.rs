@@ -64,14 +64,18 @@ pub enum Command {
         /// The toll that was wrong, by its number in `transfer_v1`; the books stand where absent.
         #[arg(long, requires = "into")]
         correct: Option<i64>,
+        /// The account that a toll is charged to which never came to the books.
+        #[arg(long, value_name = "ACCOUNT", conflicts_with = "correct", requires = "right")]
+        #[arg(requires = "into")]
+        charge: Option<i64>,
         /// What it should have been; nothing where absent.
-        #[arg(long, value_name = "AMOUNT", requires = "correct")]
+        #[arg(long, value_name = "AMOUNT")]
         right: Option<i64>,
         /// The open day the correction is posted into.
         #[arg(long, value_name = "YYYY-MM-DD")]
         into: Option<BusinessDate>,
         /// The other side corrects its own.
-        #[arg(long, conflicts_with = "correct")]
+        #[arg(long, conflicts_with_all = ["correct", "charge"])]
         theirs: bool,
     },
     /// Settles a case as the second person, and moves its money.
@@ -107,14 +111,20 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
         Command::Note { code, by, owner, note: text } => {
             note(pool, code, by, owner.as_ref(), text, now).await?;
         }
-        Command::Propose { code, by, note, correct, right, into, theirs } => {
-            let outcome = match (correct, into) {
-                (Some(transfer), Some(day)) => {
-                    let right = right.map(Amount::try_new).transpose()?;
+        Command::Propose { code, by, note, correct, charge, right, into, theirs } => {
+            let right = right.map(Amount::try_new).transpose()?;
+            let outcome = match (correct, charge.zip(right), into) {
+                (Some(transfer), _, Some(day)) => {
                     Outcome::Corrected { transfer: *transfer, right, day: *day }
                 }
-                _ if *theirs => Outcome::TheirsCorrected,
-                _ => Outcome::Stands,
+                (None, Some((account, amount)), Some(day)) => {
+                    Outcome::Charged { account, amount, day: *day }
+                }
+                (None, None, None) if *theirs => Outcome::TheirsCorrected,
+                (None, None, None) if right.is_none() => Outcome::Stands,
+                (None, None | Some(_), None | Some(_)) | (Some(_), _, None) => {
+                    return Err("--right and --into belong to --correct or --charge".into());
+                }
             };
             propose(pool, code, by, &outcome, note, now).await?;
             say(&format!("{code} proposed by {by}; another person settles"))?;
