@@ -117,15 +117,15 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Whose settlement a case touches.
-pub(super) async fn operator_of(tx: &mut PgConnection, code: &str) -> Result<OperatorId> {
-    let operator: String =
-        sqlx::query_scalar("select operator from settlement_case where code = $1")
+/// Whose settlement a case touches, and what it is about.
+pub(super) async fn about(tx: &mut PgConnection, code: &str) -> Result<(OperatorId, String)> {
+    let (operator, subject): (String, String) =
+        sqlx::query_as("select operator, subject from settlement_case where code = $1")
             .bind(code)
             .fetch_one(tx)
             .await
-            .map_err(SettlementError::database("read whose case it is"))?;
-    parsed("operator", &operator)
+            .map_err(SettlementError::database("read what a case is about"))?;
+    Ok((parsed("operator", &operator)?, subject))
 }
 
 /// Who holds an account, if there is one.

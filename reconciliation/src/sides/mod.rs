@@ -23,6 +23,7 @@ mod mt940;
 mod vetc;
 pub mod ledger;
 pub mod again;
+pub mod bank;
 
 pub use form::{Form, FormError, normalised};
 pub use mapping::{Mapping, MappingError};
