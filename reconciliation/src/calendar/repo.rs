@@ -79,7 +79,8 @@ impl Banks {
         Ok(Self { terms: terms(pool).await?, calendars: bank_calendars(pool).await? })
     }
 
-    /// The last day on which a payment is booked in time: the bank day after the one it was for.
+    /// The last day on which a payment is booked in time: the bank day after the one it was for. Where
+    /// a pair has no contract, the issuer's bank rests as in the contracts it has with others.
     pub(crate) fn booked_by(
         &self,
         window: &Window,
@@ -87,8 +88,15 @@ impl Banks {
         execute_on: BusinessDate,
     ) -> BusinessDate {
         let pair = (window.operator.clone(), issuer.clone());
-        let terms = self.terms.get(&pair).and_then(|from| from.range(..=window.day).next_back());
-        let known = terms.and_then(|(_, (_, calendar))| self.calendars.get(calendar));
+        let in_force = |from: &BTreeMap<BusinessDate, (Deadlines, String)>| {
+            from.range(..=window.day).next_back().map(|(_, (_, calendar))| calendar.clone())
+        };
+        let of_others = || {
+            let others = self.terms.iter().filter(|((_, other), _)| other == issuer);
+            others.filter_map(|(_, from)| in_force(from)).next()
+        };
+        let calendar = self.terms.get(&pair).and_then(in_force).or_else(of_others);
+        let known = calendar.and_then(|calendar| self.calendars.get(&calendar));
         let none = BankCalendar::default();
         let banks = known.unwrap_or(&none);
         let paid = banks.bank_day_from(execute_on.date());

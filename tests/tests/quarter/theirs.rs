@@ -78,8 +78,9 @@ fn rows(text: &mut String, plan: &Plan, number: usize, crossing: &Crossing, seqs
     }
     let name = their_name(number, crossing, seqs);
     let station = crossing.lane / LANES.len();
-    // Their clocks are not ours: up to half a minute apart.
-    let skew_s = i64::try_from(number % 31).unwrap();
+    // Their clocks are not ours: up to half a minute apart. Of two of ours, the first is meant.
+    let is_twice = crossing.wrong == Some(Wrong::OursTwice);
+    let skew_s = if is_twice { 0 } else { i64::try_from(number % 31).unwrap() };
     let time = local_time(crossing.at_s + skew_s + operator.ahead_h * 3_600);
     let (tag, plate) = (driver.vehicle.tag.to_hex(), driver.vehicle.plate.as_str());
     for amount in amounts {
