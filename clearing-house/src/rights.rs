@@ -122,6 +122,8 @@ pub const TABLES: &[Table] = &[
     table("payment_part",        NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("payment_carry",       NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("payment_booking",     NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("payment_came_back",   NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("bank_line_unknown",   NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
     table("payment_v1",          NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     table("job_run",             NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
     table("settlement_case",     NAMED,    ["",     "",     "",     "ra", "r", "r"]),

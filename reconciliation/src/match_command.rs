@@ -11,13 +11,18 @@ use std::thread;
 use clap::{Args, ValueEnum};
 use clearing_house::config::load;
 use clearing_house::sql::connect;
-use domain::{BusinessDate, OperatorId};
+use domain::{BusinessDate, Clock, OperatorId, Timestamp};
+use reconciliation::cases;
+use reconciliation::cases::of_matching::{About, Differences};
 use reconciliation::config::Config;
 use reconciliation::matching::class::ClassLine;
 use reconciliation::matching::{ClassTotals, NoSink, Plan, Rules, match_rows};
-use reconciliation::sides::ledger::{Charges, charges};
-use reconciliation::sides::outcome::{Spool, Wanted, write};
+use reconciliation::sides::again::{Again, once_each};
+use reconciliation::sides::ledger::{By, Charges, charges};
+use reconciliation::sides::outcome::{Outcome, Spool, Wanted, tell};
 use reconciliation::sides::{Form, FormError, Mapping, Table, normalised};
+use reconciliation::window::Actor;
+use sqlx::PgPool;
 
 /// Matches two parties' records and says what became of every row.
 #[derive(Debug, Args)]
@@ -34,6 +39,9 @@ pub(crate) struct Match {
     /// The last; the first where not given.
     #[arg(long, requires = "from", value_name = "YYYY-MM-DD")]
     through: Option<BusinessDate>,
+    /// Take what passed on these days, also what came late and was settled with a later one.
+    #[arg(long, requires = "ours_ledger")]
+    by_time: bool,
     /// The form of our files.
     #[arg(long, value_enum, default_value_t = FormName::Table)]
     ours_form: FormName,
@@ -64,6 +72,9 @@ pub(crate) struct Match {
     /// Where every row that did not match is written, as CSV.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Open a case for everything that does not match.
+    #[arg(long, requires = "ours_ledger")]
+    cases: bool,
     /// Write down what matched as well.
     #[arg(long, requires = "out")]
     everything: bool,
@@ -129,17 +140,21 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         let (a, b) = (ours_as.currency, theirs_as.currency);
         return Err(format!("our files are in {a} and theirs in {b}: match like with like").into());
     }
-    let rules = match &what.rules {
-        None => Rules::default(),
-        Some(path) => toml::from_str(&text_of(path)?)
-            .map_err(|error| format!("{}: {error}", path.display()))?,
-    };
+    let rules = what.rules.as_deref().map_or_else(|| Ok(Rules::default()), rules_of)?;
     let folder = what.scratch.clone().unwrap_or_else(std::env::temp_dir);
-    let ours = match &what.ours_ledger {
-        None => table(&what.ours, what.ours_form, &ours_as, &folder)?,
-        Some(operator) => books(what, operator, config, &folder).await?,
+    let (their_files, again) = once_each(&what.theirs)?;
+    for Again { file, of } in &again {
+        tracing::warn!("{} is {} again, and is taken once", file.display(), of.display());
+    }
+    let books = match &what.ours_ledger {
+        None => None,
+        Some(operator) => Some(OurBooks::open(what, operator, config).await?),
     };
-    let theirs = table(&what.theirs, what.theirs_form, &theirs_as, &folder)?;
+    let ours = match &books {
+        None => table(&what.ours, what.ours_form, &ours_as, &folder)?,
+        Some(books) => books.charges(what, &folder).await?,
+    };
+    let theirs = table(&their_files, what.theirs_form, &theirs_as, &folder)?;
     let plan = Plan {
         workers: what
             .threads
@@ -147,17 +162,31 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         memory_bytes: what.memory,
         folder,
     };
-    let totals = match &what.out {
-        None => match_rows(&ours, &theirs, &rules, &plan, || NoSink)?.0,
-        Some(path) => {
-            let wanted = if what.everything { Wanted::Everything } else { Wanted::Differences };
-            let spool = || Spool::new(wanted, &plan.folder);
-            let (totals, spools) = match_rows(&ours, &theirs, &rules, &plan, spool)?;
-            let file = BufWriter::new(File::create(path)?);
-            write(spools, &ours, &theirs, &rules, file)?;
-            totals
-        }
+    let about = books.as_ref().filter(|_| what.cases).map(|books| &books.about);
+    let mut differences = about.map(Differences::new);
+    let totals = if what.out.is_none() && about.is_none() {
+        match_rows(&ours, &theirs, &rules, &plan, || NoSink)?.0
+    } else {
+        let wanted = if what.everything { Wanted::Everything } else { Wanted::Differences };
+        let spool = || Spool::new(wanted, &plan.folder);
+        let (totals, spools) = match_rows(&ours, &theirs, &rules, &plan, spool)?;
+        let file = what.out.as_ref().map(File::create).transpose()?;
+        let mut file = file.map(|file| Outcome::try_new(BufWriter::new(file))).transpose()?;
+        tell(spools, &ours, &theirs, &rules, |told| {
+            if let Some(differences) = &mut differences {
+                differences.take(told);
+            }
+            file.as_mut().map_or(Ok(()), |file| file.take(told))
+        })?;
+        file.map_or(Ok(()), Outcome::finish)?;
+        totals
     };
+    if let (Some(books), Some(differences)) = (&books, differences) {
+        let mut findings = differences.finish()?;
+        findings.extend(again.iter().map(|again| books.about.sent_again(again)));
+        let cases = cases::open_all(&books.pool, &findings, &Actor::Program, books.now).await?;
+        tracing::info!(cases = cases.len(), "everything that does not match is a case");
+    }
     let mut out = io::stdout().lock();
     if what.json {
         writeln!(out, "{}", serde_json::to_string(&totals)?)?;
@@ -169,6 +198,10 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
 
 fn text_of(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()))
+}
+
+fn rules_of(path: &Path) -> Result<Rules, String> {
+    toml::from_str(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Files of any form, as one table.
@@ -186,19 +219,33 @@ fn table(
 }
 
 /// Our side out of the books.
-async fn books(
-    what: &Match,
-    operator: &OperatorId,
-    config: &Path,
-    folder: &Path,
-) -> Result<Table, Box<dyn Error>> {
-    let config: Config = load(config)?;
-    let pool = connect(&config.database.clone().or_environment()).await?;
-    let from = what.from.ok_or("--from says from which day on")?;
-    let through = what.through.unwrap_or(from);
-    let wanted = Charges { operator: operator.clone(), from, through };
-    let file = charges(&pool, &wanted, folder).await?;
-    Ok(Table::of(vec![(PathBuf::from("books"), file)], &Mapping::normal())?)
+struct OurBooks {
+    pool: PgPool,
+    about: About,
+    now: Timestamp,
+}
+
+impl OurBooks {
+    async fn open(
+        what: &Match,
+        operator: &OperatorId,
+        config: &Path,
+    ) -> Result<Self, Box<dyn Error>> {
+        let config: Config = load(config)?;
+        let pool = connect(&config.database.clone().or_environment()).await?;
+        let from = what.from.ok_or("--from says from which day on")?;
+        let about = About::of(&pool, operator, from).await?;
+        Ok(Self { pool, about, now: Clock::of_run(config.clock).now() })
+    }
+
+    async fn charges(&self, what: &Match, folder: &Path) -> Result<Table, Box<dyn Error>> {
+        let About { operator, calendar, day } = self.about.clone();
+        let by = if what.by_time { By::Passed(calendar) } else { By::Settled };
+        let through = what.through.unwrap_or(day);
+        let wanted = Charges { operator, from: day, through, by };
+        let file = charges(&self.pool, &wanted, folder).await?;
+        Ok(Table::of(vec![(PathBuf::from("books"), file)], &Mapping::normal())?)
+    }
 }
 
 fn mapping(form: FormName, path: Option<&Path>) -> Result<Mapping, Box<dyn Error>> {

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql};
 use domain::time::SettlementCalendar;
 use domain::{BusinessDate, IssuerId, OperatorId, Timestamp};
+use jiff::ToSpan as _;
 use sqlx::PgPool;
 use sqlx::types::time::{Date, OffsetDateTime};
 
 use super::{BankCalendar, Deadlines, Duty, Item, OnHoliday, Standing};
 use crate::settlement::SettlementError;
 use crate::settlement::repo::{number, operators, parsed};
+use crate::window::Window;
 
 type Result<T> = std::result::Result<T, SettlementError>;
 type Pair = (OperatorId, IssuerId);
@@ -63,6 +65,43 @@ pub async fn items(pool: &PgPool, since: BusinessDate, now: Timestamp) -> Result
         (a.due, &a.operator, &a.issuer, a.duty).cmp(&(b.due, &b.operator, &b.issuer, b.duty))
     });
     Ok(items)
+}
+
+/// By when banks have booked what they were to pay.
+pub(crate) struct Banks {
+    terms: Terms,
+    calendars: BTreeMap<String, BankCalendar>,
+}
+
+impl Banks {
+    /// As the contracts have it now.
+    pub(crate) async fn of_contracts(pool: &PgPool) -> Result<Self> {
+        Ok(Self { terms: terms(pool).await?, calendars: bank_calendars(pool).await? })
+    }
+
+    /// The last day on which a payment is booked in time: the bank day after the one it was for. Where
+    /// a pair has no contract, the issuer's bank rests as in the contracts it has with others.
+    pub(crate) fn booked_by(
+        &self,
+        window: &Window,
+        issuer: &IssuerId,
+        execute_on: BusinessDate,
+    ) -> BusinessDate {
+        let pair = (window.operator.clone(), issuer.clone());
+        let in_force = |from: &BTreeMap<BusinessDate, (Deadlines, String)>| {
+            from.range(..=window.day).next_back().map(|(_, (_, calendar))| calendar.clone())
+        };
+        let of_others = || {
+            let others = self.terms.iter().filter(|((_, other), _)| other == issuer);
+            others.filter_map(|(_, from)| in_force(from)).next()
+        };
+        let calendar = self.terms.get(&pair).and_then(in_force).or_else(of_others);
+        let known = calendar.and_then(|calendar| self.calendars.get(&calendar));
+        let none = BankCalendar::default();
+        let banks = known.unwrap_or(&none);
+        let paid = banks.bank_day_from(execute_on.date());
+        BusinessDate::new(banks.bank_day_from(paid.saturating_add(1.day())))
+    }
 }
 
 fn calendar_of(operator: &OperatorId) -> impl FnOnce(domain::time::TimeError) -> SettlementError {

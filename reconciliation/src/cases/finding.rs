@@ -1,9 +1,10 @@
 //! What closing and payment find, as cases. Pure.
 
-use domain::Amount;
+use domain::{Amount, BusinessDate};
 
 use super::{Finding, Kind};
-use crate::payment::{Booking, Confirmed};
+use crate::payment::repo::Waiting;
+use crate::payment::{Booking, Confirmed, Unassigned};
 use crate::settlement::{DayClose, Outcome, Refusal};
 
 /// The cases of a day that could not be closed.
@@ -40,12 +41,13 @@ pub fn of_close(close: &DayClose) -> Vec<Finding> {
     refusals.iter().filter_map(finding).collect()
 }
 
-/// The case of a payment of which a bank shows too little, or which it gave back.
+/// The case of a payment of which a bank shows too little or too much, or which it gave back.
 #[must_use]
 pub fn of_payment(booking: &Booking, confirmed: &Confirmed) -> Option<Finding> {
     let (kind, windows, amount, left) = match confirmed {
         Confirmed::Before | Confirmed::Whole { .. } => return None,
         Confirmed::Short { owed, windows } => (Kind::BankShort, windows, *owed, "leaves owed"),
+        Confirmed::Over { beyond, windows } => (Kind::BankOver, windows, *beyond, "pays too much:"),
         Confirmed::Returned { windows } => {
             (Kind::BankReturned, windows, booking.amount, "gives back")
         }
@@ -57,9 +59,48 @@ pub fn of_payment(booking: &Booking, confirmed: &Confirmed) -> Option<Finding> {
         kind,
         operator: first.operator.clone(),
         day: first.day,
-        subject: end_to_end.clone(),
+        // Each booking that leaves something wrong is a case of its own.
+        subject: format!("{end_to_end} {bank_reference}"),
         ours: Some(format!("payment {end_to_end} for {}", days.join(", "))),
         theirs: Some(format!("booking {bank_reference} of {booked_on} {left} {amount}")),
         amount,
     })
+}
+
+/// The case of a bank's line about a payment that nobody ordered.
+#[must_use]
+pub fn of_unknown(line: &Unassigned) -> Finding {
+    let Unassigned { issuer, booking, candidates, window } = line;
+    let Booking { end_to_end, kind, amount, booked_on, bank_reference } = booking;
+    let ours = match candidates.as_slice() {
+        [] => "no payment lacks this amount".to_owned(),
+        some => format!("not booked, with this amount: {}", some.join(", ")),
+    };
+    let kind = kind.name();
+    Finding {
+        kind: Kind::BankUnknown,
+        operator: window.operator.clone(),
+        day: window.day,
+        subject: format!("{issuer} {bank_reference}"),
+        ours: Some(ours),
+        theirs: Some(format!(
+            "booking {bank_reference} of {booked_on}: {amount} {kind} for {end_to_end:?}"
+        )),
+        amount: *amount,
+    }
+}
+
+/// The case of a payment of which the bank has shown nothing.
+#[must_use]
+pub(crate) fn of_waiting(waiting: &Waiting, booked_by: BusinessDate) -> Finding {
+    let Waiting { end_to_end, issuer, window, amount, execute_on } = waiting;
+    Finding {
+        kind: Kind::BankLate,
+        operator: window.operator.clone(),
+        day: window.day,
+        subject: end_to_end.clone(),
+        ours: Some(format!("{issuer} was to pay {amount} on {execute_on}")),
+        theirs: Some(format!("nothing is booked by {booked_by}")),
+        amount: *amount,
+    }
 }

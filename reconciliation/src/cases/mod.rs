@@ -10,15 +10,20 @@
 //! Deliberately absent: finding what does not add up (`matching`, `settlement`, `payment`).
 
 pub mod finding;
+pub mod of_matching;
 pub mod repo;
 
-use clearing_house::ledger::{LedgerError, Remainder, TransferId, correct_in_tx};
-use domain::{Amount, BusinessDate, OperatorId, Timestamp};
+use clearing_house::ledger::{
+    LedgerAccountKey, LedgerError, NewTransfer, Remainder, TransferId, TransferKind, correct_in_tx,
+    post_in_tx,
+};
+use domain::{AccountId, Amount, BusinessDate, OperatorId, Timestamp};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
 use crate::approval::Person;
+use crate::payment::{self, PaymentError};
 use crate::settlement::SettlementError;
 use crate::window::Actor;
 
@@ -44,6 +49,12 @@ pub enum Kind {
     BankShort,
     /// A bank gave a payment back.
     BankReturned,
+    /// A bank paid more than was ordered, or once more.
+    BankOver,
+    /// A bank's statement shows a payment that nobody ordered.
+    BankUnknown,
+    /// A bank has shown nothing of a payment by the day it should have.
+    BankLate,
     /// Somebody disputes a charge.
     Dispute,
 }
@@ -62,6 +73,9 @@ impl Kind {
             Self::Duplicate => "duplicate",
             Self::BankShort => "bank-short",
             Self::BankReturned => "bank-returned",
+            Self::BankOver => "bank-over",
+            Self::BankUnknown => "bank-unknown",
+            Self::BankLate => "bank-late",
             Self::Dispute => "dispute",
         }
     }
@@ -71,12 +85,18 @@ impl Kind {
     pub const fn due_within_d(self) -> u16 {
         match self {
             // The day cannot close, or the money of a day is late.
-            Self::Hole | Self::Unproven | Self::BankShort | Self::BankReturned => 1,
+            Self::Hole
+            | Self::Unproven
+            | Self::BankShort
+            | Self::BankReturned
+            | Self::BankUnknown
+            | Self::BankLate => 1,
             Self::OnlyOurs
             | Self::OnlyTheirs
             | Self::AmountDiffers
             | Self::ClassDiffers
-            | Self::Duplicate => 5,
+            | Self::Duplicate
+            | Self::BankOver => 5,
             Self::Dispute => 15,
         }
     }
@@ -118,6 +138,22 @@ pub enum Outcome {
         /// The open day it is posted into.
         day: BusinessDate,
     },
+    /// The bank has put it right: refused until its statement shows that.
+    Booked,
+    /// A bank's line that named no payment of ours was about this one.
+    Assigned {
+        /// The payment's number.
+        end_to_end: String,
+    },
+    /// A toll that never came to the books is charged to an account.
+    Charged {
+        /// The account.
+        account: i64,
+        /// How much; never zero.
+        amount: Amount,
+        /// The open day it is posted into.
+        day: BusinessDate,
+    },
 }
 
 /// Why a case was not changed.
@@ -139,6 +175,33 @@ pub enum CaseError {
         code: String,
         /// Who.
         who: Person,
+    },
+    /// There is no such account.
+    #[error("case {code}: there is no account {account}")]
+    NoAccount {
+        /// The case.
+        code: String,
+        /// The number that was named.
+        account: i64,
+    },
+    /// The bank has not shown that it put it right.
+    #[error(
+        "case {code}: the bank's statements do not show that payment {end_to_end} is put right"
+    )]
+    NotBooked {
+        /// The case.
+        code: String,
+        /// The payment.
+        end_to_end: String,
+    },
+    /// The bank's line was not taken as one about the payment.
+    #[error("assign the bank's line of case {code}")]
+    Assign {
+        /// The case.
+        code: String,
+        /// Why.
+        #[source]
+        source: Box<PaymentError>,
     },
     /// The ledger refused the correction.
     #[error("correct the toll of case {code}")]
@@ -164,12 +227,32 @@ pub async fn open(
     actor: &Actor,
     at: Timestamp,
 ) -> Result<String, CaseError> {
-    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to open a case"))?;
-    let days = i64::from(finding.kind.due_within_d());
-    let due_at = at + SignedDuration::from_hours(24 * days);
-    let code = repo::open(&mut tx, finding, actor, at, due_at).await?;
-    tx.commit().await.map_err(SettlementError::database("commit a case"))?;
-    Ok(code)
+    let codes = open_all(pool, std::slice::from_ref(finding), actor, at).await?;
+    Ok(codes.into_iter().collect())
+}
+
+/// Opens a case for each of many findings, or for none of them. Returns their codes, in order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open_all(
+    pool: &PgPool,
+    findings: &[Finding],
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<Vec<String>, CaseError> {
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to open cases"))?;
+    let mut codes = Vec::with_capacity(findings.len());
+    for finding in findings {
+        let due_at = due_at(finding.kind, at);
+        codes.push(repo::open(&mut tx, finding, actor, at, due_at).await?);
+    }
+    tx.commit().await.map_err(SettlementError::database("commit cases"))?;
+    Ok(codes)
+}
+
+fn due_at(kind: Kind, at: Timestamp) -> Timestamp {
+    at + SignedDuration::from_hours(24 * i64::from(kind.due_within_d()))
 }
 
 /// What is added to a case's history.
@@ -254,12 +337,84 @@ pub async fn settle(
                 .await
                 .map_err(|source| CaseError::Ledger { code: code.to_owned(), source })?;
         }
+        Outcome::Booked => put_right(&mut tx, code).await?,
+        Outcome::Assigned { end_to_end } => assign(&mut tx, code, end_to_end, at).await?,
+        Outcome::Charged { account, amount, day } => {
+            let toll = Toll { account: *account, amount: *amount, day: *day };
+            charge_in_tx(&mut tx, code, &toll, at).await?;
+        }
     }
     let (outcome_text, maker) = (Some(text.as_str()), Some(&maker));
     let event = Event { state: "settled", owner: None, note, outcome: outcome_text, maker };
     repo::add(&mut tx, code, &event, who, at).await?;
     tx.commit().await.map_err(SettlementError::database("commit a settled case"))?;
     Ok(outcome)
+}
+
+/// Refuses a bank's case that the bank has not put right.
+async fn put_right(tx: &mut PgConnection, code: &str) -> Result<(), CaseError> {
+    let subject = repo::about(tx, code).await?.1;
+    let end_to_end = subject.split(' ').next().unwrap_or_default();
+    if payment::is_put_right(tx, end_to_end).await? {
+        return Ok(());
+    }
+    Err(CaseError::NotBooked { code: code.to_owned(), end_to_end: end_to_end.to_owned() })
+}
+
+/// Takes the line of a case as one about a payment. What that leaves wrong is a case of its own.
+async fn assign(
+    tx: &mut PgConnection,
+    code: &str,
+    end_to_end: &str,
+    at: Timestamp,
+) -> Result<(), CaseError> {
+    let failed = |source| CaseError::Assign { code: code.to_owned(), source: Box::new(source) };
+    let subject = repo::about(tx, code).await?.1;
+    let line =
+        subject.split_once(' ').and_then(|(issuer, line)| Some((issuer.parse().ok()?, line)));
+    let (issuer, reference) =
+        line.ok_or_else(|| failed(PaymentError::NotWaiting(subject.clone())))?;
+    let assigned = payment::assign_in_tx(tx, &issuer, reference, end_to_end, at).await;
+    let (booking, confirmed) = assigned.map_err(failed)?;
+    if let Some(found) = finding::of_payment(&booking, &confirmed) {
+        repo::open(tx, &found, &Actor::Program, at, due_at(found.kind, at)).await?;
+    }
+    Ok(())
+}
+
+/// A toll that is charged by hand.
+struct Toll {
+    account: i64,
+    amount: Amount,
+    day: BusinessDate,
+}
+
+/// Charges a toll through the ledger's door, once for a case.
+async fn charge_in_tx(
+    tx: &mut PgConnection,
+    code: &str,
+    toll: &Toll,
+    at: Timestamp,
+) -> Result<(), CaseError> {
+    let Toll { account, amount, day } = *toll;
+    let (operator, _subject) = repo::about(tx, code).await?;
+    let issuer = repo::issuer_of(tx, account).await?;
+    let issuer = issuer.ok_or_else(|| CaseError::NoAccount { code: code.to_owned(), account })?;
+    repo::make_day(tx, &operator, day).await?;
+    let transfer = NewTransfer {
+        kind: TransferKind::Adjustment,
+        debit: LedgerAccountKey::Customer(AccountId::new(account)),
+        credit: LedgerAccountKey::Payable { issuer, operator: operator.clone() },
+        amount,
+        operator: Some(operator),
+        day,
+        posted_at: at,
+        passage: None,
+        reference: Some(format!("case/{code}")),
+    };
+    let posted = post_in_tx(tx, &[transfer]).await;
+    posted.map_err(|source| CaseError::Ledger { code: code.to_owned(), source })?;
+    Ok(())
 }
 
 async fn unsettled(tx: &mut PgConnection, code: &str) -> Result<repo::Standing, CaseError> {

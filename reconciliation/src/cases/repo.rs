@@ -1,7 +1,7 @@
 //! The SQL of cases.
 
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
-use domain::{Amount, BusinessDate, OperatorId, Timestamp};
+use domain::{Amount, BusinessDate, IssuerId, OperatorId, Timestamp};
 use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, PgExecutor};
 
@@ -114,6 +114,45 @@ pub(super) async fn add(
     .execute(tx)
     .await
     .map_err(SettlementError::database("add to a case"))?;
+    Ok(())
+}
+
+/// Whose settlement a case touches, and what it is about.
+pub(super) async fn about(tx: &mut PgConnection, code: &str) -> Result<(OperatorId, String)> {
+    let (operator, subject): (String, String) =
+        sqlx::query_as("select operator, subject from settlement_case where code = $1")
+            .bind(code)
+            .fetch_one(tx)
+            .await
+            .map_err(SettlementError::database("read what a case is about"))?;
+    Ok((parsed("operator", &operator)?, subject))
+}
+
+/// Who holds an account, if there is one.
+pub(super) async fn issuer_of(tx: &mut PgConnection, account: i64) -> Result<Option<IssuerId>> {
+    let issuer: Option<String> =
+        sqlx::query_scalar("select issuer from account where account = $1")
+            .bind(account)
+            .fetch_optional(tx)
+            .await
+            .map_err(SettlementError::database("read who holds an account"))?;
+    issuer.map(|issuer| parsed("issuer", &issuer)).transpose()
+}
+
+/// Sees to it that a day is there, so that whoever closes it and whoever posts into it take turns.
+pub(super) async fn make_day(
+    tx: &mut PgConnection,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<()> {
+    sqlx::query(
+        "insert into settlement_day (operator, day) values ($1, $2) on conflict do nothing",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .execute(tx)
+    .await
+    .map_err(SettlementError::database("open a settlement day"))?;
     Ok(())
 }
 

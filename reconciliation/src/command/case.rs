@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use domain::{Amount, BusinessDate, Clock};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -52,28 +52,7 @@ pub enum Command {
         note: String,
     },
     /// Proposes how a case ends.
-    Propose {
-        /// Its code.
-        code: String,
-        /// Who proposes.
-        #[arg(long, value_name = "PERSON")]
-        by: Person,
-        /// Why.
-        #[arg(long)]
-        note: String,
-        /// The toll that was wrong, by its number in `transfer_v1`; the books stand where absent.
-        #[arg(long, requires = "into")]
-        correct: Option<i64>,
-        /// What it should have been; nothing where absent.
-        #[arg(long, value_name = "AMOUNT", requires = "correct")]
-        right: Option<i64>,
-        /// The open day the correction is posted into.
-        #[arg(long, value_name = "YYYY-MM-DD")]
-        into: Option<BusinessDate>,
-        /// The other side corrects its own.
-        #[arg(long, conflicts_with = "correct")]
-        theirs: bool,
-    },
+    Propose(Propose),
     /// Settles a case as the second person, and moves its money.
     Settle {
         /// Its code.
@@ -85,6 +64,62 @@ pub enum Command {
         #[arg(long)]
         note: String,
     },
+}
+
+/// How a case is to end; the books stand where nothing is said.
+#[derive(Debug, Args)]
+pub struct Propose {
+    /// Its code.
+    code: String,
+    /// Who proposes.
+    #[arg(long, value_name = "PERSON")]
+    by: Person,
+    /// Why.
+    #[arg(long)]
+    note: String,
+    /// The toll that was wrong, by its number in `transfer_v1`; the books stand where absent.
+    #[arg(long, requires = "into")]
+    correct: Option<i64>,
+    /// The account that a toll is charged to which never came to the books.
+    #[arg(long, value_name = "ACCOUNT", conflicts_with = "correct", requires = "right")]
+    #[arg(requires = "into")]
+    charge: Option<i64>,
+    /// What it should have been; nothing where absent.
+    #[arg(long, value_name = "AMOUNT")]
+    right: Option<i64>,
+    /// The open day the correction is posted into.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    into: Option<BusinessDate>,
+    /// The payment that a bank's line was about, by its number.
+    #[arg(long, value_name = "END-TO-END", conflicts_with_all = ["correct", "charge", "right"])]
+    assign: Option<String>,
+    /// The bank has put it right, as its statements show.
+    #[arg(long, conflicts_with_all = ["correct", "charge", "right", "theirs", "assign"])]
+    booked: bool,
+    /// The other side corrects its own.
+    #[arg(long, conflicts_with_all = ["correct", "charge", "assign"])]
+    theirs: bool,
+}
+
+impl Propose {
+    fn outcome(&self) -> Result<Outcome, Failure> {
+        let right = self.right.map(Amount::try_new).transpose()?;
+        match (self.correct, self.charge.zip(right), self.into) {
+            (Some(transfer), _, Some(day)) => Ok(Outcome::Corrected { transfer, right, day }),
+            (None, Some((account, amount)), Some(day)) => {
+                Ok(Outcome::Charged { account, amount, day })
+            }
+            (None, None, None) if right.is_none() => Ok(match &self.assign {
+                Some(end_to_end) => Outcome::Assigned { end_to_end: end_to_end.clone() },
+                None if self.booked => Outcome::Booked,
+                None if self.theirs => Outcome::TheirsCorrected,
+                None => Outcome::Stands,
+            }),
+            (None, None | Some(_), None | Some(_)) | (Some(_), _, None) => {
+                Err("--right and --into belong to --correct or --charge".into())
+            }
+        }
+    }
 }
 
 /// Does what was asked.
@@ -107,17 +142,9 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
         Command::Note { code, by, owner, note: text } => {
             note(pool, code, by, owner.as_ref(), text, now).await?;
         }
-        Command::Propose { code, by, note, correct, right, into, theirs } => {
-            let outcome = match (correct, into) {
-                (Some(transfer), Some(day)) => {
-                    let right = right.map(Amount::try_new).transpose()?;
-                    Outcome::Corrected { transfer: *transfer, right, day: *day }
-                }
-                _ if *theirs => Outcome::TheirsCorrected,
-                _ => Outcome::Stands,
-            };
-            propose(pool, code, by, &outcome, note, now).await?;
-            say(&format!("{code} proposed by {by}; another person settles"))?;
+        Command::Propose(what) => {
+            propose(pool, &what.code, &what.by, &what.outcome()?, &what.note, now).await?;
+            say(&format!("{} proposed by {}; another person settles", what.code, what.by))?;
         }
         Command::Settle { code, by, note } => {
             let outcome = settle(pool, code, by, note, now).await?;

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod close;
+pub mod confirm;
 pub mod manifest;
 pub mod pay;
 pub mod schedule;

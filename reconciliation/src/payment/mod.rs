@@ -6,17 +6,18 @@
 //! amount, so nobody approves one again: two people have approved every figure in it. Where a pair's
 //! sum is not above zero nothing can be paid; its positions are *carried* into the pair's next payment.
 //!
-//! A *booking* is a line of a bank's statement. It is posted through the ledger's door for what was
-//! really paid; windows whose payments are booked to the last unit are matched. Less than that leaves
-//! the window paid and the rest owed, which is a case. Deliberately absent: sending files to banks,
-//! and reading their statements (`sides`).
+//! What banks' statements show of it is `booking`. Deliberately absent: sending files to banks, and
+//! reading their statements (`sides`).
 
+mod booking;
 pub mod pain;
 pub mod repo;
 
+pub use booking::{Booking, BookingKind, Confirmed, Unassigned, confirm, keep_unknown};
+pub(crate) use booking::{assign_in_tx, is_put_right};
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use clearing_house::ledger::{LedgerAccountKey, NewTransfer, TransferKind, post_in_tx};
 use domain::{Amount, BusinessDate, Currency, IssuerId, MoneyError, OperatorId, Timestamp};
 use sqlx::PgPool;
 
@@ -53,28 +54,20 @@ pub enum PaymentError {
     /// The bank's reference was taken before, for something else.
     #[error("bank reference {0} was taken before, for another payment or amount")]
     Reused(String),
-    /// More would be returned than was paid, or paid than was ordered.
-    #[error("payment {end_to_end} is {ordered}; the bank shows {booked} more than that")]
+    /// More came back than was paid.
+    #[error("payment {end_to_end}: {beyond} more came back than was paid")]
     TooMuch {
         /// The payment.
         end_to_end: String,
-        /// What was ordered.
-        ordered: Amount,
-        /// By how much it is exceeded.
-        booked: Amount,
+        /// By how much.
+        beyond: Amount,
     },
-    /// A bank gives back a payment whole, or it is another payment.
-    #[error(
-        "{returned} came back of payment {end_to_end}, of which {paid} was paid: all of it comes back, or none"
-    )]
-    PartReturned {
-        /// The payment.
-        end_to_end: String,
-        /// What came back.
-        returned: Amount,
-        /// What was paid of it.
-        paid: Signed,
-    },
+    /// A bank that was never told to pay anybody.
+    #[error("issuer {0} was never told to pay anybody: whose bank statement is this?")]
+    NeverPaid(IssuerId),
+    /// No such line of a bank's statement waits.
+    #[error("{0} is no line of a bank's statement that waits for its payment")]
+    NotWaiting(String),
     /// A sum is past what the books hold.
     #[error("sum the payments")]
     Money(#[from] MoneyError),
@@ -173,7 +166,7 @@ pub async fn pay(
     for window in &windows {
         change_in_tx(&mut tx, window, Event::Pay, actor, now, None).await?;
         // A window with nothing to pay has nothing to wait for.
-        settle_if_booked(&mut tx, window, now).await?;
+        booking::settle_if_booked(&mut tx, window, now).await?;
     }
     tx.commit().await.map_err(SettlementError::database("commit the orders"))?;
     Ok(made)
@@ -228,163 +221,6 @@ async fn order(
     };
     repo::insert_order(tx, &ordered, &order, &payments).await?;
     Ok(ordered)
-}
-
-/// A line of a bank's statement about a payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Booking {
-    /// The payment's number, as the order gave it.
-    pub end_to_end: String,
-    /// Whether money went or came back.
-    pub kind: BookingKind,
-    /// How much.
-    pub amount: Amount,
-    /// On which day.
-    pub booked_on: BusinessDate,
-    /// The bank's own reference, which it uses once.
-    pub bank_reference: String,
-}
-
-/// Whether money went or came back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BookingKind {
-    /// It reached the operator.
-    Paid,
-    /// It came back.
-    Returned,
-}
-
-impl BookingKind {
-    /// Its name in the books.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Paid => "paid",
-            Self::Returned => "returned",
-        }
-    }
-}
-
-/// What a booking came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Confirmed {
-    /// It was taken before, and nothing was changed.
-    Before,
-    /// The payment is booked to the last unit; these windows are matched now.
-    Whole {
-        /// Which.
-        matched: Vec<Window>,
-    },
-    /// So much of the payment is still owed.
-    Short {
-        /// How much.
-        owed: Amount,
-        /// For which windows.
-        windows: Vec<Window>,
-    },
-    /// It came back: these windows are to be paid again.
-    Returned {
-        /// Which.
-        windows: Vec<Window>,
-    },
-}
-
-/// Takes a line of a bank's statement: posts what was paid and matches what is whole.
-///
-/// # Errors
-/// When the payment is unknown, the reference was used for something else, the bank shows more than
-/// was ordered, or the database fails.
-pub async fn confirm(
-    pool: &PgPool,
-    booking: &Booking,
-    now: Timestamp,
-) -> Result<Confirmed, PaymentError> {
-    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to confirm"))?;
-    repo::hold_payments(&mut tx).await?;
-    let Some(known) = repo::payment(&mut tx, &booking.end_to_end).await? else {
-        return Err(PaymentError::Unknown(booking.end_to_end.clone()));
-    };
-    match repo::booked(&mut tx, &known.issuer, &booking.bank_reference).await? {
-        Some(taken) if taken == *booking => return Ok(Confirmed::Before),
-        Some(_) => return Err(PaymentError::Reused(booking.bank_reference.clone())),
-        None => {}
-    }
-    let sign = match booking.kind {
-        BookingKind::Paid => Signed::from(booking.amount),
-        BookingKind::Returned => Signed::ZERO.minus(booking.amount.into())?,
-    };
-    let paid = known.paid.plus(sign)?;
-    let beyond = paid.minus(known.amount.into())?.above_zero().or(paid.below_zero());
-    if let Some(booked) = beyond {
-        let (end_to_end, ordered) = (booking.end_to_end.clone(), known.amount);
-        return Err(PaymentError::TooMuch { end_to_end, ordered, booked });
-    }
-    if booking.kind == BookingKind::Returned && paid != Signed::ZERO {
-        let (end_to_end, returned) = (booking.end_to_end.clone(), booking.amount);
-        return Err(PaymentError::PartReturned { end_to_end, returned, paid: known.paid });
-    }
-    repo::insert_booking(&mut tx, &known.issuer, booking, now).await?;
-    post_in_tx(&mut tx, &[transfer(&known, booking, now)]).await.map_err(SettlementError::from)?;
-    let windows = repo::windows_of(&mut tx, &booking.end_to_end).await?;
-    for window in &windows {
-        hold(&mut tx, window).await?;
-    }
-    let confirmed = match (booking.kind, Signed::from(known.amount).minus(paid)?.above_zero()) {
-        (BookingKind::Returned, _) => {
-            for window in &windows {
-                let reason = Some(booking.bank_reference.as_str());
-                change_in_tx(&mut tx, window, Event::Return, &Actor::Program, now, reason).await?;
-            }
-            Confirmed::Returned { windows }
-        }
-        (BookingKind::Paid, Some(owed)) => Confirmed::Short { owed, windows },
-        (BookingKind::Paid, None) => {
-            let mut matched = Vec::new();
-            for window in windows {
-                if settle_if_booked(&mut tx, &window, now).await? {
-                    matched.push(window);
-                }
-            }
-            Confirmed::Whole { matched }
-        }
-    };
-    tx.commit().await.map_err(SettlementError::database("commit a booking"))?;
-    Ok(confirmed)
-}
-
-/// Matches a paid window when nothing of it is outstanding; says whether it did.
-async fn settle_if_booked(
-    tx: &mut sqlx::PgConnection,
-    window: &Window,
-    now: Timestamp,
-) -> Result<bool, PaymentError> {
-    if repo::is_outstanding(tx, window).await? {
-        return Ok(false);
-    }
-    change_in_tx(tx, window, Event::Match, &Actor::Program, now, None).await?;
-    Ok(true)
-}
-
-/// Money that went to the operator is owed no more; money that came back is owed again.
-fn transfer(known: &repo::Known, booking: &Booking, now: Timestamp) -> NewTransfer {
-    let (issuer, operator) = (known.issuer.clone(), known.operator.clone());
-    let bank = LedgerAccountKey::Bank(issuer.clone());
-    let owed = LedgerAccountKey::Payable { issuer, operator: operator.clone() };
-    let (debit, credit) = match booking.kind {
-        BookingKind::Paid => (owed, bank),
-        BookingKind::Returned => (bank, owed),
-    };
-    NewTransfer {
-        kind: TransferKind::Payment,
-        debit,
-        credit,
-        amount: booking.amount,
-        operator: Some(operator),
-        day: booking.booked_on,
-        posted_at: now,
-        passage: None,
-        reference: Some(format!("{}/{}", known.issuer, booking.bank_reference)),
-    }
 }
 
 impl Order {

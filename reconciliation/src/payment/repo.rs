@@ -10,7 +10,7 @@ use super::{Booking, BookingKind, Due, Ordered, PaymentError};
 use crate::money::Signed;
 use crate::settlement::repo::parsed;
 use crate::settlement::{SettlementError, stored_amount};
-use crate::window::Window;
+use crate::window::{State, Window};
 
 type Result<T> = std::result::Result<T, SettlementError>;
 
@@ -57,7 +57,7 @@ pub(super) async fn due(tx: &mut PgConnection, windows: &[Window]) -> Result<Vec
            and s.net <> 0
            and not exists (select from payment_part t join payment_v1 p using (end_to_end)
                            where t.operator = s.operator and t.day = s.day and t.issuer = s.issuer
-                             and p.returned = 0)
+                             and not p.came_back)
          order by s.issuer, s.operator, s.day",
     )
     .bind(operators)
@@ -138,8 +138,9 @@ pub(super) async fn insert_order(
 ) -> Result<()> {
     let writing = || SettlementError::database("write a payment order");
     sqlx::query(
-        "insert into payment_order (payment_order, issuer, currency, created_at, payments, total, document)
-         overriding system value values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into payment_order (payment_order, issuer, currency, created_at, payments, total, document,
+                                    execute_on)
+         overriding system value values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(ordered.number)
     .bind(ordered.issuer.as_str())
@@ -148,6 +149,7 @@ pub(super) async fn insert_order(
     .bind(i32::try_from(ordered.payments).unwrap_or(i32::MAX))
     .bind(ordered.total.minor_units())
     .bind(&ordered.document)
+    .bind(day_to_sql(order.execute_on))
     .execute(&mut *tx)
     .await
     .map_err(writing())?;
@@ -189,22 +191,25 @@ pub(super) struct Known {
     pub(super) operator: OperatorId,
     pub(super) amount: Amount,
     pub(super) paid: Signed,
+    /// Whether all of it came back once: another payment stands for it.
+    pub(super) came_back: bool,
 }
 
 pub(super) async fn payment(tx: &mut PgConnection, end_to_end: &str) -> Result<Option<Known>> {
-    let row: Option<(String, String, i64, i64)> = sqlx::query_as(
-        "select issuer, operator, amount, paid - returned from payment_v1 where end_to_end = $1",
+    let row: Option<(String, String, i64, i64, bool)> = sqlx::query_as(
+        "select issuer, operator, amount, paid - returned, came_back from payment_v1 where end_to_end = $1",
     )
     .bind(end_to_end)
     .fetch_optional(tx)
     .await
     .map_err(SettlementError::database("read a payment"))?;
-    row.map(|(issuer, operator, amount, paid)| {
+    row.map(|(issuer, operator, amount, paid, came_back)| {
         Ok(Known {
             issuer: parsed("issuer", &issuer)?,
             operator: parsed("operator", &operator)?,
             amount: stored_amount(amount)?,
             paid: Signed::new(paid),
+            came_back,
         })
     })
     .transpose()
@@ -259,17 +264,36 @@ pub(super) async fn insert_booking(
     Ok(())
 }
 
-/// The windows that a payment is for and that are paid or matched now.
-pub(super) async fn windows_of(tx: &mut PgConnection, end_to_end: &str) -> Result<Vec<Window>> {
-    let rows: Vec<(String, Date)> = sqlx::query_as(
-        "select t.operator, t.day from payment_part t join window_v1 w using (operator, day)
-         where t.end_to_end = $1 and w.state in ('paid', 'matched') order by t.day",
+/// The windows that a payment is for, and what they are now.
+pub(super) async fn windows_of(
+    tx: &mut PgConnection,
+    end_to_end: &str,
+) -> Result<Vec<(Window, State)>> {
+    let rows: Vec<(String, Date, String)> = sqlx::query_as(
+        "select t.operator, t.day, w.state from payment_part t join window_v1 w using (operator, day)
+         where t.end_to_end = $1 order by t.day",
     )
     .bind(end_to_end)
     .fetch_all(tx)
     .await
     .map_err(SettlementError::database("read a payment's windows"))?;
-    rows.into_iter().map(window).collect()
+    rows.into_iter()
+        .map(|(operator, day, state)| Ok((window((operator, day))?, parsed("state", &state)?)))
+        .collect()
+}
+
+pub(super) async fn note_came_back(
+    tx: &mut PgConnection,
+    end_to_end: &str,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query("insert into payment_came_back (end_to_end, came_back_at) values ($1, $2)")
+        .bind(end_to_end)
+        .bind(to_sql(now))
+        .execute(tx)
+        .await
+        .map_err(SettlementError::database("note that a payment came back"))?;
+    Ok(())
 }
 
 /// Whether a position of the window is neither carried nor booked to the last unit.
@@ -280,7 +304,7 @@ pub(super) async fn is_outstanding(tx: &mut PgConnection, window: &Window) -> Re
              where s.operator = $1 and s.day = $2 and s.net <> 0
                and not exists (select from payment_part t join payment_v1 p using (end_to_end)
                                where t.operator = s.operator and t.day = s.day and t.issuer = s.issuer
-                                 and p.paid - p.returned = p.amount)
+                                 and p.paid - p.returned >= p.amount and not p.came_back)
                and not exists (select from payment_carry c where c.operator = s.operator and c.day = s.day
                                and c.issuer = s.issuer))",
     )
@@ -289,4 +313,144 @@ pub(super) async fn is_outstanding(tx: &mut PgConnection, window: &Window) -> Re
     .fetch_one(tx)
     .await
     .map_err(SettlementError::database("look for what is outstanding"))
+}
+
+// Lines about payments that nobody ordered ---------------------------------------------------------
+
+pub(super) async fn unknown(
+    tx: &mut PgConnection,
+    issuer: &IssuerId,
+    reference: &str,
+) -> Result<Option<Booking>> {
+    let row: Option<(String, bool, i64, Date)> = sqlx::query_as(
+        "select named, kind = 'paid', amount, booked_on from bank_line_unknown
+         where issuer = $1 and bank_reference = $2",
+    )
+    .bind(issuer.as_str())
+    .bind(reference)
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("read a line that was kept"))?;
+    row.map(|(end_to_end, is_paid, amount, booked_on)| {
+        Ok(Booking {
+            end_to_end,
+            kind: if is_paid { BookingKind::Paid } else { BookingKind::Returned },
+            amount: stored_amount(amount)?,
+            booked_on: day_from_sql(booked_on),
+            bank_reference: reference.to_owned(),
+        })
+    })
+    .transpose()
+}
+
+pub(super) async fn insert_unknown(
+    tx: &mut PgConnection,
+    issuer: &IssuerId,
+    booking: &Booking,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "insert into bank_line_unknown (issuer, bank_reference, named, kind, amount, booked_on, noted_at)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(issuer.as_str())
+    .bind(&booking.bank_reference)
+    .bind(&booking.end_to_end)
+    .bind(booking.kind.name())
+    .bind(booking.amount.minor_units())
+    .bind(day_to_sql(booking.booked_on))
+    .bind(to_sql(now))
+    .execute(tx)
+    .await
+    .map_err(SettlementError::database("keep a line"))?;
+    Ok(())
+}
+
+/// The window that a line of this amount is most likely about: of a payment that lacks it, or else of
+/// the last one the issuer was told to make.
+pub(super) async fn likely_window(
+    tx: &mut PgConnection,
+    issuer: &IssuerId,
+    amount: Amount,
+) -> Result<Option<Window>> {
+    let row: Option<(String, Date)> = sqlx::query_as(
+        "select t.operator, t.day from payment_v1 p join payment_part t using (end_to_end)
+         where p.issuer = $1
+         order by p.amount - p.paid + p.returned <> $2, p.payment_order desc, t.operator, t.day limit 1",
+    )
+    .bind(issuer.as_str())
+    .bind(amount.minor_units())
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("look for what a line is about"))?;
+    row.map(window).transpose()
+}
+
+/// The payments of an issuer of which this much is not booked.
+pub(super) async fn unbooked(
+    tx: &mut PgConnection,
+    issuer: &IssuerId,
+    amount: Amount,
+) -> Result<Vec<String>> {
+    sqlx::query_scalar(
+        "select end_to_end from payment_v1
+         where issuer = $1 and amount - paid + returned = $2 and not came_back order by end_to_end",
+    )
+    .bind(issuer.as_str())
+    .bind(amount.minor_units())
+    .fetch_all(tx)
+    .await
+    .map_err(SettlementError::database("look for payments that are not booked"))
+}
+
+pub(super) async fn is_put_right(tx: &mut PgConnection, end_to_end: &str) -> Result<bool> {
+    sqlx::query_scalar(
+        "select coalesce(bool_and(p.paid - p.returned = case when p.came_back then 0 else p.amount end), false)
+                and not exists (
+                    select from payment_part t
+                    where t.end_to_end = $1
+                      and not exists (select from payment_part o join payment_v1 q using (end_to_end)
+                                      where o.operator = t.operator and o.day = t.day and o.issuer = t.issuer
+                                        and not q.came_back and q.paid - q.returned = q.amount))
+         from payment_v1 p where p.end_to_end = $1",
+    )
+    .bind(end_to_end)
+    .fetch_one(tx)
+    .await
+    .map_err(SettlementError::database("look whether a payment is put right"))
+}
+
+/// A payment that the bank has not booked at all.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) end_to_end: String,
+    pub(crate) issuer: IssuerId,
+    pub(crate) window: Window,
+    pub(crate) amount: Amount,
+    pub(crate) execute_on: BusinessDate,
+}
+
+/// The payments of which no bank has shown anything, with the first day each is for.
+pub(crate) async fn waiting(pool: &sqlx::PgPool) -> Result<Vec<Waiting>> {
+    let rows: Vec<(String, String, String, Date, i64, Date)> = sqlx::query_as(
+        "select p.end_to_end, p.issuer, p.operator, min(t.day), p.amount, p.execute_on
+         from payment_v1 p join payment_part t using (end_to_end)
+         where p.paid = 0 and p.execute_on is not null
+         group by p.end_to_end, p.issuer, p.operator, p.amount, p.execute_on
+         order by p.end_to_end",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(SettlementError::database("look for payments that wait"))?;
+    rows.into_iter()
+        .map(|(end_to_end, issuer, operator, day, amount, execute_on)| {
+            Ok(Waiting {
+                end_to_end,
+                issuer: parsed("issuer", &issuer)?,
+                window: window((operator, day))?,
+                amount: stored_amount(amount)?,
+                execute_on: day_from_sql(execute_on),
+            })
+        })
+        .collect()
 }

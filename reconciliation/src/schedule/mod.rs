@@ -7,10 +7,12 @@
 //!
 //! The jobs: *close* an operator's day that is over; *file* its statements, and those of a month that
 //! is over; open a *case* for what keeps a day from closing; raise an *alarm* when a deadline is near,
-//! and another when it has passed. Deliberately absent: approving and paying, which people do.
+//! and another when it has passed; open a
+//! case for a payment of which no bank has shown anything. Deliberately absent: approving and paying, which people do.
 
 mod repo;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,12 +22,13 @@ use domain::{BusinessDate, Clock, Timestamp};
 use jiff::ToSpan as _;
 use sqlx::PgPool;
 
-use crate::calendar::repo::items;
+use crate::calendar::repo::{Banks, items};
 use crate::calendar::{Item, Standing};
 use crate::cases::{self, finding};
 use crate::papers::period::{Period, PeriodPaper, PeriodStatement};
-use crate::settlement::repo::operators;
-use crate::settlement::{DayClose, Outcome, SettlementError, Today, close_through};
+use crate::payment::repo::waiting;
+use crate::settlement::repo::{Operator, operators};
+use crate::settlement::{DayClose, Outcome, Refusal, SettlementError, Today, close_through};
 use crate::statement::filed;
 use crate::statement::repo::papers_between;
 use crate::window::Actor;
@@ -93,6 +96,7 @@ impl Scheduler<'_> {
         }
         done.extend(self.months(now).await?);
         done.extend(self.alarms(now).await?);
+        done.extend(self.late_banks().await?);
         Ok(done)
     }
 
@@ -117,12 +121,7 @@ impl Scheduler<'_> {
     ) -> Result<Option<(BusinessDate, Vec<DayClose>)>, SettlementError> {
         let mut last_over = None;
         for operator in operators(self.pool).await? {
-            let calendar = SettlementCalendar::try_new(&operator.zone, &operator.cut_off).map_err(
-                |source| SettlementError::Calendar {
-                    operator: operator.operator.to_string(),
-                    source,
-                },
-            )?;
+            let calendar = calendar_of(&operator)?;
             last_over = last_over.max(Some(before(calendar.day_of(now))));
         }
         let Some(through) = last_over else { return Ok(None) };
@@ -162,6 +161,42 @@ impl Scheduler<'_> {
         Ok(done)
     }
 
+    /// Opens a case for each payment of which no bank has shown anything in time.
+    ///
+    /// # Errors
+    /// When the books fail; what was done before stays done.
+    pub async fn late_banks(&self) -> Result<Vec<String>, ScheduleError> {
+        let now = self.clock.now();
+        let waiting = waiting(self.pool).await?;
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let banks = Banks::of_contracts(self.pool).await?;
+        let mut today = BTreeMap::new();
+        for operator in operators(self.pool).await? {
+            let calendar = calendar_of(&operator)?;
+            today.insert(operator.operator, calendar.local(now).date());
+        }
+        let mut done = Vec::new();
+        for payment in waiting {
+            let booked_by = banks.booked_by(&payment.window, &payment.issuer, payment.execute_on);
+            let is_late =
+                today.get(&payment.window.operator).is_some_and(|date| *date > booked_by.date());
+            if !is_late {
+                continue;
+            }
+            let Some(claim) = repo::claim(self.pool, "bank-late", &payment.end_to_end).await?
+            else {
+                continue;
+            };
+            let found = finding::of_waiting(&payment, booked_by);
+            cases::open(self.pool, &found, &Actor::Program, now).await?;
+            claim.done(now, "a case").await?;
+            done.push(format!("late: payment {}", payment.end_to_end));
+        }
+        Ok(done)
+    }
+
     /// Says once of each deadline that it is near, and once that it has passed.
     async fn alarms(&self, now: Timestamp) -> Result<Vec<String>, ScheduleError> {
         let since = now - jiff::SignedDuration::from_hours(24 * LOOK_BACK_D);
@@ -190,6 +225,12 @@ impl Scheduler<'_> {
     }
 }
 
+fn calendar_of(operator: &Operator) -> Result<SettlementCalendar, SettlementError> {
+    SettlementCalendar::try_new(&operator.zone, &operator.cut_off).map_err(|source| {
+        SettlementError::Calendar { operator: operator.operator.to_string(), source }
+    })
+}
+
 fn before(day: BusinessDate) -> BusinessDate {
     BusinessDate::new(day.date().yesterday().unwrap_or_else(|_first_day| day.date()))
 }
@@ -199,6 +240,8 @@ fn told(close: &DayClose) -> Option<String> {
     match outcome {
         Outcome::Closed { .. } => Some(format!("closed {operator} {day}")),
         Outcome::ClosedBefore => None,
+        // Another operator's day may be over earlier.
+        Outcome::Refused(why) if matches!(why.as_slice(), [Refusal::NotOver { .. }]) => None,
         Outcome::Refused(_) => Some(format!("could not close {operator} {day}")),
     }
 }

@@ -245,8 +245,9 @@ impl Walk {
         }
         let (units, way) = self.whole(entry.moved, "Ntry")?;
         self.balance.entry(units, way);
-        let row = |identity: &str, units, way, line| NormalRow {
+        let row = |(identity, bank): (&str, &str), units, way, line| NormalRow {
             identity: identity.to_owned(),
+            bank_reference: bank.to_owned(),
             time: if entry.day.len() == 10 {
                 entry.day.clone() + "T00:00:00Z"
             } else {
@@ -271,12 +272,19 @@ impl Walk {
             };
             let part_way = moved.way.unwrap_or(way);
             parts += super::balance::signed(part, part_way);
-            let names = [end_to_end, reference, &entry.reference];
-            let identity = names.into_iter().find(|name| given(name)).map_or("", String::as_str);
-            self.rows.push(row(identity, part, part_way, *line));
+            let first = |names: &[&String]| {
+                names
+                    .iter()
+                    .find(|name| given(name))
+                    .map_or_else(String::new, |name| (*name).clone())
+            };
+            let bank = first(&[reference, &entry.reference]);
+            let identity = first(&[end_to_end, &bank]);
+            self.rows.push(row((&identity, &bank), part, part_way, *line));
         }
         if entry.transactions.is_empty() {
-            self.rows.push(row(&entry.reference, units, way, entry.line));
+            let bank = entry.reference.as_str();
+            self.rows.push(row((bank, bank), units, way, entry.line));
         } else if parts != super::balance::signed(units, way) {
             let why = format!("its transactions come to {parts}, and the entry to {units}");
             return Err(self.refuse("Ntry", why));

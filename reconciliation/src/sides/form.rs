@@ -108,11 +108,7 @@ pub fn normalised(
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(disk("read it"))?;
-    let read = match form {
-        Form::Camt053 => camt053::read(&bytes),
-        Form::Mt940 => mt940::read(&bytes),
-        Form::Vetc | Form::Table => vetc::read(&bytes),
-    };
+    let read = read_form(form, &bytes);
     let refused = |Refusal { line, field, why }| {
         let path = path.to_owned();
         FormError::Refused { path, line, field, why }
@@ -131,6 +127,15 @@ pub fn normalised(
         Ok(table)
     };
     written().map_err(disk("write it as a table"))
+}
+
+/// Reads what is no table.
+pub(super) fn read_form(form: Form, bytes: &[u8]) -> Result<Read, Refusal> {
+    match form {
+        Form::Camt053 => camt053::read(bytes),
+        Form::Mt940 => mt940::read(bytes),
+        Form::Vetc | Form::Table => vetc::read(bytes),
+    }
 }
 
 /// The lines of a text with their numbers; a file in another encoding than UTF-8 is read byte by

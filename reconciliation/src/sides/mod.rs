@@ -22,6 +22,8 @@ mod camt053;
 mod mt940;
 mod vetc;
 pub mod ledger;
+pub mod again;
+pub mod bank;
 
 pub use form::{Form, FormError, normalised};
 pub use mapping::{Mapping, MappingError};

@@ -139,6 +139,7 @@ fn entry(line: u64, text: &str, decimals: u32) -> Result<(NormalRow, Way), Refus
         amount,
         reversed: yes_if(way == Way::Out),
         line,
+        bank_reference: bank.to_owned(),
         ..NormalRow::default()
     };
     Ok((row, way))

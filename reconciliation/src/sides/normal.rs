@@ -31,6 +31,9 @@ pub struct NormalRow {
     pub disputed: &'static str,
     /// The line of the file it was read from.
     pub line: u64,
+    /// A bank's own reference, which is no column: a payment is known by its payer's.
+    #[serde(skip)]
+    pub bank_reference: String,
 }
 
 impl fmt::Debug for NormalRow {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::table::{Scratch, Shown, SideError, Table};
 use crate::matching::class::CLASSES;
-use crate::matching::{Class, Finding, Rules, Sink, Whose};
+use crate::matching::{Class, Finding, Rules, Sink};
 
 /// What is kept in memory before it goes to the file.
 const BUFFER: usize = 1 << 20;
@@ -103,6 +103,59 @@ const COLUMNS: [&str; 11] = [
     "amount",
 ];
 
+/// A finding with its rows, as people see them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told<'a> {
+    /// What became of them.
+    pub class: Class,
+    /// By which rule; empty where no rule paired them.
+    pub rule: &'a str,
+    /// Our rows.
+    pub ours: Vec<Shown>,
+    /// Theirs.
+    pub theirs: Vec<Shown>,
+}
+
+/// Reads the rows of each finding again, and tells them; gives how many findings there are.
+///
+/// # Errors
+/// When a row cannot be read again, or what is told fails.
+pub fn tell<'a>(
+    spools: Vec<Spool>,
+    ours: &Table,
+    theirs: &Table,
+    rules: &'a Rules,
+    mut take: impl FnMut(&Told<'a>) -> Result<(), OutcomeError>,
+) -> Result<u64, OutcomeError> {
+    let mut number = 0_u64;
+    let mut scratch = Scratch::default();
+    for spool in spools {
+        let mut reader = spool.into_reader().map_err(OutcomeError::Keep)?;
+        let mut head = [0; 2];
+        while starts_another(&mut reader, &mut head).map_err(OutcomeError::Keep)? {
+            number += 1;
+            let [class, rule] = head.map(usize::from);
+            let class = CLASSES.get(class).copied().ok_or_else(misread)?;
+            let rule = rules.as_slice().get(rule).map_or("", |rule| rule.name.as_str());
+            let mut rows = |side: &Table| {
+                let count = word(&mut reader).map_err(OutcomeError::Keep)?;
+                let row = |_number| {
+                    let place = word(&mut reader).map_err(OutcomeError::Keep)?;
+                    Ok(side.show(place, &mut scratch)?)
+                };
+                (0..count).map(row).collect::<Result<Vec<Shown>, OutcomeError>>()
+            };
+            let (ours, theirs) = (rows(ours)?, rows(theirs)?);
+            take(&Told { class, rule, ours, theirs })?;
+        }
+    }
+    Ok(number)
+}
+
+fn misread() -> OutcomeError {
+    OutcomeError::Keep(io::Error::from(io::ErrorKind::InvalidData))
+}
+
 /// Writes the findings as CSV, one line a row; gives how many findings there are.
 ///
 /// # Errors
@@ -114,46 +167,65 @@ pub fn write(
     rules: &Rules,
     out: impl Write,
 ) -> Result<u64, OutcomeError> {
-    let mut table = csv::Writer::from_writer(out);
-    table.write_record(COLUMNS)?;
-    let mut number = 0_u64;
-    let mut scratch = Scratch::default();
-    for spool in spools {
-        let mut reader = spool.into_reader().map_err(OutcomeError::Keep)?;
-        let mut head = [0; 2];
-        while starts_another(&mut reader, &mut head).map_err(OutcomeError::Keep)? {
-            number += 1;
-            let [class, rule] = head.map(usize::from);
-            let class = CLASSES.get(class).map_or("", |class| class.as_str());
-            let rule = rules.as_slice().get(rule).map_or("", |rule| rule.name.as_str());
-            for (whose, side) in [(Whose::Ours, ours), (Whose::Theirs, theirs)] {
-                for _row in 0..word(&mut reader).map_err(OutcomeError::Keep)? {
-                    let place = word(&mut reader).map_err(OutcomeError::Keep)?;
-                    let Shown { file, line, values } = side.show(place, &mut scratch)?;
-                    let side = match whose {
-                        Whose::Ours => "ours",
-                        Whose::Theirs => "theirs",
-                    };
-                    let (number, values) = (number.to_string(), &values);
-                    table.write_record([
-                        number.as_str(),
-                        class,
-                        rule,
-                        side,
-                        &file,
-                        &line,
-                        &values.identity,
-                        &values.station,
-                        &values.time,
-                        &values.group,
-                        &values.amount,
-                    ])?;
-                }
-            }
-        }
+    let mut writer = Outcome::try_new(out)?;
+    let findings = tell(spools, ours, theirs, rules, |told| writer.take(told))?;
+    writer.finish()?;
+    Ok(findings)
+}
+
+/// Findings as CSV.
+#[derive(Debug)]
+pub struct Outcome<W: Write> {
+    table: csv::Writer<W>,
+    findings: u64,
+}
+
+impl<W: Write> Outcome<W> {
+    /// Begins with the line that names the columns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn try_new(out: W) -> Result<Self, OutcomeError> {
+        let mut table = csv::Writer::from_writer(out);
+        table.write_record(COLUMNS)?;
+        Ok(Self { table, findings: 0 })
     }
-    table.flush().map_err(csv::Error::from)?;
-    Ok(number)
+
+    /// Writes a finding, a line for each of its rows.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn take(&mut self, told: &Told<'_>) -> Result<(), OutcomeError> {
+        self.findings += 1;
+        let number = self.findings.to_string();
+        let Told { class, rule, ours, theirs } = told;
+        let rows = |side: &'static str, rows| std::iter::repeat(side).zip(rows);
+        for (side, Shown { file, line, values }) in rows("ours", ours).chain(rows("theirs", theirs))
+        {
+            self.table.write_record([
+                number.as_str(),
+                class.as_str(),
+                rule,
+                side,
+                file,
+                line,
+                &values.identity,
+                &values.station,
+                &values.time,
+                &values.group,
+                &values.amount,
+            ])?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is still held.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(mut self) -> Result<(), OutcomeError> {
+        Ok(self.table.flush().map_err(csv::Error::from)?)
+    }
 }
 
 fn starts_another(reader: &mut impl io::Read, head: &mut [u8; 2]) -> io::Result<bool> {

@@ -5,7 +5,8 @@
 //! it, a *maker* who proposed and a *checker* who approved. *Paid*: the banks have been told to pay.
 //! *Matched*: the banks' own statements show the money.
 //!
-//! There is no way back but one: money that a bank returned makes a window an approved one again.
+//! There is no way back but for money that a bank returned: all of it makes a window an approved one
+//! again, to be paid anew; a part of it makes a matched one paid, until the bank shows the rest.
 //! What turns out to be wrong later is corrected in a window that is open. Every change is a row
 //! (`window_change`); a trigger in the database holds everybody to the same rules. Deliberately
 //! absent: what it takes to make a change (`settlement`, `approval`, `payment`).
@@ -80,18 +81,18 @@ impl State {
     /// # Errors
     /// When the event cannot happen in this state.
     pub const fn after(self, event: Event) -> Result<Self, Misplaced> {
-        use Event::{Approve, Match, Pay, Return, Seal, State as Stated};
+        use Event::{Approve, Match, Pay, Return, ReturnPart, Seal, State as Stated};
         match (self, event) {
             (Self::Open, Seal) => Ok(Self::Closing),
             (Self::Closing, Stated) => Ok(Self::Closed),
             (Self::Closed, Approve) | (Self::Paid | Self::Matched, Return) => Ok(Self::Approved),
-            (Self::Approved, Pay) => Ok(Self::Paid),
+            (Self::Approved, Pay) | (Self::Matched, ReturnPart) => Ok(Self::Paid),
             (Self::Paid, Match) => Ok(Self::Matched),
-            (Self::Open, Stated | Approve | Pay | Return | Match)
-            | (Self::Closing, Seal | Approve | Pay | Return | Match)
-            | (Self::Closed, Seal | Stated | Pay | Return | Match)
-            | (Self::Approved, Seal | Stated | Approve | Return | Match)
-            | (Self::Paid, Seal | Stated | Approve | Pay)
+            (Self::Open, Stated | Approve | Pay | Return | ReturnPart | Match)
+            | (Self::Closing, Seal | Approve | Pay | Return | ReturnPart | Match)
+            | (Self::Closed, Seal | Stated | Pay | Return | ReturnPart | Match)
+            | (Self::Approved, Seal | Stated | Approve | Return | ReturnPart | Match)
+            | (Self::Paid, Seal | Stated | Approve | Pay | ReturnPart)
             | (Self::Matched, Seal | Stated | Approve | Pay | Match) => {
                 Err(Misplaced { state: self, event })
             }
@@ -131,16 +132,25 @@ pub enum Event {
     Approve,
     /// The banks were told to pay.
     Pay,
-    /// A bank gave the money back.
+    /// A bank gave all of the money back.
     Return,
+    /// A bank gave back a part of it.
+    ReturnPart,
     /// The banks' statements show the money.
     Match,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 6] =
-        [Self::Seal, Self::State, Self::Approve, Self::Pay, Self::Return, Self::Match];
+    pub const ALL: [Self; 7] = [
+        Self::Seal,
+        Self::State,
+        Self::Approve,
+        Self::Pay,
+        Self::Return,
+        Self::ReturnPart,
+        Self::Match,
+    ];
 
     const fn doing(self) -> &'static str {
         match self {
@@ -149,6 +159,7 @@ impl Event {
             Self::Approve => "approved",
             Self::Pay => "paid",
             Self::Return => "paid back",
+            Self::ReturnPart => "paid back in part",
             Self::Match => "matched",
         }
     }

@@ -25,6 +25,7 @@ fn a_window_goes_one_way_and_back_only_when_a_bank_returns_the_money() {
             "paid -paid back-> approved",
             "paid -matched-> matched",
             "matched -paid back-> approved",
+            "matched -paid back in part-> paid",
         ]
     );
 }

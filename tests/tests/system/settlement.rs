@@ -386,7 +386,13 @@ async fn what_is_approved_is_paid_once_and_matched_when_the_bank_shows_all_of_it
     assert_eq!(confirmed, Confirmed::Whole { matched: Vec::new() }, "the other is not there yet");
     assert_eq!(confirm(pool, &whole, now).await.unwrap(), Confirmed::Before);
     assert!(confirm(pool, &booking(&vdtc, BookingKind::Paid, 1, "B1"), now).await.is_err());
-    assert!(confirm(pool, &booking(&vdtc, BookingKind::Paid, 1, "B2"), now).await.is_err());
+    let more = confirm(pool, &booking(&vdtc, BookingKind::Paid, 1, "B2"), now).await.unwrap();
+    let beyond = Amount::try_new(1).unwrap();
+    assert_eq!(more, Confirmed::Over { beyond, windows: vec![window("2026-03-02")] });
+    let right = confirm(pool, &booking(&vdtc, BookingKind::Returned, 1, "B2-BACK"), now).await;
+    assert_eq!(right.unwrap(), Confirmed::Whole { matched: Vec::new() });
+    let too_much = booking(&vdtc, BookingKind::Returned, general.minor_units() + 1, "B2-MORE");
+    assert!(confirm(pool, &too_much, now).await.is_err(), "more than was paid");
     assert!(confirm(pool, &booking("ETC9", BookingKind::Paid, 1, "B3"), now).await.is_err());
     let short = confirm(pool, &booking(&vetc, BookingKind::Paid, 45_000, "B4"), now).await;
     let owed = Amount::try_new(677).unwrap();
