@@ -114,6 +114,10 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
             Outcome::Unanswered { why } => (t.deed_order_unanswered(), why.clone()),
         },
         Deed::Unmasked { passage, reason } => (t.deed_unmasked(), format!("{passage}: {reason}")),
+        Deed::BooksAsked { act, subject } => (act.text(t), subject.clone()),
+        Deed::BooksRefused { act, subject, why } => {
+            (t.deed_books_refused(), format!("{}: {subject}: {why}", act.text(t)))
+        }
         Deed::ShiftStarted => (t.deed_shift_started(), String::new()),
         Deed::ShiftOffered { shift, to, .. } => (t.deed_shift_offered(), format!("{shift} → {to}")),
         Deed::ShiftTaken { shift } => (t.deed_shift_taken(), shift.to_string()),

@@ -1,6 +1,10 @@
-//! The books, read only: a pool of connections that comes up whenever the database does.
+//! The books: pools of connections that come up whenever the database does, one for each role in
+//! which the console asks.
 //!
-//! Every question has a deadline, so that a page never hangs on a database that is away.
+//! Everything is read in a role that changes nothing. What people change goes through the doors of
+//! `reconciliation` and `clearing-house`, in the roles of these; a console without those
+//! connections shows everything and changes nothing. Every question has a deadline, so that a page
+//! never hangs on a database that is away.
 //! Deliberately absent: the questions themselves, which each page has in its own `repo`.
 
 use std::future::Future;
@@ -41,25 +45,46 @@ pub(crate) enum BooksError {
     },
 }
 
+/// What a connection is for; each is another role of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To look.
+    Reading,
+    /// To propose, approve and pay settlements, and to work on cases.
+    Settlement,
+    /// To bring in tariffs.
+    Registry,
+}
+
 /// The books.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
-    pool: OnceLock<PgPool>,
+    reading: OnceLock<PgPool>,
+    settlement: OnceLock<PgPool>,
+    registry: OnceLock<PgPool>,
 }
 
 impl Books {
+    const fn slot(&self, purpose: Purpose) -> &OnceLock<PgPool> {
+        match purpose {
+            Purpose::Reading => &self.reading,
+            Purpose::Settlement => &self.settlement,
+            Purpose::Registry => &self.registry,
+        }
+    }
+
     /// Connects, trying again until it works; afterwards the pool looks after itself.
-    pub(crate) async fn connect(&self, database: &Database) {
+    pub(crate) async fn connect(&self, purpose: Purpose, database: &Database) {
         let mut told = false;
         loop {
             match clearing_house::sql::connect(database).await {
                 Ok(pool) => {
-                    info!("the books are open");
-                    self.pool.get_or_init(|| pool);
+                    info!(?purpose, "the books are open");
+                    self.slot(purpose).get_or_init(|| pool);
                     return;
                 }
                 Err(error) if !told => {
-                    warn!(error = &error as &dyn std::error::Error, "the books are away");
+                    warn!(error = &error as &dyn std::error::Error, ?purpose, "the books are away");
                     told = true;
                 }
                 Err(_) => {}
@@ -68,9 +93,14 @@ impl Books {
         }
     }
 
-    /// The pool, once there is one.
+    /// The pool to look with, once there is one.
     pub(crate) fn pool(&self) -> Result<&PgPool, BooksError> {
-        self.pool.get().ok_or(BooksError::Away)
+        self.pool_for(Purpose::Reading)
+    }
+
+    /// The pool for a purpose, once there is one.
+    pub(crate) fn pool_for(&self, purpose: Purpose) -> Result<&PgPool, BooksError> {
+        self.slot(purpose).get().ok_or(BooksError::Away)
     }
 
     /// Whether the database answers now.

@@ -72,8 +72,14 @@ pub struct Config {
     pub clock: Option<ClockConfig>,
     /// The broker.
     pub broker: Link,
-    /// The database; required unless there is a station.
+    /// The database, in a role that reads; required unless there is a station.
     pub database: Option<Database>,
+    /// The same database in the role of settlement, for those who propose, approve and pay. Without
+    /// it the console shows money and moves none.
+    pub settlement_database: Option<Database>,
+    /// The same database in the role that keeps the network, for tariffs. Without it the console
+    /// shows tariffs and takes none.
+    pub registry_database: Option<Database>,
     /// The pages.
     pub http: Http,
     /// The people.
@@ -120,6 +126,11 @@ impl Config {
         match (&self.database, &self.station) {
             (None, None) => Err(ConfigError::Place),
             (Some(_), Some(_)) => Err(ConfigError::BothPlaces),
+            (None, Some(_))
+                if self.settlement_database.is_some() || self.registry_database.is_some() =>
+            {
+                Err(ConfigError::BothPlaces)
+            }
             (None, Some(station)) if jiff::tz::TimeZone::get(&station.zone).is_err() => {
                 Err(ConfigError::Zone)
             }

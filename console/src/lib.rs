@@ -5,8 +5,9 @@
 //! *authority* sees traffic and revenue. Who may see and do what is one table, `routes`; what was
 //! done is in a chained log, `audit`. Live knowledge comes from the broker, everything else from
 //! the books; either may be away, and the rest works. A console at a station has no books at all.
-//! Deliberately absent: decisions (the lane's), postings (`clearing-house`), settlement
-//! (`reconciliation`), and anything that writes to the books.
+//! What people decide about money goes through the doors of `reconciliation` and `clearing-house`
+//! alone, and into the audit log first. Deliberately absent: decisions at the lane (the lane's),
+//! postings (`clearing-house`), what settling is and who may not agree to what (`reconciliation`).
 //!
 //! Modules in the order a request meets them.
 
@@ -20,8 +21,11 @@ mod page;
 mod language;
 mod station;
 mod finance;
+mod cases;
 mod authority;
 mod books;
+mod change;
+mod chart;
 mod assets;
 pub mod command;
 pub mod config;
@@ -43,7 +47,7 @@ pub use routes::roles_document;
 
 use access::{Door, Sessions};
 use audit::{AuditLog, Author, Deed};
-use books::Books;
+use books::{Books, Purpose};
 use config::{Config, ConfigError};
 use http::{App, Cookies, Parts};
 use station::Desk;
@@ -125,10 +129,16 @@ pub async fn run(
     // Dropped on return, which ends them.
     let mut background = JoinSet::new();
     if let Some(database) = database {
-        background.spawn({
+        let databases = [
+            (Purpose::Reading, Some(database)),
+            (Purpose::Settlement, config.settlement_database),
+            (Purpose::Registry, config.registry_database),
+        ];
+        for (purpose, database) in databases {
+            let Some(database) = database else { continue };
             let books = Arc::clone(&books);
-            async move { books.connect(&database).await }
-        });
+            background.spawn(async move { books.connect(purpose, &database).await });
+        }
         background.spawn({
             let desk = Arc::clone(&desk);
             async move { desk.follow_register(&books).await }

@@ -26,6 +26,7 @@ pub(crate) enum Section {
     Shift,
     Passages,
     Finance,
+    Cases,
     Authority,
     People,
     Audit,
@@ -33,11 +34,12 @@ pub(crate) enum Section {
 }
 
 /// The pages one can go to, in the order of the bar.
-const NAVIGATION: [(&str, Section); 7] = [
+const NAVIGATION: [(&str, Section); 8] = [
     ("/station", Section::Station),
     ("/shift", Section::Shift),
     ("/passages", Section::Passages),
     ("/finance", Section::Finance),
+    ("/cases", Section::Cases),
     ("/authority", Section::Authority),
     ("/people", Section::People),
     ("/audit", Section::Audit),
@@ -195,6 +197,7 @@ impl Page {
             Section::Shift => self.t.nav_shift(),
             Section::Passages => self.t.nav_passages(),
             Section::Finance => self.t.nav_finance(),
+            Section::Cases => self.t.nav_cases(),
             Section::Authority => self.t.nav_authority(),
             Section::People => self.t.nav_people(),
             Section::Audit => self.t.nav_audit(),

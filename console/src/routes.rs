@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::access::{self, Role};
 use crate::http::App;
-use crate::{assets, audit_page, authority, finance, http, people_page, station};
+use crate::{assets, audit_page, authority, cases, finance, http, people_page, station};
 
 /// What a request wants: to look, or to change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,12 @@ const READS_SHIFTS: Who = Who::Roles(&[StationOperator, Supervisor, Auditor]);
 const SEES_PASSAGES: Who = Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor]);
 /// Those who see settlement.
 const SEES_FINANCE: Who = Who::Roles(&[FinanceMaker, FinanceChecker, Auditor]);
+/// Those who prepare what moves money.
+const MAKES: Who = Who::Roles(&[FinanceMaker]);
+/// Those who agree to what another prepared.
+const CHECKS: Who = Who::Roles(&[FinanceChecker]);
+/// Those who work on cases.
+const WORKS_ON_CASES: Who = Who::Roles(&[FinanceMaker, FinanceChecker]);
 /// Those who see sums.
 const SEES_TRAFFIC: Who =
     Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority]);
@@ -142,7 +148,20 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Get,  "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "one passage to its raw record, masked"), get(finance::passage_page)),
         (rule(Post, "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "show plate and tag, for a reason"), post(finance::unmask)),
         (rule(Get,  "/finance", SEES_FINANCE, Centre, "settlement days"), get(finance::days_page)),
-        (rule(Get,  "/finance/statement/{operator}/{day}", SEES_FINANCE, Centre, "a statement"), get(finance::statement)),
+        (rule(Get,  "/finance/day/{operator}/{day}", SEES_FINANCE, Centre, "one day, and what is behind it"), get(finance::day_page)),
+        (rule(Post, "/finance/day/{operator}/{day}/propose", MAKES, Centre, "propose a day's settlement"), post(finance::propose_day)),
+        (rule(Post, "/finance/day/{operator}/{day}/approve", CHECKS, Centre, "approve what another proposed"), post(finance::approve_day)),
+        (rule(Get,  "/finance/statement/{operator}/{day}/{form}", SEES_FINANCE, Centre, "a statement: txt, csv, json, pdf, xlsx"), get(finance::statement)),
+        (rule(Get,  "/finance/payments", SEES_FINANCE, Centre, "payments and bank lines"), get(finance::payments_page)),
+        (rule(Get,  "/finance/payments/{number}", SEES_FINANCE, Centre, "the file of an order, for a bank"), get(finance::payment_file)),
+        (rule(Post, "/finance/payments/order", MAKES, Centre, "order the payment of what is approved"), post(finance::order_payments)),
+        (rule(Post, "/finance/payments/booking", MAKES, Centre, "take a line of a bank's statement"), post(finance::take_booking)),
+        (rule(Get,  "/cases", SEES_FINANCE, Centre, "what does not add up"), get(cases::page)),
+        (rule(Get,  "/cases/{code}", SEES_FINANCE, Centre, "one case, both sides beside each other"), get(cases::case_page)),
+        (rule(Post, "/cases/{code}/take", WORKS_ON_CASES, Centre, "see to a case"), post(cases::take_case)),
+        (rule(Post, "/cases/{code}/note", WORKS_ON_CASES, Centre, "note something about a case"), post(cases::note_case)),
+        (rule(Post, "/cases/{code}/propose", MAKES, Centre, "propose how a case ends"), post(cases::propose_case)),
+        (rule(Post, "/cases/{code}/settle", CHECKS, Centre, "settle a case as another proposed"), post(cases::settle_case)),
         (rule(Get,  "/authority", SEES_TRAFFIC, Centre, "traffic and revenue, nothing personal"), get(authority::page)),
 
         (rule(Get,  "/people", SEES_PEOPLE, Anywhere, "users, their roles and scopes"), get(people_page::page)),

@@ -125,6 +125,11 @@ pub(crate) enum Deed {
     OrderAnswered { command: String, outcome: Outcome },
     /// A plate or tag was shown in clear.
     Unmasked { passage: PassageId, reason: String },
+    /// Something is about to be asked of the books, about a day, a case or a payment; what came of
+    /// it is in the books, with the same name.
+    BooksAsked { act: Act, subject: String },
+    /// The books refused it.
+    BooksRefused { act: Act, subject: String, why: String },
     /// A shift began; its number is this entry's.
     ShiftStarted,
     /// A shift is offered to the next person, with what is open.
@@ -133,6 +138,28 @@ pub(crate) enum Deed {
     ShiftTaken { shift: u64 },
     /// A shift ended, with what is open.
     ShiftClosed { shift: u64, note: String, open: Vec<OpenItem> },
+}
+
+/// What is asked of the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Act {
+    /// To propose a day's settlement.
+    Propose,
+    /// To approve what another proposed.
+    Approve,
+    /// To order the payment of what is approved.
+    Pay,
+    /// To take a line of a bank's statement.
+    Confirm,
+    /// To see to a case from now on.
+    TakeCase,
+    /// To note something about a case.
+    NoteCase,
+    /// To propose how a case ends.
+    ProposeCase,
+    /// To settle a case as another proposed.
+    SettleCase,
 }
 
 /// Why somebody was not let in.

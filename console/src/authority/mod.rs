@@ -3,8 +3,9 @@
 //! Nothing personal is asked for, so nothing personal can be shown. The picture is drawn here, as
 //! SVG, and its figures stand beside it as a table.
 
-mod chart;
 mod repo;
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Extension;
@@ -16,12 +17,12 @@ use domain::BusinessDate;
 use serde::Deserialize;
 
 use crate::books::BooksError;
+use crate::chart::Columns;
 use crate::finance::{or_notice, respond};
 use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
-use chart::Chart;
 use repo::HourRow;
 
 /// The day as it stands in the address; empty asks for the newest.
@@ -31,9 +32,9 @@ pub(crate) struct DayForm {
     day: String,
 }
 
-/// One hour of one station as the page shows it.
+/// One hour or class of one station as the page shows it.
 struct HourLine {
-    hour: String,
+    name: String,
     vehicles: String,
     revenue: String,
 }
@@ -42,8 +43,10 @@ struct HourLine {
 struct StationDay {
     name: String,
     operator: String,
-    chart: Chart,
+    chart: Columns,
     hours: Vec<HourLine>,
+    classes_chart: Columns,
+    classes: Vec<HourLine>,
     vehicles: String,
     revenue: String,
 }
@@ -91,6 +94,27 @@ async fn day(app: &App, asked: Option<BusinessDate>, visit: &Visit) -> Result<Da
     Ok((day.to_string(), names, station_days(&hours, visit.t)?))
 }
 
+/// Vehicles and what they paid, in minor units.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    vehicles: u64,
+    revenue: i64,
+}
+
+impl Sum {
+    fn and(self, row: &HourRow) -> Self {
+        Self {
+            vehicles: self.vehicles + row.vehicles.unsigned_abs(),
+            revenue: self.revenue + row.revenue,
+        }
+    }
+}
+
+fn add<K: Ord>(sums: &mut BTreeMap<K, Sum>, key: K, row: &HourRow) {
+    let sum = sums.entry(key).or_default();
+    *sum = sum.and(row);
+}
+
 /// Puts the hours of each station together; they come in order of the stations.
 fn station_days(hours: &[HourRow], t: Language) -> Result<Vec<StationDay>, BooksError> {
     let same = |left: &HourRow, right: &HourRow| {
@@ -104,27 +128,39 @@ fn station_days(hours: &[HourRow], t: Language) -> Result<Vec<StationDay>, Books
                 .currency
                 .parse()
                 .or(Err(BooksError::Shape { what: "currency of an operator" }))?;
-            let mut by_hour = [0_u64; 24];
+            let mut by_hour = BTreeMap::new();
+            let mut by_class = BTreeMap::new();
             for row in hours {
-                if let Some(slot) = usize::try_from(row.hour).ok().and_then(|h| by_hour.get_mut(h))
-                {
-                    *slot += row.vehicles.unsigned_abs();
-                }
+                add(&mut by_hour, row.hour, row);
+                add(&mut by_class, row.vehicle_group, row);
             }
+            let line = |name: String, sum: &Sum| HourLine {
+                name,
+                vehicles: t.count(sum.vehicles),
+                revenue: t.money(sum.revenue, currency),
+            };
+            let class = |group: Option<i16>| {
+                group.map_or_else(|| t.unknown().to_owned(), |group| group.to_string())
+            };
+            let sum_of = |hour| by_hour.get(&hour).map_or(0, |sum: &Sum| sum.vehicles);
+            let columns: Vec<_> = (0..24).map(|hour| (hour.to_string(), sum_of(hour))).collect();
+            let revenues: Vec<_> = by_class
+                .iter()
+                .map(|(group, sum)| (class(*group), sum.revenue.unsigned_abs()))
+                .collect();
+            let total = hours.iter().fold(Sum::default(), Sum::and);
             Ok(StationDay {
                 name: first.station_name.clone(),
                 operator: first.operator_name.clone(),
-                chart: Chart::new(&by_hour),
-                hours: hours
+                chart: Columns::new(&columns, 3),
+                hours: by_hour
                     .iter()
-                    .map(|row| HourLine {
-                        hour: format!("{:02}:00", row.hour),
-                        vehicles: t.count(row.vehicles.unsigned_abs()),
-                        revenue: t.money(row.revenue, currency),
-                    })
+                    .map(|(hour, sum)| line(format!("{hour:02}:00"), sum))
                     .collect(),
-                vehicles: t.count(by_hour.iter().sum()),
-                revenue: t.money(hours.iter().map(|row| row.revenue).sum(), currency),
+                classes_chart: Columns::new(&revenues, 1),
+                classes: by_class.iter().map(|(group, sum)| line(class(*group), sum)).collect(),
+                vehicles: t.count(total.vehicles),
+                revenue: t.money(total.revenue, currency),
             })
         })
         .collect()

@@ -1,11 +1,18 @@
-//! Finance: the settlement days at a glance, and the passages behind them.
+//! Finance: the settlement days at a glance, what is behind each, and the decisions about them.
 //!
-//! Read only. The pure parts are [`search`] (what a person asks for) and the figures of a day;
-//! [`repo`] asks the books; [`passage`] is one passage down to the bytes its lane signed. Everybody
-//! sees the rows of their scope alone. Deliberately absent: closing, approving and paying, which
-//! `reconciliation` does.
+//! [`days`] is the overview, [`day`] one of them with proposing and approving, [`papers`] its
+//! statement, [`payments`] what banks are told and what they tell. From each total a way leads to
+//! the [`search`] for passages, and to one [`passage`] down to the bytes its lane signed. Everybody
+//! sees the rows of their scope alone. Deliberately absent: closing (the scheduler's), and what
+//! approving and paying are, which is `reconciliation`'s.
 
+mod day;
+mod day_repo;
+mod days;
+pub(crate) mod days_repo;
+mod papers;
 mod passage;
+mod payments;
 mod repo;
 mod search;
 
@@ -14,11 +21,11 @@ use std::error::Error;
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::wire::v1::{Disposition, ExceptionRecord};
-use domain::{BusinessDate, OperatorId, Plate, TagId};
+use domain::{Plate, TagId};
 use jiff::tz::TimeZone;
 use serde::de::value::Error as NameError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -29,8 +36,12 @@ use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit, render};
 
+pub(crate) use day::{approve_day, day_page, propose_day};
+pub(crate) use days::{days_page, ways};
+pub(crate) use papers::statement;
 pub(crate) use passage::{passage_page, unmask};
-use repo::{DayRow, PassageRow};
+pub(crate) use payments::{order_payments, payment_file, payments_page, take_booking};
+use repo::PassageRow;
 pub(crate) use repo::{StationRow, stations};
 use search::{Search, SearchForm};
 
@@ -71,77 +82,6 @@ fn name_of(exception: ExceptionRecord) -> String {
         .unwrap_or_default()
 }
 
-/// An operator's settlement day as the page shows it.
-struct DayLine {
-    operator: String,
-    operator_id: String,
-    day: String,
-    closed: bool,
-    closed_at: Option<String>,
-    early_reason: Option<String>,
-    /// Name, count, and where the passages behind it are.
-    counts: Vec<(&'static str, String, String)>,
-    tolls: String,
-    cash: String,
-    fee: String,
-    net: String,
-    estimated: bool,
-    has_statement: bool,
-}
-
-impl DayLine {
-    fn new(row: DayRow, t: Language) -> Result<Self, BooksError> {
-        let shape = |what| BooksError::Shape { what };
-        let currency = row.currency.parse().or(Err(shape("currency of an operator")))?;
-        let zone = TimeZone::get(&row.zone).or(Err(shape("zone of an operator")))?;
-        let money = |units| t.money(units, currency);
-        let counts = row
-            .counts
-            .iter()
-            .filter_map(|(name, count)| {
-                let disposition: Disposition = named(name)?;
-                let url = format!("/passages?day={}&disposition={name}", row.day);
-                Some((t.outcome(disposition), t.count(count.unsigned_abs()), url))
-            })
-            .collect();
-        Ok(Self {
-            operator: row.operator_name,
-            operator_id: row.operator,
-            day: row.day.to_string(),
-            closed: row.state == "closed",
-            closed_at: row.closed_at.map(|at| t.date_and_time(at, &zone)),
-            early_reason: row.early_reason,
-            counts,
-            tolls: money(row.tolls),
-            cash: money(row.cash),
-            fee: money(row.fee),
-            net: money(row.tolls - row.fee),
-            estimated: !row.has_statement,
-            has_statement: row.has_statement,
-        })
-    }
-}
-
-#[derive(Template)]
-#[template(path = "finance.html")]
-struct DaysPage {
-    page: Page,
-    days: Vec<DayLine>,
-}
-
-/// The settlement days.
-pub(crate) async fn days_page(
-    State(app): State<App>,
-    Extension(visit): Extension<Visit>,
-) -> Response {
-    let mut page = app.page(&visit, Section::Finance);
-    let days = repo::days(app.books(), &visit.scope()).await.and_then(|rows| {
-        rows.into_iter().map(|row| DayLine::new(row, visit.t)).collect::<Result<Vec<_>, _>>()
-    });
-    let days = or_notice(days, &mut page, visit.t);
-    respond(days.is_some(), &DaysPage { page, days: days.unwrap_or_default() })
-}
-
 /// What the books said; where they said nothing, the page says so.
 pub(crate) fn or_notice<T>(
     answer: Result<T, BooksError>,
@@ -162,36 +102,6 @@ pub(crate) fn or_notice<T>(
 pub(crate) fn respond(whole: bool, template: &impl Template) -> Response {
     let status = if whole { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, render(template)).into_response()
-}
-
-/// The statement of a closed day, as a clerk files it.
-pub(crate) async fn statement(
-    State(app): State<App>,
-    Extension(visit): Extension<Visit>,
-    Path((operator, day)): Path<(String, String)>,
-) -> Response {
-    let missing = || problem(&app, &visit, StatusCode::NOT_FOUND, visit.t.not_found());
-    let (Ok(operator), Ok(day)) = (operator.parse::<OperatorId>(), day.parse::<BusinessDate>())
-    else {
-        return missing();
-    };
-    if visit.scope().operator().is_some_and(|own| own != operator.as_str()) {
-        return missing();
-    }
-    let text = repo::statement(app.books(), &operator, day).await.and_then(|paper| {
-        let shape = BooksError::Shape { what: "text of a statement" };
-        paper.map(|paper| paper.to_text()).transpose().or(Err(shape))
-    });
-    match text {
-        Ok(Some(text)) => {
-            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
-        }
-        Ok(None) => missing(),
-        Err(error) => {
-            warn!(error = &error as &dyn Error, "read a statement");
-            problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, visit.t.books_away())
-        }
-    }
 }
 
 /// A passage as the page shows it: nothing of a plate or tag in clear.

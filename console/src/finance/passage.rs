@@ -1,5 +1,5 @@
-//! One passage: what became of it, what its amount consists of, the money that moved, and the
-//! record that its lane signed.
+//! One passage: what became of it, what its amount consists of, the money that moved, the record
+//! that its lane signed, and the way of its money from the vehicle's picture to the line of a bank.
 //!
 //! Plate and tag are masked, in the record too. Whoever needs them in clear says why, out of a
 //! closed list; that is written down first, and then they are shown, once.
@@ -20,8 +20,9 @@ use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
+use super::day::payment_state;
 use super::repo::{self, Whole};
-use super::{PassageLine, masked_plate, masked_tag, or_notice, respond};
+use super::{PassageLine, day_repo, days_repo, masked_plate, masked_tag, or_notice, respond};
 
 /// Why somebody may see a plate or a tag in clear.
 pub(crate) const UNMASK_REASONS: [&str; 4] = ["dispute", "mismatch", "review", "authority-request"];
@@ -30,6 +31,14 @@ pub(crate) const UNMASK_REASONS: [&str; 4] = ["dispute", "mismatch", "review", "
 pub(crate) struct UnmaskForm {
     #[serde(default)]
     reason: String,
+}
+
+/// A step on the way from the picture to the bank.
+struct WayLine {
+    name: &'static str,
+    text: String,
+    url: Option<String>,
+    is_reached: bool,
 }
 
 type PassagePath = (String, String, String, String, String);
@@ -49,6 +58,7 @@ struct PassagePage {
     passage: Option<PassageLine>,
     basis: Vec<Line>,
     transfers: Vec<Line>,
+    way: Vec<WayLine>,
     record: Option<String>,
     clear: bool,
     reasons: Vec<(&'static str, &'static str)>,
@@ -113,11 +123,15 @@ async fn show(app: &App, visit: &Visit, path: &PassagePath, sight: Sight) -> Res
         Some(None) => return missing(),
         None => None,
     };
-    let shown = whole.map(|whole| Shown::new(&whole, t, sight)).transpose();
+    let shown = whole.as_ref().map(|whole| Shown::new(whole, t, sight)).transpose();
     let Some(shown) = or_notice(shown, &mut page, t) else {
         return problem(app, visit, StatusCode::INTERNAL_SERVER_ERROR, t.problem());
     };
     let shown = shown.unwrap_or_default();
+    let way = match &whole {
+        Some(whole) => or_notice(way(app, visit, &id, whole).await, &mut page, t),
+        None => None,
+    };
     respond(
         is_whole,
         &PassagePage {
@@ -127,11 +141,78 @@ async fn show(app: &App, visit: &Visit, path: &PassagePath, sight: Sight) -> Res
             passage: shown.passage,
             basis: shown.basis,
             transfers: shown.transfers,
+            way: way.unwrap_or_default(),
             record: shown.record,
             clear: sight == Sight::Clear,
             reasons: UNMASK_REASONS.map(|name| (name, t.unmask_reason(name))).to_vec(),
         },
     )
+}
+
+/// The way of a passage's money, as far as it has come.
+async fn way(
+    app: &App,
+    visit: &Visit,
+    id: &PassageId,
+    whole: &Whole,
+) -> Result<Vec<WayLine>, BooksError> {
+    let (t, books) = (visit.t, app.books());
+    let row = &whole.row;
+    let shape = BooksError::Shape { what: "currency of an operator" };
+    let currency = row.currency.parse().or(Err(shape))?;
+    let step = |name, reached: Option<(String, Option<String>)>| WayLine {
+        name,
+        is_reached: reached.is_some(),
+        url: reached.as_ref().and_then(|(_, url)| url.clone()),
+        text: reached.map_or_else(|| t.not_yet().to_owned(), |(text, _)| text),
+    };
+    let plain = |text: String| Some((text, None));
+    let operator = id.lane.operator();
+    let day = match row.day() {
+        Some(day) => {
+            let days = days_repo::days(books, &visit.scope(), Some(day)).await?;
+            days.into_iter().find(|known| known.operator == operator.as_str())
+        }
+        None => None,
+    };
+    let position = match (row.day(), &whole.issuer) {
+        (Some(day), Some(issuer)) if days_repo::has_settlement(books).await? => {
+            day_repo::positions(books, operator, day, Some(issuer)).await?.into_iter().next_back()
+        }
+        (_, _) => None,
+    };
+    let sees_finance = visit.pages(app.is_at_station()).iter().any(|(path, _)| *path == "/finance");
+    let link = |url: String| sees_finance.then_some(url);
+    let day = day.map(|known| {
+        let text = format!("{} · {}", known.day, t.window_state(known.life.name()));
+        (text, link(format!("/finance/day/{operator}/{}", known.day)))
+    });
+    let payment = position.as_ref().and_then(|position| {
+        let number = position.end_to_end.as_ref()?;
+        let text = format!("{number} · {}", payment_state(position, t));
+        Some((text, link("/finance/payments".to_owned())))
+    });
+    let booked = position.as_ref().filter(|position| !position.bookings.is_empty());
+    let line = booked.map(|position| {
+        let on = position.last_booked_on().map(|on| format!(" · {on}")).unwrap_or_default();
+        (format!("{}{on}", position.bookings.join(", ")), None)
+    });
+    let transfer = whole.transfers.first();
+    Ok(vec![
+        step(t.way_picture(), plain(t.way_picture_text().to_owned())),
+        step(t.way_record(), whole.record.as_ref().map(|_| (id.to_string(), None))),
+        step(t.way_charge(), row.amount.map(|units| (t.money(units, currency), None))),
+        step(t.way_ledger(), transfer.map(|one| (one.transfer.to_string(), None))),
+        step(t.way_day(), day),
+        step(
+            t.way_position(),
+            position
+                .as_ref()
+                .map(|one| (format!("{} · {}", one.issuer_name, t.money(one.net, currency)), None)),
+        ),
+        step(t.way_payment(), payment),
+        step(t.bank_line(), line),
+    ])
 }
 
 /// A passage as the page shows it.

@@ -1,4 +1,4 @@
-//! What finance asks the books.
+//! What the search for passages asks the books, and the page of one of them.
 
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
 use domain::{BusinessDate, OperatorId, Timestamp};
@@ -8,148 +8,12 @@ use sqlx::types::time::{Date, OffsetDateTime};
 use crate::access::Scope;
 use crate::books::{Books, BooksError, in_time};
 
+use super::days_repo::has_settlement;
 use super::name_of;
 use super::search::{Cursor, ExceptionFilter, Search};
 
-/// How many days the overview goes back.
-const DAYS_MAX: i32 = 62;
-
 /// How many passages a page has.
 const PASSAGES_MAX: i64 = 50;
-
-/// An operator's settlement day.
-pub(super) struct DayRow {
-    pub operator: String,
-    pub operator_name: String,
-    pub currency: String,
-    pub zone: String,
-    pub day: BusinessDate,
-    pub state: String,
-    pub closed_at: Option<Timestamp>,
-    pub early_reason: Option<String>,
-    /// Passages by the name of their disposition.
-    pub counts: Vec<(String, i64)>,
-    pub tolls: i64,
-    pub cash: i64,
-    pub fee: i64,
-    pub has_statement: bool,
-}
-
-/// One disposition of one operator's day.
-#[derive(sqlx::FromRow)]
-struct DispositionRow {
-    operator: String,
-    operator_name: String,
-    currency: String,
-    zone: String,
-    day: Date,
-    state: String,
-    closed_at: Option<OffsetDateTime>,
-    early_reason: Option<String>,
-    disposition: Option<String>,
-    passages: i64,
-    tolls: i64,
-    cash: i64,
-    fee_estimate: i64,
-}
-
-/// The settlement days, newest first, operators in order of their names.
-pub(super) async fn days(books: &Books, scope: &Scope) -> Result<Vec<DayRow>, BooksError> {
-    let pool = books.pool()?;
-    let rows: Vec<DispositionRow> = in_time(
-        sqlx::query_as(
-            "select d.operator, o.name as operator_name, o.currency::text as currency, o.zone,
-                    d.day, d.state, d.closed_at, d.early_reason, c.disposition,
-                    coalesce(c.passages, 0) as passages, coalesce(c.tolls, 0) as tolls,
-                    coalesce(c.cash, 0) as cash,
-                    round(coalesce(c.tolls, 0) * o.fee_share)::bigint as fee_estimate
-             from settlement_day d
-             join operator o using (operator)
-             left join (
-                 select operator, day, disposition, count(*) as passages,
-                        -- Charges that are not posted move no money.
-                        coalesce(sum(amount) filter (
-                            where disposition = 'posted' and payer = 'account'), 0)::bigint as tolls,
-                        coalesce(sum(amount) filter (
-                            where disposition = 'posted' and payer = 'cash'), 0)::bigint as cash
-                 from charge
-                 where day > (select max(day) from settlement_day) - $1
-                 group by operator, day, disposition
-             ) c using (operator, day)
-             where d.day > (select max(day) from settlement_day) - $1
-               and ($2::text is null or d.operator = $2)
-             order by d.day desc, o.name, c.passages desc",
-        )
-        .bind(DAYS_MAX)
-        .bind(scope.operator())
-        .fetch_all(pool),
-    )
-    .await?;
-    let mut days: Vec<DayRow> = Vec::new();
-    for row in rows {
-        let day = day_from_sql(row.day);
-        if days.last().is_none_or(|last| last.operator != row.operator || last.day != day) {
-            days.push(row.day_without_passages(day));
-        }
-        if let (Some(last), Some(disposition)) = (days.last_mut(), row.disposition) {
-            last.counts.push((disposition, row.passages));
-            last.tolls += row.tolls;
-            last.cash += row.cash;
-            last.fee += row.fee_estimate;
-        }
-    }
-    state_fees(books, &mut days).await?;
-    Ok(days)
-}
-
-impl DispositionRow {
-    fn day_without_passages(&self, day: BusinessDate) -> DayRow {
-        DayRow {
-            operator: self.operator.clone(),
-            operator_name: self.operator_name.clone(),
-            currency: self.currency.clone(),
-            zone: self.zone.clone(),
-            day,
-            state: self.state.clone(),
-            closed_at: self.closed_at.map(from_sql),
-            early_reason: self.early_reason.clone(),
-            counts: Vec::new(),
-            tolls: 0,
-            cash: 0,
-            fee: 0,
-            has_statement: false,
-        }
-    }
-}
-
-/// Puts the fee that was stated in place of the estimate, where a day has a statement.
-async fn state_fees(books: &Books, days: &mut [DayRow]) -> Result<(), BooksError> {
-    let pool = books.pool()?;
-    if !has_statements(books).await? {
-        return Ok(());
-    }
-    let stated: Vec<(String, Date, i64)> = in_time(
-        sqlx::query_as("select operator, day, fee from statement where revision = 1")
-            .fetch_all(pool),
-    )
-    .await?;
-    for (operator, day, fee) in stated {
-        let day = day_from_sql(day);
-        if let Some(row) = days.iter_mut().find(|row| row.operator == operator && row.day == day) {
-            row.fee = fee;
-            row.has_statement = true;
-        }
-    }
-    Ok(())
-}
-
-/// Whether settlement has its tables yet: they come with its first run.
-async fn has_statements(books: &Books) -> Result<bool, BooksError> {
-    in_time(
-        sqlx::query_scalar("select to_regclass('statement') is not null").fetch_one(books.pool()?),
-    )
-    .await
-}
 
 /// The statement of a closed day.
 pub(super) async fn statement(
@@ -157,7 +21,7 @@ pub(super) async fn statement(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<Option<Paper>, BooksError> {
-    if !has_statements(books).await? {
+    if !has_settlement(books).await? {
         return Ok(None);
     }
     in_time(reconciliation::statement::repo::paper(books.pool()?, operator, day)).await
@@ -205,6 +69,7 @@ pub(super) struct PassageRow {
     pub disposition: String,
     pub why: Option<String>,
     day: Option<Date>,
+    account: Option<i64>,
     pub payer: Option<String>,
     pub amount: Option<i64>,
 }
@@ -241,6 +106,8 @@ pub(super) struct Whole {
     pub transfers: Vec<TransferRow>,
     /// The bytes the lane signed.
     pub record: Option<Vec<u8>>,
+    /// Who issues the account that pays.
+    pub issuer: Option<String>,
 }
 
 /// What an amount consists of.
@@ -284,7 +151,7 @@ pub(super) async fn passage(
             "select p.lane, s.name as station_name, p.lane_name, p.epoch, p.seq, o.zone,
                     o.currency::text as currency, coalesce(p.at, p.received_at) as at, p.tag,
                     p.plate, p.vehicle_group, p.exception, p.decision, p.disposition, p.why, p.day,
-                    p.payer, p.amount
+                    p.account, p.payer, p.amount
              from passage_v1 p
              join operator o using (operator)
              join station s using (operator, station)
@@ -323,7 +190,18 @@ pub(super) async fn passage(
     let kept =
         in_time(clearing_house::intake::evidence::find(&mut connection, (&lane, epoch, seq)));
     let record = kept.await?.map(|kept| kept.payload);
-    Ok(Some(Whole { row, basis, transfers, record }))
+    let issuer = match row.account {
+        None => None,
+        Some(account) => {
+            in_time(
+                sqlx::query_scalar("select issuer from account where account = $1")
+                    .bind(account)
+                    .fetch_optional(pool),
+            )
+            .await?
+        }
+    };
+    Ok(Some(Whole { row, basis, transfers, record, issuer }))
 }
 
 /// One page of passages, newest first, and whether there are more.
@@ -344,7 +222,7 @@ pub(super) async fn passages(
             "select p.lane, s.name as station_name, p.lane_name, p.epoch, p.seq, o.zone,
                     o.currency::text as currency, coalesce(p.at, p.received_at) as at, p.tag,
                     p.plate, p.vehicle_group, p.exception, p.decision, p.disposition, p.why, p.day,
-                    p.payer, p.amount
+                    p.account, p.payer, p.amount
              from passage_v1 p
              join operator o using (operator)
              join station s using (operator, station)

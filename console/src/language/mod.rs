@@ -128,6 +128,9 @@ macro_rules! texts {
     };
 }
 
+// After the macro, which they use.
+mod of_money;
+
 texts! {
     product: "Thu phí không dừng", "Toll desk";
     skip_to_content: "Đến nội dung chính", "Skip to content";
@@ -193,6 +196,7 @@ texts! {
     deed_order_refused: "Làn từ chối lệnh", "Order refused by the lane";
     deed_order_unanswered: "Lệnh không có trả lời", "Order without an answer";
     deed_unmasked: "Xem biển số, thẻ không che", "Plate and tag shown";
+    deed_books_refused: "Sổ sách từ chối", "Refused by the books";
     deed_shift_started: "Bắt đầu ca", "Shift started";
     deed_shift_offered: "Đề nghị giao ca", "Shift offered";
     deed_shift_taken: "Nhận ca", "Shift taken over";
@@ -357,10 +361,8 @@ texts! {
     net: "Còn phải trả", "Net";
     estimated: "tạm tính", "estimate";
     statement: "Bảng kê", "Statement";
-    read_statement: "Xem bảng kê", "Read it";
     not_closed_yet: "khi chốt ngày", "when the day closes";
     pending: "Chưa xử lý", "Pending";
-    passages_by_disposition: "Lượt xe theo kết quả", "Passages by disposition";
     no_days: "Chưa có ngày nào trong sổ.", "No day is in the books yet.";
 
     passages_title: "Tra cứu lượt xe", "Passages";

@@ -178,7 +178,9 @@ impl Shifts {
             | Deed::RouteRefused { .. }
             | Deed::OrderAsked { .. }
             | Deed::OrderAnswered { .. }
-            | Deed::Unmasked { .. } => Ok(()),
+            | Deed::Unmasked { .. }
+            | Deed::BooksAsked { .. }
+            | Deed::BooksRefused { .. } => Ok(()),
         }
     }
 
@@ -228,7 +230,9 @@ impl Shifts {
             | Deed::LogInRefused { .. }
             | Deed::LoggedOut
             | Deed::RouteRefused { .. }
-            | Deed::Unmasked { .. } => {}
+            | Deed::Unmasked { .. }
+            | Deed::BooksAsked { .. }
+            | Deed::BooksRefused { .. } => {}
         }
     }
 

@@ -1,9 +1,11 @@
 //! Journeys with the books: from a total to the record behind it, and who may do what with money.
 
 use clearing_house::config;
+use domain::Timestamp;
 use simulator::demo::broker::BrokerUser;
 use tests::intake::Intake;
 use tests::lane::{Lane, vehicle};
+use tests::office::noon;
 use tokio::task::{JoinHandle, block_in_place};
 
 use super::browser::{Screen, browse};
@@ -12,7 +14,7 @@ use super::house::House;
 /// The centre with a few passages in its books, and a console over them.
 pub(crate) struct Centre {
     pub house: House,
-    _intake: Intake,
+    pub intake: Intake,
     worker: JoinHandle<()>,
 }
 
@@ -24,6 +26,11 @@ impl Drop for Centre {
 
 impl Centre {
     pub(crate) async fn open() -> Self {
+        Self::open_at(noon()).await
+    }
+
+    /// The same, with the console's clock at another time.
+    pub(crate) async fn open_at(at: Timestamp) -> Self {
         let intake = Intake::open(&[BrokerUser::Console]).await;
         let mut lane = Lane::new("cienco4/ben-thuy/l01");
         let deliveries: Vec<_> = (1..=3)
@@ -32,8 +39,8 @@ impl Centre {
         intake.publish_all(&deliveries).await;
         let worker = intake.work(config::Intake::default()).await;
         intake.until("select count(*) from passage_v1 where disposition = 'posted'", 3).await;
-        let house = block_in_place(|| House::at_centre(&intake.broker, &intake.office.url));
-        Self { house, _intake: intake, worker }
+        let house = block_in_place(|| House::at_centre(&intake.broker, &intake.office.url, at));
+        Self { house, intake, worker }
     }
 }
 
@@ -44,9 +51,12 @@ async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_
     browse(Screen::DESK, async |browser| {
         house.log_in(browser, "an").await;
         browser.go(&house.url("/finance")).await;
-        browser.reads(".days tbody", "Posted 3").await;
-        // From the total to the passages, and from one of them to its record: two clicks.
-        browser.click(".days tbody .counts a").await;
+        // From the day to what is behind its total, to the passages, and from one of them to its
+        // record: three clicks.
+        browser.click(".days tbody a").await;
+        browser.reads(".behind tbody", "Posted").await;
+        assert_eq!(browser.text(".behind tbody td a").await, "3");
+        browser.click(".behind tbody td a").await;
         browser.sees(".passages tbody a").await;
         assert_eq!(browser.count(".passages tbody tr").await, 3);
         browser.click(".passages tbody a").await;

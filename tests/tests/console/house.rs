@@ -8,13 +8,12 @@ use std::time::Duration;
 use broker_link::Link;
 use console::command::{NewPerson, PeopleFiles, make_key};
 use console::{Role, Scope};
-use domain::Clock;
 use domain::time::ClockConfig;
+use domain::{Clock, Timestamp};
 use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::ports::free_port;
 use simulator::demo::process::{Recipe, Supervised};
 use simulator::demo::run_folder::RunFolder;
-use tests::office::noon;
 use tests::programs::{built, nats_server};
 
 use super::browser::Browser;
@@ -26,7 +25,7 @@ const CONSOLE_WITHIN: Duration = Duration::from_secs(15);
 const PASSWORD: &str = "correct horse battery";
 
 /// The people of a house: name, roles, scope.
-const PEOPLE: [(&str, &[Role], &str); 8] = [
+const PEOPLE: [(&str, &[Role], &str); 9] = [
     ("lan", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("kim", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("binh", &[Role::Supervisor, Role::Auditor, Role::Authority], "*"),
@@ -34,6 +33,8 @@ const PEOPLE: [(&str, &[Role], &str); 8] = [
     ("chi", &[Role::FinanceChecker], "*"),
     ("ha", &[Role::FinanceMaker], "*"),
     ("mai", &[Role::FinanceChecker], "*"),
+    // In a small office one person is both, and still agrees to nothing of their own.
+    ("ly", &[Role::FinanceMaker, Role::FinanceChecker], "*"),
     ("dung", &[Role::Administrator], "*"),
 ];
 
@@ -69,12 +70,12 @@ impl House {
         )
     }
 
-    /// The centre's console over some books, at noon of the office's day. Blocks.
-    pub(crate) fn at_centre(broker: &Broker, database_url: &str) -> Self {
+    /// The centre's console over some books, at a time of the office's day. Blocks.
+    pub(crate) fn at_centre(broker: &Broker, database_url: &str, at: Timestamp) -> Self {
         let run = RunFolder::temporary().unwrap();
         let link = broker.link(&BrokerUser::Console);
         let place = Place::Centre { database_url: database_url.to_owned() };
-        Self::open(run, link, None, &place, Clock::anchor(noon(), 1.0))
+        Self::open(run, link, None, &place, Clock::anchor(at, 1.0))
     }
 
     fn open(
@@ -180,8 +181,8 @@ fn config(
         ),
         ("audit", section(vec![("file", text(&audit.display()))])),
     ];
-    whole.push(match place {
-        Place::Station => (
+    match place {
+        Place::Station => whole.push((
             "station",
             section(vec![
                 ("operator", text(&"cienco4")),
@@ -191,8 +192,12 @@ fn config(
                 ("zone", text(&"Asia/Ho_Chi_Minh")),
                 ("currency", text(&"VND")),
             ]),
-        ),
-        Place::Centre { database_url } => ("database", section(vec![("url", text(database_url))])),
-    });
+        )),
+        Place::Centre { database_url } => {
+            for name in ["database", "settlement_database", "registry_database"] {
+                whole.push((name, section(vec![("url", text(database_url))])));
+            }
+        }
+    }
     toml::to_string(&section(whole)).unwrap()
 }

@@ -4,7 +4,8 @@
 //! *House*: a console of a test's own with its people. *Stand-in*: a lane that speaks the wire and
 //! does what it is told. Waiting is always for something on the page; nothing sleeps.
 //!
-//! Where the next journey goes: at the desk to `station.rs`, with the books to `centre.rs`. Every
+//! Where the next journey goes: at the desk to `station.rs`, with the books to `centre.rs`,
+//! about money to `money.rs`. Every
 //! page is in the list of `pages.rs`, which looks at each as people who see, hear or type would.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
@@ -13,4 +14,5 @@ mod house;
 mod stand_in;
 mod station;
 mod centre;
+mod money;
 mod pages;
