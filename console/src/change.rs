@@ -65,6 +65,9 @@ impl Refused {
             CaseError::Settled(_) => Self::now(t.refused_settled(), why),
             CaseError::NotProposed(_) => Self::now(t.refused_not_proposed(), why),
             CaseError::SamePerson { .. } => Self::now(t.refused_own(), why),
+            CaseError::NoAccount { .. } => Self::now(t.refused_no_account(), why),
+            CaseError::NotBooked { .. } => Self::now(t.refused_not_booked(), why),
+            CaseError::Assign { source, .. } => Self::of_payment(*source, t),
             CaseError::Ledger { source, .. } => {
                 let why = format!("{why}: {source}");
                 Self::now(&format!("{} {source}", t.refused_by_ledger()), why)
@@ -81,7 +84,8 @@ impl Refused {
             | PaymentError::Unknown(_)
             | PaymentError::Reused(_)
             | PaymentError::TooMuch { .. }
-            | PaymentError::PartReturned { .. }
+            | PaymentError::NeverPaid(_)
+            | PaymentError::NotWaiting(_)
             | PaymentError::Money(_) => {
                 // It names payment, bank account and sums: what a person has to put right.
                 Self::now(&format!("{} {error}", t.refused_payment()), &error)

@@ -58,6 +58,12 @@ fn outcome_text(outcome: &str, currency: Currency, t: Language) -> String {
             let right = t.money(right.map_or(0, domain::Amount::minor_units), currency);
             format!("{}: {transfer} → {right} ({day})", t.outcome_corrected())
         }
+        Ok(Outcome::Booked) => t.outcome_booked().to_owned(),
+        Ok(Outcome::Assigned { end_to_end }) => format!("{} {end_to_end}", t.outcome_assigned()),
+        Ok(Outcome::Charged { account, amount, day }) => {
+            let amount = t.money(amount.minor_units(), currency);
+            format!("{} {account}: {amount} ({day})", t.outcome_charged())
+        }
         Err(_) => outcome.to_owned(),
     }
 }

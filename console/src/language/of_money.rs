@@ -75,6 +75,8 @@ texts! {
     refused_not_proposed: "Chưa có ai đề nghị việc này.", "Nobody has proposed this yet.";
     refused_own: "Chính bạn đã đề nghị việc này, nên một người khác phải duyệt.", "You proposed this yourself, so somebody else must approve it.";
     refused_settled: "Vụ việc này đã kết thúc.", "This case is settled.";
+    refused_no_account: "Không có tài khoản này.", "There is no such account.";
+    refused_not_booked: "Sao kê ngân hàng chưa cho thấy việc này đã được sửa.", "The bank's statements do not show yet that this was put right.";
     refused_by_ledger: "Sổ cái từ chối bút toán:", "The ledger refused the correction:";
     refused_payment: "Không thực hiện được lệnh chi:", "The payment was refused:";
     change_away: "Bàn điều hành này không ghi được vào sổ lúc này; chưa có gì thay đổi.", "This console cannot change the books at the moment; nothing was changed.";
@@ -102,6 +104,9 @@ texts! {
     outcome_stands: "Sổ sách giữ nguyên", "The books stand as they are";
     outcome_theirs: "Bên kia sửa sổ của họ", "The other side corrects its own";
     outcome_corrected: "Sửa phí của ta", "Our toll is corrected";
+    outcome_booked: "Ngân hàng đã sửa", "The bank has put it right";
+    outcome_assigned: "Dòng sao kê thuộc về lệnh chi", "The bank's line belongs to payment";
+    outcome_charged: "Thu phí vào tài khoản", "Charged to account";
     which_transfer: "Bút toán sai", "The transfer that was wrong";
     right_amount: "Số tiền đúng (để trống: không thu)", "What it should have been (empty: nothing)";
     into_day: "Ghi vào ngày đang mở", "Into the open day";

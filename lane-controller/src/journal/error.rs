@@ -51,7 +51,7 @@ pub enum JournalError {
         /// Whose it is.
         of: String,
         /// Whose it should be.
-        lane: LaneId,
+        lane: Box<LaneId>,
     },
     /// A record is not what was written.
     #[error("journal {path} is damaged at sequence {seq}: {why}")]

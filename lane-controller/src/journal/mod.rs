@@ -447,7 +447,11 @@ pub fn retire(path: &Path, why: &str) -> Result<PathBuf, JournalError> {
 fn identity(connection: &Connection, path: &Path, lane: &LaneId) -> Result<Identity, JournalError> {
     match meta(connection, path, "lane")? {
         Some(of) if of != lane.to_string() => {
-            return Err(JournalError::OtherLane { path: path.to_owned(), of, lane: lane.clone() });
+            return Err(JournalError::OtherLane {
+                path: path.to_owned(),
+                of,
+                lane: Box::new(lane.clone()),
+            });
         }
         Some(_) => {}
         None => set_meta(connection, "lane", &lane.to_string())

@@ -126,7 +126,9 @@ mod tests {
     fn journal_of(records: i64) -> (tempfile::TempDir, Journal) {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = open(&folder.path().join("a.journal")).unwrap();
-        (0..records).for_each(|minute| drop(append(&mut journal, minute)));
+        for minute in 0..records {
+            append(&mut journal, minute);
+        }
         (folder, journal)
     }
 

@@ -229,7 +229,9 @@ async fn a_receipt_past_the_journals_end_puts_the_old_copy_away() {
 async fn a_receipt_about_another_record_puts_the_old_copy_that_was_written_on_away() {
     let world = World::new().await;
     let mut journal = world.journal("l01");
-    (1..=3).for_each(|minute| drop(append(&mut journal, minute)));
+    for minute in 1..=3 {
+        append(&mut journal, minute);
+    }
     let own = |seq| Some(HalfDigest::from(journal.reader().unwrap().digest(seq).unwrap().unwrap()));
     let (second, third) = (own(2), own(3));
     drop(journal);

@@ -39,7 +39,7 @@ pub enum ReadError {
         /// The line, counted from 1.
         line: usize,
         /// What is wrong.
-        source: TariffFileError,
+        source: Box<TariffFileError>,
     },
 }
 
@@ -134,7 +134,7 @@ impl Document {
         let tariff = Tariff::try_from(file.clone()).map_err(|source| ReadError::Tariff {
             file: name.clone(),
             line: line_of(&text, span_of_error(&places, &source).start),
-            source,
+            source: Box::new(source),
         })?;
         Ok(Self { name, text, places, file, tariff })
     }
