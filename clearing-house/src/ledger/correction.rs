@@ -96,7 +96,13 @@ pub async fn correct_in_tx(
 
 /// Lets the lanes' list look at the accounts again: whether a lane would now decide otherwise is
 /// the publisher's to say.
-async fn tell_list(tx: &mut PgConnection, changes: &[BalanceChange]) -> Result<(), LedgerError> {
+///
+/// # Errors
+/// When the database fails.
+pub async fn tell_list(
+    tx: &mut PgConnection,
+    changes: &[BalanceChange],
+) -> Result<(), LedgerError> {
     let accounts: Vec<i64> = changes.iter().map(|change| change.account.as_i64()).collect();
     sqlx::query("select note_accounts_on_list($1)")
         .bind(accounts)

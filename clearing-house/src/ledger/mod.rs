@@ -14,7 +14,7 @@ mod history;
 mod proposal;
 mod repo;
 
-pub use correction::{Remainder, TransferId, correct_in_tx};
+pub use correction::{Remainder, TransferId, correct_in_tx, tell_list};
 pub use history::{Cursor, StatementLine, balance_at, statement};
 pub use proposal::{Proposal, ProposalError, approve, proposals, propose};
 

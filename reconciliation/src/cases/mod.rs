@@ -15,7 +15,7 @@ pub mod repo;
 
 use clearing_house::ledger::{
     LedgerAccountKey, LedgerError, NewTransfer, Remainder, TransferId, TransferKind, correct_in_tx,
-    post_in_tx,
+    post_in_tx, tell_list,
 };
 use domain::{AccountId, Amount, BusinessDate, OperatorId, Timestamp};
 use jiff::SignedDuration;
@@ -412,9 +412,9 @@ async fn charge_in_tx(
         passage: None,
         reference: Some(format!("case/{code}")),
     };
-    let posted = post_in_tx(tx, &[transfer]).await;
-    posted.map_err(|source| CaseError::Ledger { code: code.to_owned(), source })?;
-    Ok(())
+    let refused = |source| CaseError::Ledger { code: code.to_owned(), source };
+    let changes = post_in_tx(tx, &[transfer]).await.map_err(refused)?;
+    tell_list(tx, &changes).await.map_err(refused)
 }
 
 async fn unsettled(tx: &mut PgConnection, code: &str) -> Result<repo::Standing, CaseError> {
