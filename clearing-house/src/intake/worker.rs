@@ -15,6 +15,7 @@ use async_nats::jetstream::{Context, Message};
 use domain::Clock;
 use domain::wire::{SIGNATURE_HEADER, subject};
 use tokio::sync::{Notify, mpsc};
+use tracing::Instrument as _;
 
 use super::IntakeError;
 use super::chain::Heads;
@@ -371,7 +372,15 @@ impl Poster {
     async fn post_all(mut self, mut batches: mpsc::Receiver<(Batch, Examined)>) {
         while let Some((batch, examined)) = batches.recv().await {
             if batch.generation > self.rewind.refused.load(Ordering::Acquire) {
-                self.take(&batch, examined).await;
+                let span = tracing::info_span!(
+                    "batch",
+                    messages = batch.deliveries.len(),
+                    posted = tracing::field::Empty,
+                    duplicates = tracing::field::Empty,
+                    refused = tracing::field::Empty,
+                    elapsed_us = tracing::field::Empty,
+                );
+                self.take(&batch, examined).instrument(span).await;
             }
         }
     }
@@ -391,13 +400,12 @@ impl Poster {
         let deliveries = &batch.deliveries;
         match self.insist(deliveries, &examined, &batch.advances).await {
             Ok(outcome) => {
-                tracing::debug!(
-                    posted = outcome.fresh,
-                    duplicates = outcome.duplicates,
-                    refused = outcome.refused,
-                    elapsed_us = self.tools.clock.real().duration_since(started).as_micros(),
-                    "batch posted"
-                );
+                let elapsed = self.tools.clock.real().duration_since(started);
+                let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+                let span = tracing::Span::current();
+                span.record("posted", outcome.fresh).record("duplicates", outcome.duplicates);
+                span.record("refused", outcome.refused).record("elapsed_us", elapsed_us);
+                tracing::debug!("batch posted");
                 self.heads.follow(followed);
                 self.tools.receipts.publish(&outcome).await;
             }
