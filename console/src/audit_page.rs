@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tracing::error;
 
-use crate::audit::{Deed, Entry, Outcome};
+use crate::audit::{Deed, Entry, Outcome, SearchedBy};
 use crate::http::App;
 use crate::language::Language;
 use crate::page::{Page, Section, Visit, render};
@@ -118,6 +118,19 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
         Deed::BooksRefused { act, subject, why } => {
             (t.deed_books_refused(), format!("{}: {subject}: {why}", act.text(t)))
         }
+        Deed::Searched { by, day } => {
+            let by = match by {
+                SearchedBy::Plate => t.plate(),
+                SearchedBy::Tag => t.tag(),
+            };
+            (t.deed_searched(), format!("{by} · {day}"))
+        }
+        Deed::PasswordChanged => (t.deed_password_changed(), String::new()),
+        Deed::TariffProposed { operator, version, .. } => {
+            (t.deed_tariff_proposed(), format!("{operator} {version}"))
+        }
+        Deed::TariffApproved { proposal } => (t.deed_tariff_approved(), proposal.to_string()),
+        Deed::TariffDeclined { proposal } => (t.deed_tariff_declined(), proposal.to_string()),
         Deed::ShiftStarted => (t.deed_shift_started(), String::new()),
         Deed::ShiftOffered { shift, to, .. } => (t.deed_shift_offered(), format!("{shift} → {to}")),
         Deed::ShiftTaken { shift } => (t.deed_shift_taken(), shift.to_string()),

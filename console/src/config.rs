@@ -37,6 +37,14 @@ pub struct Access {
     pub people_key: PublicKey,
 }
 
+impl Config {
+    /// Where the passwords are kept that people gave themselves: beside the audit log.
+    #[must_use]
+    pub fn own_passwords_file(&self) -> PathBuf {
+        self.audit.file.with_extension("own-passwords")
+    }
+}
+
 /// What is kept of who did what.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,11 +17,13 @@ mod access;
 mod audit;
 mod audit_page;
 mod people_page;
+mod equipment;
 mod page;
 mod language;
 mod station;
 mod finance;
 mod cases;
+mod tariffs;
 mod authority;
 mod books;
 mod change;
@@ -43,7 +45,7 @@ use tracing::info;
 pub use access::{AccessError, People, PeopleError, Person, Role, Scope, ScopeError, SecondFactor};
 pub use audit::{AuditError, Chain, ChainBreak, check as check_audit_log};
 pub use language::Language;
-pub use routes::roles_document;
+pub use routes::{roles_document, shown_paths};
 
 use access::{Door, Sessions};
 use audit::{AuditLog, Author, Deed};
@@ -91,6 +93,7 @@ pub async fn run(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
     config.check().map_err(ConsoleError::Config)?;
+    let own_passwords = config.own_passwords_file();
     let clock = Clock::of_run(config.clock);
     let broker = config.broker.or_environment();
     let database = config.database.map(clearing_house::config::Database::or_environment);
@@ -100,7 +103,7 @@ pub async fn run(
     let place = place.map(|at| Scope::Station(at.operator.clone(), at.station.clone()));
     let at_station = place.is_some();
     let (file, key) = (&config.access.people_file, config.access.people_key);
-    let door = Door::try_load(file, key, place, audit.people_version());
+    let door = Door::try_load((file, &own_passwords), key, place, audit.people_version());
     let door = Arc::new(door.map_err(ConsoleError::Access)?);
     let address = config.http.listen;
     let listener = TcpListener::bind(address)

@@ -28,19 +28,26 @@ pub(crate) enum Section {
     Finance,
     Cases,
     Authority,
+    Tariffs,
+    Equipment,
+    Quarantine,
     People,
     Audit,
+    Password,
     Problem,
 }
 
 /// The pages one can go to, in the order of the bar.
-const NAVIGATION: [(&str, Section); 8] = [
+const NAVIGATION: [(&str, Section); 11] = [
     ("/station", Section::Station),
     ("/shift", Section::Shift),
     ("/passages", Section::Passages),
     ("/finance", Section::Finance),
     ("/cases", Section::Cases),
     ("/authority", Section::Authority),
+    ("/tariffs", Section::Tariffs),
+    ("/equipment", Section::Equipment),
+    ("/quarantine", Section::Quarantine),
     ("/people", Section::People),
     ("/audit", Section::Audit),
 ];
@@ -199,6 +206,10 @@ impl Page {
             Section::Finance => self.t.nav_finance(),
             Section::Cases => self.t.nav_cases(),
             Section::Authority => self.t.nav_authority(),
+            Section::Tariffs => self.t.nav_tariffs(),
+            Section::Equipment => self.t.nav_equipment(),
+            Section::Quarantine => self.t.nav_quarantine(),
+            Section::Password => self.t.nav_password(),
             Section::People => self.t.nav_people(),
             Section::Audit => self.t.nav_audit(),
             Section::Problem => self.t.problem(),

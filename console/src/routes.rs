@@ -10,7 +10,9 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::access::{self, Role};
 use crate::http::App;
-use crate::{assets, audit_page, authority, cases, finance, http, people_page, station};
+use crate::{
+    assets, audit_page, authority, cases, equipment, finance, http, people_page, station, tariffs,
+};
 
 /// What a request wants: to look, or to change something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +112,13 @@ const WORKS_ON_CASES: Who = Who::Roles(&[FinanceMaker, FinanceChecker]);
 /// Those who see sums.
 const SEES_TRAFFIC: Who =
     Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority]);
+/// Those who see tariffs.
+const SEES_TARIFFS: Who =
+    Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority, Administrator]);
+/// Those who see lanes, keys and lists.
+const SEES_EQUIPMENT: Who = Who::Roles(&[Supervisor, Auditor, Administrator]);
+/// Those who see what could not be taken.
+const SEES_QUARANTINE: Who = Who::Roles(&[FinanceMaker, FinanceChecker, Auditor, Administrator]);
 /// Those who see who is who, and who did what.
 const SEES_PEOPLE: Who = Who::Roles(&[Auditor, Administrator]);
 
@@ -145,6 +154,7 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Post, "/shift/close", WORKS_AT_DESK, Anywhere, "close a shift"), post(station::close_shift)),
 
         (rule(Get,  "/passages", SEES_PASSAGES, Centre, "search passages, masked"), get(finance::passages_page)),
+        (rule(Post, "/passages/find", SEES_PASSAGES, Centre, "search by plate or tag, masked, written down"), post(finance::find_passages)),
         (rule(Get,  "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "one passage to its raw record, masked"), get(finance::passage_page)),
         (rule(Post, "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "show plate and tag, for a reason"), post(finance::unmask)),
         (rule(Get,  "/finance", SEES_FINANCE, Centre, "settlement days"), get(finance::days_page)),
@@ -164,6 +174,17 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Post, "/cases/{code}/settle", CHECKS, Centre, "settle a case as another proposed"), post(cases::settle_case)),
         (rule(Get,  "/authority", SEES_TRAFFIC, Centre, "traffic and revenue, nothing personal"), get(authority::page)),
 
+        (rule(Get,  "/tariffs", SEES_TARIFFS, Centre, "versions, and what is proposed"), get(tariffs::page)),
+        (rule(Get,  "/tariffs/{operator}/{version}", SEES_TARIFFS, Centre, "what a version charges"), get(tariffs::version_page)),
+        (rule(Post, "/tariffs/propose", MAKES, Centre, "propose a version"), post(tariffs::propose)),
+        (rule(Post, "/tariffs/proposals/{number}/approve", CHECKS, Centre, "take a version that another proposed"), post(tariffs::approve)),
+        (rule(Post, "/tariffs/proposals/{number}/decline", WORKS_ON_CASES, Centre, "decline a version, or take one's own back"), post(tariffs::decline)),
+        (rule(Get,  "/equipment", SEES_EQUIPMENT, Centre, "lanes, keys, credentials, lists"), get(equipment::page)),
+        (rule(Get,  "/quarantine", SEES_QUARANTINE, Centre, "what could not be taken"), get(equipment::quarantine_page)),
+        (rule(Get,  "/quarantine/{number}", SEES_QUARANTINE, Centre, "one such message, masked"), get(equipment::quarantined_page)),
+
+        (rule(Get,  "/password", LoggedIn, Anywhere, "one's own password"), get(access::password_page)),
+        (rule(Post, "/password", LoggedIn, Anywhere, "change it"), post(access::change_password)),
         (rule(Get,  "/people", SEES_PEOPLE, Anywhere, "users, their roles and scopes"), get(people_page::page)),
         (rule(Get,  "/audit", SEES_PEOPLE, Anywhere, "the audit log and its chain"), get(audit_page::page)),
     ]
@@ -173,6 +194,12 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
 pub(crate) fn rules() -> &'static [Rule] {
     static RULES: std::sync::OnceLock<Vec<Rule>> = std::sync::OnceLock::new();
     RULES.get_or_init(|| table().into_iter().map(|(rule, _)| rule).collect())
+}
+
+/// Every path that shows something, for tests that have to look at each.
+#[must_use]
+pub fn shown_paths() -> Vec<&'static str> {
+    rules().iter().filter(|rule| rule.verb == Verb::Get).map(|rule| rule.path).collect()
 }
 
 /// The rule of a route, as it is served here.

@@ -18,6 +18,7 @@ use tracing::{error, info};
 
 use crate::audit::{AuditLog, Author, Deed, Refusal};
 
+use super::own_passwords::OwnPasswords;
 use super::people::{People, Person};
 use super::throttle::{Key, Throttle};
 use super::{AccessError, Scope, Sessions, password};
@@ -54,6 +55,7 @@ pub(crate) struct Door {
     /// Where this console stands, if at one station.
     place: Option<Scope>,
     people: ArcSwap<People>,
+    own: Arc<OwnPasswords>,
     /// A hash that no password has, for names that are not there.
     nobody: String,
     throttle: Mutex<Throttle>,
@@ -63,20 +65,22 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Reads the people, who may not be older than those read before.
+    /// Reads the people, who may not be older than those read before, and their own passwords.
     pub(crate) fn try_load(
-        file: &Path,
+        (file, own): (&Path, &Path),
         key: PublicKey,
         place: Option<Scope>,
         known: u64,
     ) -> Result<Self, AccessError> {
         let people = read(file, &key, known)?;
+        let own = Arc::new(OwnPasswords::try_load(own)?);
         let nobody = password::hash(&super::random_hex()?)?;
         Ok(Self {
             file: file.to_owned(),
             key,
             place,
             people: ArcSwap::from_pointee(people),
+            own,
             nobody,
             throttle: Mutex::default(),
             steps: Mutex::default(),
@@ -119,7 +123,8 @@ impl Door {
         self.throttled(|throttle| throttle.admit(&keys, now)).map_err(Denied::TooFast)?;
         let wrong = Denied::Wrong(Refusal::Credentials);
         let known = self.people.load().active(name).cloned();
-        let phc = known.as_ref().map_or(&self.nobody, |person| &person.password).clone();
+        let phc =
+            known.as_ref().map_or_else(|| self.nobody.clone(), |person| self.own.hash_of(person));
         let (given, turn) = (given.to_owned(), self.checks.acquire().await);
         let checked = tokio::task::spawn_blocking(move || password::verify(&given, &phc)).await;
         drop(turn);
@@ -131,6 +136,20 @@ impl Door {
         }
         self.throttled(|throttle| throttle.succeeded(&keys));
         Ok(person)
+    }
+
+    /// Keeps the password that somebody gave themselves, in the place of the one they were given.
+    pub(crate) async fn keep_password(
+        &self,
+        person: &Person,
+        new: String,
+    ) -> Result<(), AccessError> {
+        let (own, person) = (Arc::clone(&self.own), person.clone());
+        let turn = self.checks.acquire().await;
+        let kept = tokio::task::spawn_blocking(move || own.keep(&person, password::hash(&new)?));
+        let kept = kept.await.unwrap_or(Err(AccessError::Hash));
+        drop(turn);
+        kept
     }
 
     /// Checks a code of somebody whose password was right.

@@ -2,12 +2,15 @@
 //!
 //! [`people`] are who they are, [`role`] what they may do and where; [`door`] lets them in by
 //! password and second factor, no faster than [`throttle`] allows; [`session`] remembers them;
-//! [`guard`] stands before every route and asks [`crate::routes`]. Deliberately absent: changing
-//! people, which is the command line's, with the key (`crate::command`).
+//! [`guard`] stands before every route and asks [`crate::routes`]. A password is the one thing that
+//! people change themselves ([`own_passwords`]). Deliberately absent: changing people, which is the
+//! command line's, with the key (`crate::command`).
 
 mod door;
 mod guard;
+mod own_passwords;
 mod pages;
+mod password_page;
 pub(crate) mod password;
 pub(crate) mod people;
 mod role;
@@ -23,6 +26,7 @@ use domain::signature::Digest256;
 pub(crate) use door::Door;
 pub(crate) use guard::guard;
 pub(crate) use pages::{code_page, enter_code, log_in, log_in_page, log_out};
+pub(crate) use password_page::{change as change_password, page as password_page};
 pub use people::{People, PeopleError, Person};
 pub use role::{Role, Scope, ScopeError};
 pub use second_factor::SecondFactor;
@@ -48,6 +52,17 @@ pub enum AccessError {
         /// What is wrong with it.
         #[source]
         source: PeopleError,
+    },
+    /// The passwords that people gave themselves could not be read or kept.
+    #[error(
+        "the people's own passwords in {path}: put the file aside, and those given to them hold"
+    )]
+    OwnPasswords {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: std::io::Error,
     },
     /// The system has no random numbers.
     #[error("take random numbers from the system")]

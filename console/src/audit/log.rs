@@ -17,6 +17,7 @@ use tracing::{error, warn};
 
 use super::{AuditError, Chain, ChainBreak, Deed, Entry, Walk, walk};
 use crate::station::shift::{ShiftError, Shifts};
+use crate::tariffs::proposal::{Proposals, TariffError};
 
 /// How many entries are kept at hand for the page.
 const RECENT_MAX: usize = 500;
@@ -33,12 +34,14 @@ pub(crate) struct Author {
 struct Sum {
     recent: VecDeque<Entry>,
     shifts: Shifts,
+    proposals: Proposals,
     people_version: u64,
 }
 
 impl Sum {
     fn add(&mut self, entry: Entry) {
         self.shifts.handle(&entry);
+        self.proposals.handle(&entry);
         if let Deed::PeopleRead { version } = entry.deed {
             self.people_version = self.people_version.max(version);
         }
@@ -66,8 +69,19 @@ pub(crate) struct AuditLog {
     inner: Mutex<Inner>,
 }
 
-/// What recording came to: the entry, or a rule of shifts that forbids it.
-pub(crate) type Recorded = Result<Entry, ShiftError>;
+/// A rule that forbids a deed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotAllowed {
+    /// One of shifts.
+    #[error(transparent)]
+    Shift(#[from] ShiftError),
+    /// One of proposals of tariffs.
+    #[error(transparent)]
+    Tariff(#[from] TariffError),
+}
+
+/// What recording came to: the entry, or the rule that forbids it.
+pub(crate) type Recorded = Result<Entry, NotAllowed>;
 
 impl AuditLog {
     /// Opens a log, making it where there is none.
@@ -119,8 +133,12 @@ impl AuditLog {
     /// When it cannot be written; then it is as if it had never been tried.
     pub(crate) fn append(&self, author: &Author, deed: Deed) -> Result<Recorded, AuditError> {
         let mut inner = self.inner();
-        if let Err(refused) = inner.sum.shifts.admits(author.who.as_deref(), &deed) {
-            return Ok(Err(refused));
+        let who = author.who.as_deref();
+        if let Err(refused) = inner.sum.shifts.admits(who, &deed) {
+            return Ok(Err(refused.into()));
+        }
+        if let Err(refused) = inner.sum.proposals.admits(who, &deed) {
+            return Ok(Err(refused.into()));
         }
         let by = (author.who.clone(), author.from);
         let (entry, mut line, chain) =
@@ -172,6 +190,11 @@ impl AuditLog {
     /// The shifts as they are now.
     pub(crate) fn shifts(&self) -> Shifts {
         self.inner().sum.shifts.clone()
+    }
+
+    /// The proposals of tariffs as they are now.
+    pub(crate) fn proposals(&self) -> Proposals {
+        self.inner().sum.proposals.clone()
     }
 
     /// The last entries, newest first, and the chain.

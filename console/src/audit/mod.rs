@@ -17,10 +17,10 @@ use std::net::IpAddr;
 
 use domain::signature::Digest256;
 use domain::wire::v1::ExceptionRecord;
-use domain::{LaneId, PassageId, Timestamp};
+use domain::{BusinessDate, LaneId, OperatorId, PassageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use log::{AuditLog, Author};
+pub(crate) use log::{AuditLog, Author, NotAllowed};
 
 /// Why the audit log was not opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,16 @@ pub(crate) enum Deed {
     BooksAsked { act: Act, subject: String },
     /// The books refused it.
     BooksRefused { act: Act, subject: String, why: String },
+    /// Passages were looked for by something personal, which is not written down, on a day.
+    Searched { by: SearchedBy, day: BusinessDate },
+    /// Somebody gave themselves a new password.
+    PasswordChanged,
+    /// A tariff version was proposed; the proposal's number is this entry's.
+    TariffProposed { operator: OperatorId, version: String, document: String },
+    /// A second person agreed to it.
+    TariffApproved { proposal: u64 },
+    /// Somebody did not, or its maker took it back.
+    TariffDeclined { proposal: u64 },
     /// A shift began; its number is this entry's.
     ShiftStarted,
     /// A shift is offered to the next person, with what is open.
@@ -138,6 +148,16 @@ pub(crate) enum Deed {
     ShiftTaken { shift: u64 },
     /// A shift ended, with what is open.
     ShiftClosed { shift: u64, note: String, open: Vec<OpenItem> },
+}
+
+/// By what passages were looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SearchedBy {
+    /// A plate.
+    Plate,
+    /// A tag.
+    Tag,
 }
 
 /// What is asked of the books.

@@ -21,16 +21,17 @@ use std::error::Error;
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use domain::wire::v1::{Disposition, ExceptionRecord};
-use domain::{Plate, TagId};
+use domain::{PassageId, Plate, TagId};
 use jiff::tz::TimeZone;
 use serde::de::value::Error as NameError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use tracing::warn;
+use tracing::{error, warn};
 
+use crate::audit::{Deed, SearchedBy};
 use crate::books::BooksError;
 use crate::http::{App, problem};
 use crate::language::Language;
@@ -39,11 +40,11 @@ use crate::page::{Page, Section, Visit, render};
 pub(crate) use day::{approve_day, day_page, propose_day};
 pub(crate) use days::{days_page, ways};
 pub(crate) use papers::statement;
-pub(crate) use passage::{passage_page, unmask};
+pub(crate) use passage::{Sight, passage_page, record, unmask};
 pub(crate) use payments::{order_payments, payment_file, payments_page, take_booking};
 use repo::PassageRow;
 pub(crate) use repo::{StationRow, stations};
-use search::{Search, SearchForm};
+use search::{Personal, PersonalForm, Search, SearchForm};
 
 /// Every disposition a passage can have in the books, in the order people read them.
 pub(crate) const DISPOSITIONS: [Disposition; 8] = [
@@ -180,26 +181,64 @@ struct PassagesPage {
     older: Option<String>,
 }
 
-/// The search for passages.
+/// The search for passages. The number of one leads straight to it.
 pub(crate) async fn passages_page(
     State(app): State<App>,
     Extension(visit): Extension<Visit>,
     query: Result<Query<SearchForm>, QueryRejection>,
 ) -> Response {
-    let t = visit.t;
     let form = query.map(|Query(form)| form).ok();
+    if let Some(id) = form.as_ref().and_then(|form| form.passage.trim().parse::<PassageId>().ok()) {
+        let url = format!("/passages/{}/{}/{}", id.lane, id.epoch, id.seq);
+        return Redirect::to(&url).into_response();
+    }
     let Some((form, search)) = form.and_then(|form| form.search().map(|search| (form, search)))
     else {
+        return problem(&app, &visit, StatusCode::BAD_REQUEST, visit.t.wrong_search());
+    };
+    listed(&app, &visit, form, (&search, None)).await
+}
+
+/// The search by plate or tag on one day, which is written down; what is found is masked all the same.
+pub(crate) async fn find_passages(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+    Form(asked): Form<PersonalForm>,
+) -> Response {
+    let t = visit.t;
+    let Some((personal, day)) = asked.search() else {
+        return problem(&app, &visit, StatusCode::UNPROCESSABLE_ENTITY, t.wrong_personal_search());
+    };
+    let by = match personal {
+        Personal::Plate(_) => SearchedBy::Plate,
+        Personal::Tag(_) => SearchedBy::Tag,
+    };
+    if !matches!(app.audit().record(visit.author(), Deed::Searched { by, day }).await, Ok(Ok(_))) {
+        error!("a search by something personal could not be written down");
+        return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.audit_away());
+    }
+    let form = SearchForm { day: day.to_string(), ..SearchForm::default() };
+    let Some(search) = form.search() else {
         return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
     };
-    let mut page = app.page(&visit, Section::Passages);
-    let found = found(&app, &search, &visit).await;
-    let found = or_notice(found, &mut page, t);
+    listed(&app, &visit, form, (&search, Some(&personal))).await
+}
+
+async fn listed(
+    app: &App,
+    visit: &Visit,
+    form: SearchForm,
+    search: (&Search, Option<&Personal>),
+) -> Response {
+    let t = visit.t;
+    let mut page = app.page(visit, Section::Passages);
+    let found = or_notice(found(app, search, visit).await, &mut page, t);
     let whole = found.is_some();
     let (stations, passages, older) = found.unwrap_or_default();
     let template = PassagesPage {
         page,
-        older: older.map(|cursor| form.page_url(&cursor)),
+        // A search by something personal has no address, and so no next page.
+        older: older.filter(|_| search.1.is_none()).map(|cursor| form.page_url(&cursor)),
         form,
         stations,
         dispositions: DISPOSITIONS.map(|d| (d.name(), t.outcome(d))).to_vec(),
@@ -211,10 +250,14 @@ pub(crate) async fn passages_page(
 
 type Found = (Vec<StationRow>, Vec<PassageLine>, Option<search::Cursor>);
 
-async fn found(app: &App, search: &Search, visit: &Visit) -> Result<Found, BooksError> {
+async fn found(
+    app: &App,
+    (search, personal): (&Search, Option<&Personal>),
+    visit: &Visit,
+) -> Result<Found, BooksError> {
     let (t, scope) = (visit.t, visit.scope());
     let stations = stations(app.books(), &scope).await?;
-    let (rows, more) = repo::passages(app.books(), search, &scope).await?;
+    let (rows, more) = repo::passages(app.books(), search, personal, &scope).await?;
     let older = rows.last().filter(|_| more).map(PassageRow::cursor).transpose()?;
     let lines = rows.iter().map(|row| PassageLine::new(row, t)).collect::<Result<Vec<_>, _>>()?;
     Ok((stations, lines, older))

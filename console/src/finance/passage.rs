@@ -104,7 +104,7 @@ pub(crate) async fn unmask(
 
 /// Whether plate and tag are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sight {
+pub(crate) enum Sight {
     Masked,
     Clear,
 }
@@ -260,7 +260,7 @@ impl Shown {
 }
 
 /// The signed record as text, its personal parts masked unless they may be seen.
-fn record(bytes: &[u8], sight: Sight) -> String {
+pub(crate) fn record(bytes: &[u8], sight: Sight) -> String {
     let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else {
         // Nobody knows what is in bytes that nobody can read.
         return format!("{} bytes", bytes.len());

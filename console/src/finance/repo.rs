@@ -10,7 +10,7 @@ use crate::books::{Books, BooksError, in_time};
 
 use super::days_repo::has_settlement;
 use super::name_of;
-use super::search::{Cursor, ExceptionFilter, Search};
+use super::search::{Cursor, ExceptionFilter, Personal, Search};
 
 /// How many passages a page has.
 const PASSAGES_MAX: i64 = 50;
@@ -208,6 +208,7 @@ pub(super) async fn passage(
 pub(super) async fn passages(
     books: &Books,
     search: &Search,
+    personal: Option<&Personal>,
     scope: &Scope,
 ) -> Result<(Vec<PassageRow>, bool), BooksError> {
     let (has_exception, exception) = match search.exception {
@@ -215,6 +216,11 @@ pub(super) async fn passages(
         ExceptionFilter::None => (Some(false), None),
         ExceptionFilter::Some => (Some(true), None),
         ExceptionFilter::Kind(kind) => (Some(true), Some(name_of(kind))),
+    };
+    let (plate, tag) = match personal {
+        None => (None, None),
+        Some(Personal::Plate(plate)) => (Some(plate.as_str()), None),
+        Some(Personal::Tag(tag)) => (None, Some(tag.to_hex().to_lowercase())),
     };
     let after = search.after.as_ref();
     let mut rows: Vec<PassageRow> = in_time(
@@ -237,6 +243,10 @@ pub(super) async fn passages(
                        < ($7, $8::text, $9::int, $10::bigint))
                and ($12::text is null or p.operator = $12)
                and ($13::text is null or p.station = $13)
+               and ($14::bigint is null or p.account = $14)
+               and ($15::bigint is null or p.amount = $15)
+               and ($16::text is null or p.plate = $16)
+               and ($17::text is null or p.tag = $17)
              order by coalesce(p.at, p.received_at) desc, p.lane desc, p.epoch desc, p.seq desc
              limit $11",
         )
@@ -253,6 +263,10 @@ pub(super) async fn passages(
         .bind(PASSAGES_MAX + 1)
         .bind(scope.operator())
         .bind(scope.station())
+        .bind(search.account)
+        .bind(search.amount)
+        .bind(plate)
+        .bind(tag)
         .fetch_all(books.pool()?),
     )
     .await?;

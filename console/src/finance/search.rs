@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use domain::wire::v1::{Disposition, ExceptionRecord};
-use domain::{BusinessDate, OperatorId, PassageId, StationId, Timestamp};
+use domain::{BusinessDate, OperatorId, PassageId, Plate, StationId, TagId, Timestamp};
 use serde::Deserialize;
 
 use super::named;
@@ -26,9 +26,55 @@ pub(crate) struct SearchForm {
     /// An exception by name, `any` or `none`.
     #[serde(default)]
     pub exception: String,
+    /// The account that paid.
+    #[serde(default)]
+    pub account: String,
+    /// What was paid, in whole units as people write them.
+    #[serde(default)]
+    pub amount: String,
+    /// The number of one passage.
+    #[serde(default)]
+    pub passage: String,
     /// Where the page begins.
     #[serde(default)]
     pub after: String,
+}
+
+/// What personal thing is looked for; it comes in a form, never in an address, and is masked in
+/// whatever is shown.
+#[derive(Default, Deserialize)]
+pub(crate) struct PersonalForm {
+    /// `plate` or `tag`.
+    #[serde(default)]
+    pub by: String,
+    #[serde(default)]
+    pub what: String,
+    #[serde(default)]
+    pub day: String,
+}
+
+/// Something personal that passages are looked for by.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Personal {
+    Plate(Plate),
+    Tag(TagId),
+}
+
+impl PersonalForm {
+    /// What is looked for, and on which day.
+    pub(super) fn search(&self) -> Option<(Personal, BusinessDate)> {
+        let what = self.what.trim();
+        let personal = match self.by.as_str() {
+            "plate" => {
+                let plain = |c: &char| c.is_ascii_alphanumeric();
+                let plate: String = what.chars().filter(plain).collect();
+                Personal::Plate(Plate::try_new(&plate.to_uppercase()).ok()?)
+            }
+            "tag" => Personal::Tag(what.parse().ok()?),
+            _ => return None,
+        };
+        Some((personal, self.day.parse().ok()?))
+    }
 }
 
 /// Which exceptions are asked for.
@@ -54,6 +100,8 @@ pub(super) struct Search {
     pub day: Option<BusinessDate>,
     pub disposition: Option<Disposition>,
     pub exception: ExceptionFilter,
+    pub account: Option<i64>,
+    pub amount: Option<i64>,
     pub after: Option<Cursor>,
 }
 
@@ -71,12 +119,28 @@ impl SearchForm {
             "any" => ExceptionFilter::Some,
             name => ExceptionFilter::Kind(named(name)?),
         };
+        let account = field(&self.account, |text| text.trim().parse().ok())?;
+        let amount = field(&self.amount, |text| {
+            let grouping = |c: &char| !matches!(c, '.' | ',' | ' ' | '\u{a0}');
+            text.chars().filter(grouping).collect::<String>().parse().ok()
+        })?;
+        let day: Option<BusinessDate> = field(&self.day, |text| text.parse().ok())?;
+        // No index knows them: they are looked for in one day.
+        if (account.is_some() || amount.is_some()) && day.is_none() {
+            return None;
+        }
+        // What names a passage leads to it; what is here names none.
+        if !self.passage.trim().is_empty() {
+            return None;
+        }
         Some(Search {
+            account,
+            amount,
             station: field(&self.station, |text| {
                 let (operator, station) = text.split_once('/')?;
                 Some((operator.parse().ok()?, station.parse().ok()?))
             })?,
-            day: field(&self.day, |text| text.parse().ok())?,
+            day,
             disposition: field(&self.disposition, named)?,
             exception,
             after: field(&self.after, Cursor::of_text)?,
@@ -85,7 +149,8 @@ impl SearchForm {
 
     /// The address of the page after a cursor, with the same search.
     ///
-    /// Every part is made of characters that an address takes as they are.
+    /// Every part is made of characters that an address takes as they are; of what people write
+    /// between thousands, only the digits go on.
     pub(super) fn page_url(&self, after: &Cursor) -> String {
         let mut url = String::from("/passages?");
         for (name, value) in [
@@ -93,10 +158,13 @@ impl SearchForm {
             ("day", &self.day),
             ("disposition", &self.disposition),
             ("exception", &self.exception),
+            ("account", &self.account),
+            ("amount", &self.amount),
         ] {
             if !value.is_empty() {
                 // Writing to a string cannot fail.
-                write!(url, "{name}={value}&").ok();
+                let plain = value.replace([' ', '\u{a0}'], "");
+                write!(url, "{name}={plain}&").ok();
             }
         }
         write!(url, "after={}", after.to_text()).ok();

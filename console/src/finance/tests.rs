@@ -1,6 +1,6 @@
 use domain::wire::v1::{Disposition, ExceptionRecord};
 
-use super::search::{Cursor, ExceptionFilter, Search, SearchForm};
+use super::search::{Cursor, ExceptionFilter, Personal, PersonalForm, Search, SearchForm};
 use super::{DISPOSITIONS, EXCEPTIONS, masked_plate, masked_tag, name_of, named};
 
 fn form(station: &str, day: &str, disposition: &str, exception: &str, after: &str) -> SearchForm {
@@ -10,6 +10,7 @@ fn form(station: &str, day: &str, disposition: &str, exception: &str, after: &st
         disposition: disposition.to_owned(),
         exception: exception.to_owned(),
         after: after.to_owned(),
+        ..SearchForm::default()
     }
 }
 
@@ -20,6 +21,8 @@ fn an_empty_search_asks_for_everything() {
         day: None,
         disposition: None,
         exception: ExceptionFilter::Whatever,
+        account: None,
+        amount: None,
         after: None,
     };
     assert_eq!(SearchForm::default().search(), Some(all));
@@ -47,6 +50,36 @@ fn a_field_that_is_not_understood_is_not_left_out_in_silence() {
         form("", "", "", "", "x_a/b/c:1:1"),
     ] {
         assert_eq!(wrong.search(), None, "{wrong:?}");
+    }
+}
+
+#[test]
+fn account_and_amount_are_looked_for_in_one_day_alone() {
+    let with = |day: &str, account: &str, amount: &str| {
+        let (account, amount) = (account.to_owned(), amount.to_owned());
+        SearchForm { account, amount, ..form("", day, "", "", "") }.search()
+    };
+    let search = with("2026-11-21", "1001", "47.000").unwrap();
+    assert_eq!((search.account, search.amount), (Some(1001), Some(47_000)));
+    assert_eq!(with("", "1001", ""), None);
+    assert_eq!(with("2026-11-21", "a", ""), None);
+    assert_eq!(with("2026-11-21", "", "4,7x"), None);
+}
+
+#[test]
+fn a_plate_is_looked_for_as_people_write_it_and_never_without_a_day() {
+    let with = |by: &str, what: &str, day: &str| {
+        let (by, what, day) = (by.to_owned(), what.to_owned(), day.to_owned());
+        PersonalForm { by, what, day }.search().map(|(personal, _)| personal)
+    };
+    let plate = Personal::Plate("37A12345".parse().unwrap());
+    assert!(with("plate", " 37a-123.45", "2026-11-21") == Some(plate));
+    let tag = Personal::Tag("3416214B88C0011762000493".parse().unwrap());
+    assert!(with("tag", "3416214b88c0011762000493", "2026-11-21") == Some(tag));
+    for (by, what, day) in
+        [("plate", "37A12345", ""), ("plate", "?", "2026-11-21"), ("name", "x", "2026-11-21")]
+    {
+        assert!(with(by, what, day).is_none(), "{by} {day}");
     }
 }
 

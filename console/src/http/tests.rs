@@ -81,7 +81,10 @@ impl House {
             machine: clock,
             desk: Arc::new(Desk::new(clock, None)),
             books: Arc::new(Books::default()),
-            door: Arc::new(Door::try_load(&file, key.public(), place, 0).unwrap()),
+            door: Arc::new(
+                Door::try_load((&file, &folder.path().join("own")), key.public(), place, 0)
+                    .unwrap(),
+            ),
             sessions: Arc::new(Sessions::default()),
             audit: Arc::new(AuditLog::open(&folder.path().join("audit.log"), clock).unwrap()),
             cookies: Cookies::Loopback,
@@ -392,6 +395,71 @@ async fn the_audit_page_checks_the_chain_and_names_who() {
 }
 
 #[tokio::test]
+async fn a_person_changes_their_own_password_and_nobody_elses_session_lives_on_the_old_one() {
+    let house = House::new();
+    let (elsewhere, _) = house.log_in().await;
+    let (cookie, token) = house.log_in().await;
+    let change = async |old: &str, new: &str, again: &str| {
+        let form = format!("csrf={token}&old={old}&new={new}&again={again}");
+        house.post("/password", &[("cookie", &cookie)], &form).await
+    };
+    let old = PASSWORD.replace(' ', "+");
+    for (old, new, again) in [
+        ("guess", "another+long+one", "another+long+one"),
+        (old.as_str(), "another+long+one", "another+long+two"),
+        (old.as_str(), "short", "short"),
+        (old.as_str(), old.as_str(), old.as_str()),
+    ] {
+        let refused = change(old, new, again).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{new}");
+    }
+    let changed = change(&old, "another+long+one", "another+long+one").await;
+    assert_eq!(changed.status, StatusCode::SEE_OTHER);
+    for ended in [&elsewhere, &cookie] {
+        assert_eq!(house.get("/station", ended).await.header(header::LOCATION), "/login");
+    }
+    assert_eq!(house.get("/station", &changed.cookie()).await.status, StatusCode::OK);
+    let with_old = house.post("/login", &[], &format!("user=lan&password={old}")).await;
+    assert_eq!(with_old.status, StatusCode::UNAUTHORIZED);
+    let with_new = house.post("/login", &[], "user=lan&password=another+long+one").await;
+    assert_eq!(with_new.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_search_by_plate_is_written_down_without_the_plate() {
+    let house = House::new();
+    let (cookie, token) = house.log_in().await;
+    let find = async |form: &str| {
+        let form = format!("csrf={token}&{form}");
+        house.post("/passages/find", &[("cookie", &cookie)], &form).await.status
+    };
+    assert_eq!(find("by=plate&what=37A12345").await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        find("by=plate&what=37A12345&day=2026-11-21").await,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    let entries = serde_json::to_string(&house.app.audit().recent().0).unwrap();
+    assert!(entries.contains("searched") && !entries.contains("37A12345"), "{entries}");
+}
+
+#[tokio::test]
+async fn money_that_cannot_be_moved_is_refused_and_both_are_written_down() {
+    let house = House::new();
+    let (cookie, token) = house.log_in_as("finance-checker").await;
+    let path = "/finance/day/cienco4/2026-11-21/approve";
+    let answer = house.post(path, &[("cookie", &cookie)], &format!("csrf={token}")).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let entries = serde_json::to_string(&house.app.audit().recent().0).unwrap();
+    assert!(entries.contains("books-asked") && entries.contains("books-refused"), "{entries}");
+    let (cookie, token) = house.log_in_as("finance-maker").await;
+    let answer = house.post(path, &[("cookie", &cookie)], &format!("csrf={token}")).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "a maker never approves");
+    let document = format!("csrf={token}&document=version+%3D+7");
+    let odd = house.post("/tariffs/propose", &[("cookie", &cookie)], &document).await;
+    assert_eq!(odd.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
 async fn logging_out_ends_the_session_for_good() {
     let house = House::new();
     let (cookie, token) = house.log_in().await;
@@ -471,7 +539,7 @@ async fn with_broker_and_database_away_every_page_says_so_and_still_comes() {
     let station = house.get("/station", &english).await;
     assert_eq!(station.status, StatusCode::OK);
     assert!(station.body.contains("The broker is away"));
-    for path in ["/finance", "/passages", "/authority"] {
+    for path in ["/finance", "/passages", "/authority", "/cases", "/tariffs", "/equipment"] {
         let answer = house.get(path, &english).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert!(answer.body.contains("The books cannot be read"), "{path}");

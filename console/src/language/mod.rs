@@ -130,6 +130,7 @@ macro_rules! texts {
 
 // After the macro, which they use.
 mod of_money;
+mod of_rules;
 
 texts! {
     product: "Thu phí không dừng", "Toll desk";
@@ -197,6 +198,11 @@ texts! {
     deed_order_unanswered: "Lệnh không có trả lời", "Order without an answer";
     deed_unmasked: "Xem biển số, thẻ không che", "Plate and tag shown";
     deed_books_refused: "Sổ sách từ chối", "Refused by the books";
+    deed_searched: "Tra cứu theo biển số hoặc thẻ", "Searched by plate or tag";
+    deed_password_changed: "Tự đổi mật khẩu", "Own password changed";
+    deed_tariff_proposed: "Đề nghị biểu phí", "Tariff proposed";
+    deed_tariff_approved: "Duyệt biểu phí", "Tariff approved";
+    deed_tariff_declined: "Từ chối biểu phí", "Tariff declined";
     deed_shift_started: "Bắt đầu ca", "Shift started";
     deed_shift_offered: "Đề nghị giao ca", "Shift offered";
     deed_shift_taken: "Nhận ca", "Shift taken over";

@@ -11,7 +11,9 @@ const BOTH: [Language; 2] = [Language::Vietnamese, Language::English];
 
 #[test]
 fn every_text_is_written_in_both_languages() {
-    for (name, vietnamese, english) in TEXTS.iter().chain(super::of_money::TEXTS) {
+    for (name, vietnamese, english) in
+        TEXTS.iter().chain(super::of_money::TEXTS).chain(super::of_rules::TEXTS)
+    {
         assert!(!vietnamese.trim().is_empty(), "{name} has no Vietnamese");
         assert!(!english.trim().is_empty(), "{name} has no English");
         assert_ne!(vietnamese, english, "{name} was not translated");

@@ -180,7 +180,12 @@ impl Shifts {
             | Deed::OrderAnswered { .. }
             | Deed::Unmasked { .. }
             | Deed::BooksAsked { .. }
-            | Deed::BooksRefused { .. } => Ok(()),
+            | Deed::BooksRefused { .. }
+            | Deed::Searched { .. }
+            | Deed::PasswordChanged
+            | Deed::TariffProposed { .. }
+            | Deed::TariffApproved { .. }
+            | Deed::TariffDeclined { .. } => Ok(()),
         }
     }
 
@@ -232,7 +237,12 @@ impl Shifts {
             | Deed::RouteRefused { .. }
             | Deed::Unmasked { .. }
             | Deed::BooksAsked { .. }
-            | Deed::BooksRefused { .. } => {}
+            | Deed::BooksRefused { .. }
+            | Deed::Searched { .. }
+            | Deed::PasswordChanged
+            | Deed::TariffProposed { .. }
+            | Deed::TariffApproved { .. }
+            | Deed::TariffDeclined { .. } => {}
         }
     }
 

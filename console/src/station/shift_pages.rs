@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tracing::error;
 
 use crate::access::{Role, Scope};
-use crate::audit::{Deed, OpenItem};
+use crate::audit::{Deed, NotAllowed, OpenItem};
 use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit, render};
@@ -319,11 +319,13 @@ async fn write_down(app: &App, visit: &Visit, deed: Deed, then: &str) -> Respons
         Ok(Ok(_)) => Redirect::to(then).into_response(),
         Ok(Err(refused)) => {
             let text = match refused {
-                ShiftError::Begun => t.shift_begun(),
-                ShiftError::NotTheirs => t.shift_not_theirs(),
-                ShiftError::NotOffered => t.shift_not_offered(),
-                ShiftError::Oneself => t.shift_to_nobody(),
-                ShiftError::Note => t.shift_needs_note(),
+                NotAllowed::Shift(ShiftError::Begun) => t.shift_begun(),
+                NotAllowed::Shift(ShiftError::NotTheirs) => t.shift_not_theirs(),
+                NotAllowed::Shift(ShiftError::NotOffered) => t.shift_not_offered(),
+                NotAllowed::Shift(ShiftError::Oneself) => t.shift_to_nobody(),
+                NotAllowed::Shift(ShiftError::Note) => t.shift_needs_note(),
+                // No deed of a shift is one of a tariff.
+                NotAllowed::Tariff(_) => t.problem(),
             };
             problem(app, visit, StatusCode::CONFLICT, text)
         }

@@ -66,6 +66,16 @@ async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_
         assert!(!browser.text(".record").await.contains(&tag.to_hex()));
         assert!(browser.text(".facts").await.contains("₫"));
 
+        // By its plate or tag it is found on its day, and stays masked.
+        browser.go(&house.url("/passages?day=2026-03-02")).await;
+        browser.click(".personal summary").await;
+        browser.choose("select[name='by']", "tag").await;
+        browser.write("input[name='what']", &tag.to_hex()).await;
+        browser.click(".personal button").await;
+        browser.reads(".passages tbody", &tag.masked()).await;
+        assert_eq!(browser.count(".passages tbody tr").await, 1);
+        browser.go(&house.url("/passages?passage=cienco4%2Fben-thuy%2Fl01:1:3")).await;
+
         browser.choose("select[name='reason']", "dispute").await;
         browser.click(".unmask button").await;
         browser.reads("#tag", &tag.to_hex().to_uppercase()).await;
@@ -76,6 +86,7 @@ async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_
         browser.go(&house.url("/audit?check=yes")).await;
         browser.reads(".last-answer", "The chain holds").await;
         browser.reads("tbody", "cienco4/ben-thuy/l01:1:3: dispute").await;
+        browser.reads("tbody", "Searched by plate or tag").await;
     })
     .await;
 }

@@ -24,8 +24,17 @@ const CONSOLE_WITHIN: Duration = Duration::from_secs(15);
 /// What everybody logs in with.
 const PASSWORD: &str = "correct horse battery";
 
+const ALL_BUT_ADMINISTRATION: &[Role] = &[
+    Role::StationOperator,
+    Role::Supervisor,
+    Role::FinanceMaker,
+    Role::FinanceChecker,
+    Role::Auditor,
+    Role::Authority,
+];
+
 /// The people of a house: name, roles, scope.
-const PEOPLE: [(&str, &[Role], &str); 9] = [
+const PEOPLE: [(&str, &[Role], &str); 13] = [
     ("lan", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("kim", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("binh", &[Role::Supervisor, Role::Auditor, Role::Authority], "*"),
@@ -36,6 +45,11 @@ const PEOPLE: [(&str, &[Role], &str); 9] = [
     // In a small office one person is both, and still agrees to nothing of their own.
     ("ly", &[Role::FinanceMaker, Role::FinanceChecker], "*"),
     ("dung", &[Role::Administrator], "*"),
+    // Those who see every page and every form, one for each screen: no code opens twice.
+    ("mot", ALL_BUT_ADMINISTRATION, "*"),
+    ("hai", ALL_BUT_ADMINISTRATION, "*"),
+    ("ba", ALL_BUT_ADMINISTRATION, "*"),
+    ("bon", ALL_BUT_ADMINISTRATION, "*"),
 ];
 
 /// A console. Fields are dropped in this order.

@@ -1,12 +1,14 @@
 //! Journeys of finance: a day from closed to the bank by two people, and a mismatch from the finding
 //! to the ledger.
 
+use console::command::check_audit;
 use domain::{Amount, Clock, Timestamp};
 use reconciliation::cases::{self, Finding, Kind};
 use reconciliation::contract::file::{ContractFile, import};
 use reconciliation::settlement::{Today, close_through};
 use reconciliation::window::Actor;
 use tests::office::{Office, centre_key, noon};
+use tests::programs::repository;
 
 use super::browser::{Browser, Screen, browse};
 use super::centre::Centre;
@@ -37,17 +39,31 @@ number = "900800700"
 bic = "ICBVVNVX"
 "#;
 
-fn evening() -> Timestamp {
+/// The evening of the office's day, when it is over.
+pub(crate) fn evening() -> Timestamp {
     EVENING.parse().unwrap()
 }
 
 /// Closes the day as the scheduler does when it is over.
-async fn close(office: &Office) {
+pub(crate) async fn close(office: &Office) {
     let file: ContractFile = toml::from_str(BANK_ACCOUNTS).unwrap();
     import(&office.pool, &file).await.unwrap();
     let clock = Clock::of_run(Some(Clock::anchor(evening(), 1.0)));
     let today = Today { clock: &clock, early_reason: None };
     close_through(&office.pool, DAY.parse().unwrap(), today, &centre_key()).await.unwrap();
+}
+
+/// Two records of one passage that do not say the same.
+pub(crate) fn mismatch() -> Finding {
+    Finding {
+        kind: Kind::AmountDiffers,
+        operator: "cienco4".parse().unwrap(),
+        day: DAY.parse().unwrap(),
+        subject: "cienco4/ben-thuy/l01:1:1".to_owned(),
+        ours: Some("group 2, amount 54000".to_owned()),
+        theirs: Some("group 1, amount 40000".to_owned()),
+        amount: Amount::try_new(14_000).unwrap(),
+    }
 }
 
 /// What a path answers: its status, kind, name and first bytes.
@@ -143,16 +159,7 @@ async fn a_mismatch_is_found_taken_proposed_and_settled_together_with_its_money(
     let centre = Centre::open().await;
     let (house, office) = (&centre.house, &centre.intake.office);
     reconciliation::schema::migrate(&office.pool).await.unwrap();
-    let finding = Finding {
-        kind: Kind::AmountDiffers,
-        operator: "cienco4".parse().unwrap(),
-        day: DAY.parse().unwrap(),
-        subject: "cienco4/ben-thuy/l01:1:1".to_owned(),
-        ours: Some("group 2, amount 54000".to_owned()),
-        theirs: Some("group 1, amount 40000".to_owned()),
-        amount: Amount::try_new(14_000).unwrap(),
-    };
-    let code = cases::open(&office.pool, &finding, &Actor::Program, noon()).await.unwrap();
+    let code = cases::open(&office.pool, &mismatch(), &Actor::Program, noon()).await.unwrap();
     browse(Screen::DESK, async |browser| {
         house.log_in(browser, "an").await;
         browser.go(&house.url("/finance")).await;
@@ -189,4 +196,46 @@ async fn a_mismatch_is_found_taken_proposed_and_settled_together_with_its_money(
     let moved = office.texts(moved).await;
     assert!(moved[0].starts_with("repost 40000") && moved[1].starts_with("reversal "), "{moved:?}");
     office.assert_proven().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tariff_is_proposed_by_one_and_taken_by_another_and_never_begins_in_the_past() {
+    let centre = Centre::open().await;
+    let (house, office) = (&centre.house, &centre.intake.office);
+    let text = std::fs::read_to_string(repository("deploy/viet-nam/tariff-ben-thuy.toml")).unwrap();
+    let of_another_day = |day: &str| {
+        let named = text.replace("ben-thuy-2023-12-29", &format!("ben-thuy-{day}"));
+        named.replace("valid_from = \"2023-12-29\"", &format!("valid_from = \"{day}\""))
+    };
+    let fill_in = async |browser: &Browser, document: &str| {
+        let quoted = serde_json::to_string(document).unwrap();
+        browser.sees("textarea[name='document']").await;
+        browser.ask(&format!("document.querySelector('textarea').value = {quoted}")).await;
+        browser.click("form[action$='/propose'] button").await;
+    };
+    browse(Screen::DESK, async |browser| {
+        house.log_in(browser, "ly").await;
+        browser.go(&house.url("/tariffs")).await;
+        browser.reads(".versions tbody", "in force").await;
+        fill_in(browser, &of_another_day("2026-03-01")).await;
+        browser.reads(".problem", "it must begin in the future").await;
+        browser.go(&house.url("/tariffs")).await;
+        fill_in(browser, &of_another_day("2026-04-01")).await;
+        browser.reads("main [role='status']", "Another person has to approve").await;
+        browser.click(".proposal form[action$='/approve'] button").await;
+        browser.reads(".problem", "You proposed this yourself").await;
+        house.log_out(browser).await;
+
+        house.log_in(browser, "chi").await;
+        browser.go(&house.url("/tariffs")).await;
+        browser.reads(".proposal pre", "ben-thuy-2026-04-01").await;
+        browser.click(".proposal form[action$='/approve'] button").await;
+        browser.reads("main [role='status']", "in the books").await;
+        browser.click(".versions a[href$='2026-04-01']").await;
+        browser.reads(".fares tbody", "47,000").await;
+    })
+    .await;
+    let versions = "select count(*) from tariff where version = 'ben-thuy-2026-04-01'";
+    assert_eq!(office.number(versions).await, 1);
+    check_audit(&house.audit_log(), None).unwrap();
 }

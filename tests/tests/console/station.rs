@@ -66,6 +66,21 @@ async fn every_kind_of_vehicle_is_helped_by_keys_alone_while_the_centre_is_away(
         assert!(matches!(verb, Verb::Open { reason: ReasonRecord::CashPaid, .. }), "{verb:?}");
         is_calm(browser).await;
 
+        // Every other kind there is.
+        for (call, exception, told) in [
+            (11, ExceptionRecord::Closed, "Account closed"),
+            (12, ExceptionRecord::NotConverted, "Account not converted"),
+            (13, ExceptionRecord::NoFare, "No fare is known"),
+            (14, ExceptionRecord::LeftUndecided, "Left undecided"),
+        ] {
+            lane.call(call, exception).await;
+            browser.reads(".call h3", told).await;
+            browser.press("t").await;
+            browser.press(ENTER).await;
+            assert_eq!(lane.next_command().await.call, call);
+            is_calm(browser).await;
+        }
+
         // Without a plate nothing is sent, and the desk says what is missing.
         lane.call(4, ExceptionRecord::UnknownTag).await;
         browser.reads(".call h3", "Unknown tag").await;

@@ -37,7 +37,8 @@ impl House {
         people.add(gone).unwrap();
         std::fs::write(&file, people.emit(&key()).unwrap()).unwrap();
         let place = place.map(|place| place.parse().unwrap());
-        let door = Door::try_load(&file, key().public(), place, 0).unwrap();
+        let door =
+            Door::try_load((&file, &file.with_extension("own")), key().public(), place, 0).unwrap();
         Self { door, people, clock: Clock::system(), _folder: folder }
     }
 

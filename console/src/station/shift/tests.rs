@@ -1,7 +1,7 @@
 use domain::Clock;
 
 use super::{Shift, ShiftError, Standing};
-use crate::audit::{AuditLog, Author, Deed, OpenItem, Outcome};
+use crate::audit::{AuditLog, Author, Deed, NotAllowed, OpenItem, Outcome};
 
 /// A desk with a log of its own.
 struct Desk {
@@ -18,7 +18,11 @@ impl Desk {
 
     fn does(&self, who: &str, deed: Deed) -> Result<u64, ShiftError> {
         let author = Author { who: Some(who.to_owned()), from: None };
-        self.log.append(&author, deed).unwrap().map(|entry| entry.seq)
+        let recorded = self.log.append(&author, deed).unwrap();
+        recorded.map(|entry| entry.seq).map_err(|refused| match refused {
+            NotAllowed::Shift(refused) => refused,
+            NotAllowed::Tariff(refused) => panic!("{refused}"),
+        })
     }
 
     fn shift(&self, number: u64) -> Shift {
