@@ -6,6 +6,15 @@ use domain::wire::v1::EventKind;
 
 use super::{Action, Case, Lane, Layout, Moment, Timer, Vehicle, VehicleState};
 
+/// The safety loop is occupied again so soon that it may still be the vehicle that has just gone:
+/// its trailer, or a loop that chatters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again {
+    since: Duration,
+    /// The one vehicle that is waiting, as long as it stands on the presence loop.
+    behind: Option<u64>,
+}
+
 impl Lane {
     pub(super) fn presence_rises(&mut self, m: &mut Moment<'_>) {
         if let Some(inputs) = &mut self.inputs {
@@ -130,7 +139,9 @@ impl Lane {
             | None
                 if again =>
             {
-                self.crosses_again = true;
+                let stands = self.queue.len() == 1 && self.inputs.is_some_and(|now| now.presence);
+                let behind = self.queue.front().filter(|_| stands).map(|head| head.number);
+                self.crosses_again = Some(Again { since: m.now, behind });
             }
             Some(
                 VehicleState::AwaitingTag { .. }
@@ -166,7 +177,7 @@ impl Lane {
     }
 
     /// The head goes although nothing was decided for it.
-    fn violates(&mut self, m: &mut Moment<'_>) {
+    pub(super) fn violates(&mut self, m: &mut Moment<'_>) {
         match self.policy.layout {
             Layout::Barrier => m.act(Action::Siren),
             Layout::FreeFlow => {}
@@ -197,13 +208,43 @@ impl Lane {
         }
         self.timers.clear(Timer::SafetyStuck);
         self.safety_fell_at = Some(m.now);
-        let again = std::mem::take(&mut self.crosses_again);
-        if !again && matches!(self.head(), Some(VehicleState::OnSafetyLoop)) {
-            self.take_out(0, m);
+        match self.crosses_again.take() {
+            Some(again) => self.crossed_again(again, m),
+            None if matches!(self.head(), Some(VehicleState::OnSafetyLoop)) => {
+                self.take_out(0, m);
+            }
+            None => {}
         }
         match self.policy.layout {
             Layout::Barrier => self.serve_next(m),
             Layout::FreeFlow => {}
+        }
+    }
+
+    /// It was the one behind after all, bumper to bumper, if that left the presence loop meanwhile
+    /// and this took longer than a chattering loop does: it is on neither loop now.
+    fn crossed_again(&mut self, again: Again, m: &mut Moment<'_>) {
+        let is_long = m.now.saturating_sub(again.since) >= self.policy.same_vehicle;
+        let has_left = self.presence_fell_at.is_some_and(|at| again.since < at);
+        let is_behind = self.queue.front().map(|head| head.number) == again.behind;
+        if !(is_long && has_left && is_behind && again.behind.is_some()) {
+            return;
+        }
+        match self.head() {
+            Some(
+                VehicleState::AwaitingTag { .. }
+                | VehicleState::Asking { .. }
+                | VehicleState::Calling { .. },
+            ) => {
+                self.end_call(0, m);
+                self.violates(m);
+                self.take_out(0, m);
+            }
+            Some(VehicleState::Released { .. } | VehicleState::OnSafetyLoop) => {
+                self.take_out(0, m);
+            }
+            // It was sent back, and the presence loop is where it goes.
+            Some(VehicleState::BackingOut { .. }) | None => {}
         }
     }
 

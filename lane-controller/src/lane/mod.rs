@@ -59,8 +59,8 @@ pub struct Lane {
     presence_rose_at: Option<Duration>,
     presence_fell_at: Option<Duration>,
     safety_fell_at: Option<Duration>,
-    /// The safety loop is occupied by the vehicle that has been seen to leave it.
-    crosses_again: bool,
+    /// The safety loop is occupied, perhaps by the vehicle that has been seen to leave it.
+    crosses_again: Option<loops::Again>,
     /// Vehicles that were let through and not seen to go, each until then believed to come yet.
     overdue: VecDeque<(Vehicle, Duration)>,
     /// When the last vehicle without a known tag went under the arm, out of the antenna's zone.
@@ -108,7 +108,7 @@ impl Lane {
             presence_rose_at: None,
             presence_fell_at: None,
             safety_fell_at: None,
-            crosses_again: false,
+            crosses_again: None,
             overdue: VecDeque::new(),
             unread_until: None,
             untagged_in_row: 0,

@@ -124,7 +124,7 @@ impl Lane {
         self.presence_rose_at = None;
         self.presence_fell_at = None;
         self.safety_fell_at = None;
-        self.crosses_again = false;
+        self.crosses_again = None;
         let backing_out = self
             .queue
             .iter()
@@ -193,6 +193,15 @@ impl Lane {
                 self.queue[0].state = VehicleState::OnSafetyLoop;
             }
             Some(VehicleState::Released { until: None, .. }) => self.serve_head(m),
+            // It has left the presence loop, or another one stands there: it is under the arm.
+            Some(
+                VehicleState::AwaitingTag { .. }
+                | VehicleState::Asking { .. }
+                | VehicleState::Calling { .. },
+            ) if inputs.safety && (!inputs.presence || self.queue.len() > 1) => {
+                self.end_call(0, m);
+                self.violates(m);
+            }
             // The arm is up for it.
             Some(VehicleState::Released { until: Some(_), .. }) => m.act(super::Action::Open),
             Some(

@@ -21,6 +21,8 @@ mod restart;
 mod rows;
 /// Stories of the situations of `docs/situations.md`.
 mod situations;
+/// Stories of vehicles bumper to bumper.
+mod tailgating;
 /// Traces that nobody wrote.
 mod traces;
 

@@ -1,5 +1,7 @@
 //! What strikes: each kind of fault at its time, for a while, until the faults are over.
 
+use std::rc::Rc;
+
 use clearing_house::intake::Delivery;
 use domain::account_list::{ListChange, ListStatus};
 use domain::signature::{Context, Digest256, SecretKey};
@@ -11,7 +13,7 @@ use rand::RngExt as _;
 use super::books::Key;
 use super::broker::Said;
 use super::centre::Done;
-use super::disk::Image;
+use super::disk::{Image, Row};
 use super::happening::{Happening, Heard};
 use super::plan::{Fault, MINUTE, SECOND};
 use super::whole::Whole;
@@ -146,9 +148,9 @@ impl Whole {
         let rows: Vec<_> = journal.rows.values().cloned().collect();
         for row in rows {
             let key = Key { lane: no, epoch, seq: row.seq };
-            let posted = self.centre.books.passages.contains_key(&key);
-            if !posted && (broker_forgets || !self.broker.has(&row.payload)) {
-                self.truth.lost_with_disk.insert(key);
+            let safe = self.is_accounted_for(no, epoch, row.seq, row.digest);
+            if !safe && (broker_forgets || !self.broker.has(&row.payload)) {
+                self.truth.lost_with_disk.insert((key, row.digest));
             }
         }
     }
@@ -223,23 +225,32 @@ impl Whole {
 
     /// A person brings in what stands in journals that were put away.
     pub(crate) fn person_exports(&mut self, no: usize, times: u32) {
-        let mut brought = 0;
-        let away = self.lanes[no].put_away.clone();
-        for image in &away {
-            let Some(epoch) = image.epoch else { continue };
-            for row in image.rows.values() {
-                let is_whole = Digest256::of(&row.payload) == row.digest;
-                if is_whole && !self.is_accounted_for(no, epoch, row.seq, row.digest) {
-                    brought += 1;
-                    let delivery = self.passage_message(no, epoch, row);
-                    self.reaches(Delivery { message_id: None, ..delivery });
-                }
-            }
+        let records: Vec<_> = self.to_be_brought_in(no).collect();
+        let brought = records.len();
+        for (epoch, row) in records {
+            let delivery = self.passage_message(no, epoch, &row);
+            self.reaches(Delivery { message_id: None, ..delivery });
         }
         if brought > 0 && times < 20 {
             self.reached.insert("records of a journal put away were brought in");
             self.after(2 * MINUTE, Happening::PersonExports { lane: no, times: times + 1 });
         }
+    }
+
+    /// What stands whole in journals that were put away, and is not accounted for.
+    pub(crate) fn to_be_brought_in(&self, no: usize) -> impl Iterator<Item = (u32, Rc<Row>)> {
+        let away = self.lanes[no].put_away.iter();
+        let records = away.flat_map(|image| {
+            image
+                .epoch
+                .into_iter()
+                .flat_map(|epoch| image.rows.values().map(move |row| (epoch, row)))
+        });
+        let missing = records.filter(move |(epoch, row)| {
+            let is_whole = Digest256::of(&row.payload) == row.digest;
+            is_whole && !self.is_accounted_for(no, *epoch, row.seq, row.digest)
+        });
+        missing.map(|(epoch, row)| (epoch, Rc::clone(row)))
     }
 
     /// Whether a record is posted, or is known to contradict one that is.

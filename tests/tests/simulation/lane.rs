@@ -211,6 +211,7 @@ impl Whole {
 
     /// Something happened on the lane's road; it hears of it if it can.
     pub(crate) fn lane_hears(&mut self, no: usize, event: Event) {
+        self.tell(|_| format!("lane {no}: < {event:?}"));
         let node = &self.lanes[no];
         if node.core.is_some() && node.is_restored && self.road[no].is_heard {
             self.lane_event(no, event);

@@ -3,7 +3,7 @@
 //! The oracle trusts no sum, no watermark and no balance. It has the truth, which is kept apart
 //! from whatever can fail, and the books' rows. Numbers I… are those of `docs/invariants.md`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use clearing_house::intake::Delivery;
 use clearing_house::ledger::LedgerAccountKey;
@@ -33,10 +33,12 @@ impl Whole {
             let mut away = self.lanes[no].put_away.iter();
             away.any(|image| image.epoch == Some(epoch) && image.rows.contains_key(&seq))
         };
-        let missing = known.map(|(key, _)| *key).find(|key| {
+        let lost = |(key, digests): &(&Key, &HashSet<Digest256>)| {
+            digests.iter().all(|digest| self.truth.lost_with_disk.contains(&(**key, *digest)))
+        };
+        let missing = known.filter(|known| !lost(known)).map(|(key, _)| *key).find(|key| {
             !image.rows.contains_key(&key.seq)
                 && key.seq > image.posted_upto
-                && !self.truth.lost_with_disk.contains(key)
                 && !self.plan.has(Fault::RolledBack)
                 && !put_away(key.seq)
         });
@@ -100,6 +102,11 @@ impl Whole {
                 why.push(format!("lane {no} has list {}", node.list.version()));
             }
         }
+        for no in 0..self.lanes.len() {
+            if self.to_be_brought_in(no).next().is_some() {
+                why.push(format!("a journal of lane {no} that was put away is to be brought in"));
+            }
+        }
         for (awaited, what) in [(books.awaiting.len(), "exits"), (books.outbox.len(), "changes")] {
             if awaited > 0 {
                 why.push(format!("{awaited} {what} wait"));
@@ -125,7 +132,7 @@ impl Whole {
         for (key, digests) in &self.truth.written {
             for digest in digests {
                 let accounted = self.is_accounted_for(key.lane, key.epoch, key.seq, *digest);
-                if accounted || self.truth.lost_with_disk.contains(key) {
+                if accounted || self.truth.lost_with_disk.contains(&(*key, *digest)) {
                     continue;
                 }
                 return Some(format!("I6: {key:?} was written and is not posted"));

@@ -31,7 +31,7 @@ pub(crate) struct Truth {
     /// Every record that a journal has said to be durable.
     pub written: BTreeMap<Key, HashSet<Digest256>>,
     /// Those that only a disk had that is no more.
-    pub lost_with_disk: BTreeSet<Key>,
+    pub lost_with_disk: HashSet<(Key, Digest256)>,
     /// The content hash of every version of the list that the centre has made.
     pub lists: BTreeMap<u64, domain::account_list::ContentHash>,
     /// The most a receipt could truthfully say, kept by the commits.

@@ -123,3 +123,26 @@ fn one_that_left_undecided_while_the_controller_was_away_has_a_record() {
     assert_eq!(told, ["Violation", "Record LeftUndecided Nothing after LeftUndecided"]);
     assert_eq!(next.queue_len(), 0);
 }
+
+#[test]
+fn one_that_is_found_under_the_arm_undecided_has_a_record_and_is_gone_with_the_loop() {
+    let world = World::new();
+    let lane = lane_with_released_vehicle();
+    // The one that might go went, another followed under the arm and is there still.
+    let under_the_arm = Inputs {
+        safety: true,
+        presence_rises: 2,
+        presence_falls: 2,
+        safety_falls: 1,
+        ..Inputs::default()
+    };
+    let (mut next, told) = restarted(&lane, under_the_arm);
+    assert_eq!(told, ["Siren", "Violation", "Record LeftUndecided Nothing after LeftUndecided"]);
+    let _gone = next.handle(Event::SafetyFell, Duration::from_secs(103), &world.known());
+    assert_eq!(next.queue_len(), 0);
+    // One that stands on the presence loop may stand there: somebody else is under the arm.
+    let (next, told) =
+        restarted(&lane, Inputs { presence: true, presence_falls: 1, ..under_the_arm });
+    assert_eq!(told, Vec::<String>::new());
+    assert!(matches!(next.queue[0].state, VehicleState::AwaitingTag { .. }));
+}
