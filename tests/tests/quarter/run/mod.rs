@@ -4,6 +4,7 @@
 mod cases;
 mod money;
 mod other_side;
+mod command;
 mod end;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ const REST_D: i64 = 30;
 
 /// How a planted error is put right.
 #[derive(Debug, Clone)]
-enum Remedy {
+pub(super) enum Remedy {
     /// The other side corrects its own.
     Theirs,
     /// Nothing is wrong but the dispute.
@@ -50,7 +51,7 @@ enum Remedy {
 
 /// A case that must be there: what was planted, and what becomes of it.
 #[derive(Debug)]
-struct Expected {
+pub(super) struct Expected {
     planted: String,
     remedy: Remedy,
     code: Option<String>,
@@ -58,7 +59,7 @@ struct Expected {
 }
 
 /// Kind and subject.
-type Key = (String, String);
+pub(super) type Key = (String, String);
 
 pub(crate) struct Run {
     office: Office,
