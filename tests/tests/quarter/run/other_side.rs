@@ -72,6 +72,9 @@ impl Run {
         for key in keys {
             self.settle(&key, now_s).await;
         }
+        if day.rem_euclid(7) != 0 {
+            return;
+        }
         // Matched again, it is the same cases.
         let (_, again) = differences((&ours, &theirs), &Rules::default(), &means, &about).unwrap();
         let all = cases::open_all(&self.office.pool, &again, &Actor::Program, instant(now_s)).await;
