@@ -139,7 +139,7 @@ impl Plan {
         let mut turn = 0;
         for day in 0..DAYS {
             let date = day_number(FIRST) + day;
-            for operator in 0..OPERATORS.len() {
+            for (operator, of) in OPERATORS.iter().enumerate() {
                 let first = crossings.len();
                 let weekday = usize::try_from((date + 3).rem_euclid(7)).unwrap();
                 let mut driver = random.random_range(0..drivers.len());
@@ -152,7 +152,7 @@ impl Plan {
                         operator,
                         lane: random.random_range(0..LANES_OF_OPERATOR),
                         driver,
-                        at_s: local - OPERATORS[operator].ahead_h * 3_600,
+                        at_s: local - of.ahead_h * 3_600,
                         wrong: None,
                     });
                 }
@@ -160,7 +160,7 @@ impl Plan {
                     let at = first + number * 5 % a_day;
                     let wrong = Wrong::ALL[turn % Wrong::ALL.len()];
                     turn += 1;
-                    if wrong == Wrong::TheirsSplits && !OPERATORS[operator].has_our_names {
+                    if wrong == Wrong::TheirsSplits && !of.has_our_names {
                         continue;
                     }
                     crossings[at].wrong = Some(wrong);

@@ -64,7 +64,7 @@ impl Run {
             keys.push(("hole".to_owned(), format!("{lane}:{epoch}:{first_seq}")));
             let hole = HoleInLane { lane, epoch, first_seq, last_seq };
             let decision = HoleDecision { hole, reason: "the lane lost them".to_owned() };
-            let window = reconciliation::window::Window::new(close.operator.clone(), close.day);
+            let window = Window::new(close.operator.clone(), close.day);
             let (pool, now) = (&self.office.pool, instant(now_s));
             propose_hole(pool, &window, &decision, &person("lan"), now).await.unwrap();
             approve_hole(pool, &window, &decision, &person("minh"), now).await.unwrap();

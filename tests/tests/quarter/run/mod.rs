@@ -4,6 +4,7 @@
 mod cases;
 mod money;
 mod other_side;
+mod command;
 mod end;
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ const REST_D: i64 = 30;
 
 /// How a planted error is put right.
 #[derive(Debug, Clone)]
-enum Remedy {
+pub(super) enum Remedy {
     /// The other side corrects its own.
     Theirs,
     /// Nothing is wrong but the dispute.
@@ -50,7 +51,7 @@ enum Remedy {
 
 /// A case that must be there: what was planted, and what becomes of it.
 #[derive(Debug)]
-struct Expected {
+pub(super) struct Expected {
     planted: String,
     remedy: Remedy,
     code: Option<String>,
@@ -58,7 +59,14 @@ struct Expected {
 }
 
 /// Kind and subject.
-type Key = (String, String);
+pub(super) type Key = (String, String);
+
+/// What a lane wrote: when it leaves, and what is charged for it: pair, own day and fare.
+struct Written {
+    sent_s: i64,
+    delivery: Delivery,
+    charged: Option<(Pair, i64, i64)>,
+}
 
 pub(crate) struct Run {
     office: Office,
@@ -70,8 +78,8 @@ pub(crate) struct Run {
     written: Vec<Vec<u64>>,
     /// The next crossing that is to be written.
     next: usize,
-    /// Written, and not sent yet: when it leaves, with what the truth has to say of it.
-    outbox: Vec<(i64, Delivery, Option<(Pair, i64, i64)>)>,
+    /// Written, and not sent yet.
+    outbox: Vec<Written>,
     banks: Vec<Bank>,
     expected: BTreeMap<Key, Expected>,
     /// The numbers of journals, as transfers are made of them.
@@ -98,7 +106,7 @@ fn amount(units: i64) -> Amount {
 impl Run {
     pub(crate) async fn begin(plan: Plan) -> Self {
         let office = Office::open().await;
-        found(&office.pool, &plan.drivers).await;
+        found(&office.pool, &plan.drivers, plan.crossings.len()).await;
         let books = office.books().await;
         let every_lane = (0..OPERATORS.len())
             .flat_map(|operator| (0..LANES_OF_OPERATOR).map(move |lane| (operator, lane)));
@@ -109,8 +117,8 @@ impl Run {
                 .fetch_all(&office.pool)
                 .await
                 .unwrap();
-        let mut truth = Truth::default();
-        truth.closed_through = [day_number(FIRST) - 2; 3];
+        let closed_through = [day_number(FIRST) - 2; 3];
+        let truth = Truth { closed_through, ..Truth::default() };
         Self {
             written: vec![Vec::new(); plan.crossings.len()],
             banks: (0..ISSUERS.len()).map(Bank::new).collect(),
@@ -197,7 +205,7 @@ impl Run {
         for delivery in deliveries {
             let name = delivery.message_id.clone().unwrap();
             self.written[number].push(name.rsplit(':').next().unwrap().parse().unwrap());
-            self.outbox.push((self.plan.sent_s(crossing), delivery, charged));
+            self.outbox.push(Written { sent_s: self.plan.sent_s(crossing), delivery, charged });
         }
     }
 
@@ -239,10 +247,10 @@ impl Run {
     /// What has reached the centre is posted, some of it twice.
     async fn lanes_send(&mut self, now_s: i64) {
         let (due, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.outbox).into_iter().partition(|(sent_s, ..)| *sent_s <= now_s);
+            std::mem::take(&mut self.outbox).into_iter().partition(|one| one.sent_s <= now_s);
         self.outbox = later;
         let mut deliveries = Vec::new();
-        for (_, delivery, charged) in due {
+        for Written { sent_s: _, delivery, charged } in due {
             if let Some((pair, own_day, fare)) = charged {
                 self.truth.post(pair, own_day, fare);
             }
