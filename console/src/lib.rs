@@ -24,6 +24,7 @@ mod station;
 mod finance;
 mod cases;
 mod tariffs;
+mod holder;
 mod authority;
 mod books;
 mod change;
