@@ -38,8 +38,8 @@ impl From<BooksError> for Refused {
 }
 
 impl Refused {
-    fn now(text: &str, why: impl ToString) -> Self {
-        Self::Now { text: text.to_owned(), why: why.to_string() }
+    fn now(text: &str, why: String) -> Self {
+        Self::Now { text: text.to_owned(), why }
     }
 
     pub(crate) fn of_approval(error: ApprovalError, t: Language) -> Self {
@@ -88,7 +88,7 @@ impl Refused {
             | PaymentError::NotWaiting(_)
             | PaymentError::Money(_) => {
                 // It names payment, bank account and sums: what a person has to put right.
-                Self::now(&format!("{} {error}", t.refused_payment()), &error)
+                Self::now(&format!("{} {error}", t.refused_payment()), error.to_string())
             }
         }
     }

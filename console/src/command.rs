@@ -111,6 +111,8 @@ pub struct NewPerson {
     pub roles: BTreeSet<Role>,
     /// Where.
     pub scope: Scope,
+    /// The account of an account holder.
+    pub account: Option<i64>,
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CommandError {
@@ -201,9 +203,17 @@ impl PeopleFiles {
         if let Some(factor) = &second_factor {
             told.push_str(&factor_text(&new.name, factor));
         }
-        let NewPerson { name, full_name, roles, scope } = new;
-        let person =
-            Person { name, full_name, password: hash, second_factor, roles, scope, active: true };
+        let NewPerson { name, full_name, roles, scope, account } = new;
+        let person = Person {
+            name,
+            full_name,
+            password: hash,
+            second_factor,
+            roles,
+            scope,
+            account,
+            active: true,
+        };
         self.change(|people| people.add(person))?;
         Ok(told)
     }

@@ -24,6 +24,7 @@ mod station;
 mod finance;
 mod cases;
 mod tariffs;
+mod holder;
 mod authority;
 mod books;
 mod change;
@@ -36,6 +37,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clearing_house::config::Database;
 use domain::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -83,6 +85,23 @@ pub enum ConsoleError {
     Serve(#[source] std::io::Error),
 }
 
+/// Connects to the books, in each role that the configuration gives, and lets the desk read the
+/// register of lanes.
+fn connect(
+    background: &mut JoinSet<()>,
+    (books, desk): (&Arc<Books>, &Arc<Desk>),
+    (reading, others): (Database, [(Purpose, Option<Database>); 2]),
+) {
+    let all = [(Purpose::Reading, Some(reading))].into_iter().chain(others);
+    for (purpose, database) in all {
+        let Some(database) = database else { continue };
+        let books = Arc::clone(books);
+        background.spawn(async move { books.connect(purpose, &database).await });
+    }
+    let (books, desk) = (Arc::clone(books), Arc::clone(desk));
+    background.spawn(async move { desk.follow_register(&books).await });
+}
+
 /// Serves the console until `end` resolves; then open pages end and the function returns.
 ///
 /// # Errors
@@ -96,7 +115,7 @@ pub async fn run(
     let own_passwords = config.own_passwords_file();
     let clock = Clock::of_run(config.clock);
     let broker = config.broker.or_environment();
-    let database = config.database.map(clearing_house::config::Database::or_environment);
+    let database = config.database.map(Database::or_environment);
     let audit = AuditLog::open(&config.audit.file, clock).map_err(ConsoleError::Audit)?;
     let audit = Arc::new(audit);
     let place = config.station.as_ref();
@@ -132,20 +151,11 @@ pub async fn run(
     // Dropped on return, which ends them.
     let mut background = JoinSet::new();
     if let Some(database) = database {
-        let databases = [
-            (Purpose::Reading, Some(database)),
+        let others = [
             (Purpose::Settlement, config.settlement_database),
             (Purpose::Registry, config.registry_database),
         ];
-        for (purpose, database) in databases {
-            let Some(database) = database else { continue };
-            let books = Arc::clone(&books);
-            background.spawn(async move { books.connect(purpose, &database).await });
-        }
-        background.spawn({
-            let desk = Arc::clone(&desk);
-            async move { desk.follow_register(&books).await }
-        });
+        connect(&mut background, (&books, &desk), (database, others));
     }
     background.spawn(async move { door.follow(&sessions, &audit).await });
     background.spawn({

@@ -72,6 +72,9 @@ enum People {
         /// Where: * for everywhere, OPERATOR, or OPERATOR/STATION.
         #[arg(long, default_value = "*")]
         scope: Scope,
+        /// The account of an account holder.
+        #[arg(long)]
+        account: Option<i64>,
         /// A file with the password, or - for standard input; a new one is made without it.
         #[arg(long)]
         password_file: Option<PathBuf>,
@@ -152,10 +155,11 @@ fn people(arguments: PeopleArguments) -> Result<String, Box<dyn Error>> {
     let nothing = |()| String::new();
     let told = match arguments.what {
         People::Init => make_key(&files).map(|key| format!("people_key = \"{key}\"\n"))?,
-        People::Add { name, full_name, roles, scope, password_file } => {
+        People::Add { name, full_name, roles, scope, account, password_file } => {
             let given = given(password_file.as_deref())?;
             let roles = BTreeSet::from_iter(roles);
-            files.add(NewPerson { name, full_name, roles, scope }, given.as_deref())?
+            let new = NewPerson { name, full_name, roles, scope, account };
+            files.add(new, given.as_deref())?
         }
         People::List => files.list()?,
         People::Password { name, password_file } => {

@@ -34,11 +34,12 @@ pub(crate) enum Section {
     People,
     Audit,
     Password,
+    Account,
     Problem,
 }
 
 /// The pages one can go to, in the order of the bar.
-const NAVIGATION: [(&str, Section); 11] = [
+const NAVIGATION: [(&str, Section); 12] = [
     ("/station", Section::Station),
     ("/shift", Section::Shift),
     ("/passages", Section::Passages),
@@ -50,6 +51,7 @@ const NAVIGATION: [(&str, Section); 11] = [
     ("/quarantine", Section::Quarantine),
     ("/people", Section::People),
     ("/audit", Section::Audit),
+    ("/account", Section::Account),
 ];
 
 /// One person's request: who, in which language, and for what.
@@ -209,6 +211,7 @@ impl Page {
             Section::Tariffs => self.t.nav_tariffs(),
             Section::Equipment => self.t.nav_equipment(),
             Section::Quarantine => self.t.nav_quarantine(),
+            Section::Account => self.t.nav_account(),
             Section::Password => self.t.nav_password(),
             Section::People => self.t.nav_people(),
             Section::Audit => self.t.nav_audit(),

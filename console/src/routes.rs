@@ -11,7 +11,8 @@ use axum::routing::{MethodRouter, get, post};
 use crate::access::{self, Role};
 use crate::http::App;
 use crate::{
-    assets, audit_page, authority, cases, equipment, finance, http, people_page, station, tariffs,
+    assets, audit_page, authority, cases, equipment, finance, holder, http, people_page, station,
+    tariffs,
 };
 
 /// What a request wants: to look, or to change something.
@@ -90,7 +91,8 @@ pub(crate) struct Rule {
 }
 
 use Role::{
-    Administrator, Auditor, Authority, FinanceChecker, FinanceMaker, StationOperator, Supervisor,
+    AccountHolder, Administrator, Auditor, Authority, FinanceChecker, FinanceMaker,
+    StationOperator, Supervisor,
 };
 
 /// Those who see the station.
@@ -119,6 +121,8 @@ const SEES_TARIFFS: Who =
 const SEES_EQUIPMENT: Who = Who::Roles(&[Supervisor, Auditor, Administrator]);
 /// Those who see what could not be taken.
 const SEES_QUARANTINE: Who = Who::Roles(&[FinanceMaker, FinanceChecker, Auditor, Administrator]);
+/// Those who hold an account, and see nobody else's.
+const HOLDS_AN_ACCOUNT: Who = Who::Roles(&[AccountHolder]);
 /// Those who see who is who, and who did what.
 const SEES_PEOPLE: Who = Who::Roles(&[Auditor, Administrator]);
 
@@ -182,6 +186,9 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Get,  "/equipment", SEES_EQUIPMENT, Centre, "lanes, keys, credentials, lists"), get(equipment::page)),
         (rule(Get,  "/quarantine", SEES_QUARANTINE, Centre, "what could not be taken"), get(equipment::quarantine_page)),
         (rule(Get,  "/quarantine/{number}", SEES_QUARANTINE, Centre, "one such message, masked"), get(equipment::quarantined_page)),
+
+        (rule(Get,  "/account", HOLDS_AN_ACCOUNT, Centre, "one's own account and trips"), get(holder::page)),
+        (rule(Post, "/account/dispute", HOLDS_AN_ACCOUNT, Centre, "dispute a trip of one's own"), post(holder::dispute)),
 
         (rule(Get,  "/password", LoggedIn, Anywhere, "one's own password"), get(access::password_page)),
         (rule(Post, "/password", LoggedIn, Anywhere, "change it"), post(access::change_password)),

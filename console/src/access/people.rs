@@ -76,6 +76,12 @@ pub enum PeopleError {
         /// The name.
         name: String,
     },
+    /// Who holds an account works nowhere, and has one.
+    #[error("{name} is either an account holder, with an account and no other role, or has none")]
+    Account {
+        /// The name.
+        name: String,
+    },
     /// Days and statements are an operator's, never a station's.
     #[error("{name} has a finance role, whose scope is * or OPERATOR, not {scope}")]
     Narrow {
@@ -117,6 +123,9 @@ pub struct Person {
     pub roles: BTreeSet<Role>,
     /// Where.
     pub scope: Scope,
+    /// The account that an account holder holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<i64>,
     /// Whether they may come in at all; a person who left is kept, for the records that name them.
     pub active: bool,
 }
@@ -143,6 +152,10 @@ impl Person {
         }
         if money.iter().any(|role| self.roles.contains(role)) && self.scope.station().is_some() {
             return Err(PeopleError::Narrow { name: name(), scope: self.scope.clone() });
+        }
+        let holds = self.roles.contains(&Role::AccountHolder);
+        if holds != self.account.is_some() || holds && self.roles.len() > 1 {
+            return Err(PeopleError::Account { name: name() });
         }
         let needing = self.roles.iter().find(|role| role.needs_second_factor());
         if let Some(&role) = needing
@@ -317,6 +330,7 @@ pub(crate) mod tests {
             second_factor: needs.then(|| SecondFactor::make().unwrap()),
             roles: roles.iter().copied().collect(),
             scope: Scope::Everywhere,
+            account: roles.contains(&Role::AccountHolder).then_some(1001),
             active: true,
         }
     }
@@ -368,6 +382,10 @@ pub(crate) mod tests {
         }
         let both = person("kim", &[Role::Administrator, Role::FinanceChecker]);
         assert!(refused(people.add(both)).contains("cannot be administrator"));
+        let worker = person("kim", &[Role::AccountHolder, Role::Auditor]);
+        assert!(refused(people.add(worker)).contains("no other role"));
+        let without = Person { account: None, ..person("kim", &[Role::AccountHolder]) };
+        assert!(refused(people.add(without)).contains("with an account"));
         let bare = Person { second_factor: None, ..person("kim", &[Role::FinanceMaker]) };
         assert_eq!(refused(people.add(bare)), "kim needs a second factor for finance-maker");
         let narrow = |person: &mut Person| person.scope = "vec/long-phuoc".parse().unwrap();

@@ -1,6 +1,6 @@
 //! Roles, and where somebody has them. Pure.
 //!
-//! *Role*: what a person may do, one of seven. *Scope*: where: everywhere, with one operator, or at
+//! *Role*: what a person may do, one of eight. *Scope*: where: everywhere, with one operator, or at
 //! one station. Which role may use which route is one table, [`crate::routes`].
 
 use std::fmt;
@@ -41,11 +41,13 @@ pub enum Role {
     Authority,
     /// Users and equipment; no money.
     Administrator,
+    /// Holds an account: sees their own balance and trips, and disputes them.
+    AccountHolder,
 }
 
 impl Role {
     /// All of them, in the order people read them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::StationOperator,
         Self::Supervisor,
         Self::FinanceMaker,
@@ -53,6 +55,7 @@ impl Role {
         Self::Auditor,
         Self::Authority,
         Self::Administrator,
+        Self::AccountHolder,
     ];
 
     /// Its name in files and on the command line.
@@ -66,6 +69,7 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Authority => "authority",
             Self::Administrator => "administrator",
+            Self::AccountHolder => "account-holder",
         }
     }
 
@@ -85,6 +89,7 @@ impl Role {
             Self::Auditor => t.role_auditor(),
             Self::Authority => t.role_authority(),
             Self::Administrator => t.role_administrator(),
+            Self::AccountHolder => t.role_account_holder(),
         }
     }
 }

@@ -180,6 +180,8 @@ pub(crate) enum Act {
     ProposeCase,
     /// To settle a case as another proposed.
     SettleCase,
+    /// To dispute a trip of one's own account.
+    Dispute,
 }
 
 /// Why somebody was not let in.

@@ -16,6 +16,7 @@ fn new(name: &str, role: Role) -> NewPerson {
         full_name: "Nguyễn Thị Lan".to_owned(),
         roles: [role].into(),
         scope: Scope::Everywhere,
+        account: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::Language;
 use crate::audit::Act;
 
 texts! {
-    nav_cases: "Vụ việc", "Cases";
+    nav_cases: "Hồ sơ", "Cases";
 
     step_complete: "Đủ dữ liệu", "Complete";
     step_matched: "Khớp", "Matched";
@@ -17,7 +17,7 @@ texts! {
     is_later: "Chưa đến", "Later";
     so_far: "đến lúc này", "so far";
     lanes_with_gaps: "làn còn thiếu số", "lanes with gaps";
-    open_cases: "vụ việc còn mở", "open cases";
+    open_cases: "hồ sơ còn mở", "open cases";
     proposed_by: "đề nghị bởi", "proposed by";
     the_program: "chương trình", "the program";
 
@@ -74,16 +74,16 @@ texts! {
     refused_approved_by: "Người khác đã duyệt trước:", "It was approved before, by";
     refused_not_proposed: "Chưa có ai đề nghị việc này.", "Nobody has proposed this yet.";
     refused_own: "Chính bạn đã đề nghị việc này, nên một người khác phải duyệt.", "You proposed this yourself, so somebody else must approve it.";
-    refused_settled: "Vụ việc này đã kết thúc.", "This case is settled.";
+    refused_settled: "Hồ sơ này đã kết thúc.", "This case is settled.";
     refused_no_account: "Không có tài khoản này.", "There is no such account.";
     refused_not_booked: "Sao kê ngân hàng chưa cho thấy việc này đã được sửa.", "The bank's statements do not show yet that this was put right.";
     refused_by_ledger: "Sổ cái từ chối bút toán:", "The ledger refused the correction:";
     refused_payment: "Không thực hiện được lệnh chi:", "The payment was refused:";
     change_away: "Bàn điều hành này không ghi được vào sổ lúc này; chưa có gì thay đổi.", "This console cannot change the books at the moment; nothing was changed.";
 
-    cases_title: "Vụ việc chênh lệch", "Cases";
+    cases_title: "Hồ sơ chênh lệch", "Cases";
     cases_text: "Những gì không khớp, cho đến khi hai người giải quyết xong. Việc đến hạn trước đứng trước.", "What does not add up, until two people have settled it. The soonest due come first.";
-    kind: "Loại vụ việc", "Kind";
+    kind: "Loại hồ sơ", "Kind";
     owner: "Người phụ trách", "Owner";
     mine: "của tôi", "mine";
     nobodys: "chưa có ai", "nobody's";
@@ -93,9 +93,9 @@ texts! {
     case_code: "Mã", "Case";
     subject: "Về", "About";
     case_age_title: "Tuổi", "Age";
-    ageing: "Tuổi của các vụ việc còn mở", "Ageing of open cases";
-    trend_title: "Vụ việc phát sinh theo ngày", "Cases opened by day";
-    no_cases: "Không có vụ việc nào như vậy.", "There is no such case.";
+    ageing: "Tuổi của các hồ sơ còn mở", "Ageing of open cases";
+    trend_title: "Hồ sơ phát sinh theo ngày", "Cases opened by day";
+    no_cases: "Không có hồ sơ nào như vậy.", "There is no such case.";
     more_cases: "Còn nữa: hãy lọc hẹp hơn.", "There are more: narrow the filter.";
     ours: "Bản ghi của ta", "Our record";
     theirs: "Bản ghi của bên kia", "Their record";
@@ -111,12 +111,12 @@ texts! {
     right_amount: "Số tiền đúng (để trống: không thu)", "What it should have been (empty: nothing)";
     into_day: "Ghi vào ngày đang mở", "Into the open day";
     propose_outcome: "Đề nghị kết quả", "Propose the outcome";
-    settle_case: "Kết thúc vụ việc", "Settle the case";
+    settle_case: "Kết thúc hồ sơ", "Settle the case";
     settle_text: "Kết quả đề nghị ở trên sẽ được thực hiện, kể cả bút toán.", "The outcome above is carried out, its correction included.";
     case_note: "Nội dung ghi chú (không ghi biển số)", "Note (no plates)";
-    note_case: "Ghi chú vụ việc", "Add a note";
+    note_case: "Ghi chú hồ sơ", "Add a note";
     take_case: "Nhận phụ trách", "Take the case";
-    take_case_text: "Từ nay bạn phụ trách vụ việc này.", "You see to this case from now on.";
+    take_case_text: "Từ nay bạn phụ trách hồ sơ này.", "You see to this case from now on.";
     case_taken: "Nhận phụ trách.", "Taken.";
     case_needs_note: "Hãy ghi chú, tối đa 2000 ký tự.", "Write a note of up to 2000 characters.";
     wrong_outcome: "Hãy chọn kết quả; khi sửa phí, chọn bút toán, số tiền và ngày đang mở.", "Choose an outcome; to correct a toll, a transfer, an amount and an open day.";
@@ -133,16 +133,42 @@ texts! {
     way_payment: "Lệnh chi cho ngân hàng", "Payment in a bank order";
     not_yet: "chưa có", "not yet";
 
+    nav_account: "Tài khoản của tôi", "My account";
+    role_account_holder: "Chủ tài khoản", "Account holder";
+    balance: "Số dư", "Balance";
+    how_to_pay_in: "Nạp tiền", "To pay in";
+    pay_in_text: "Chuyển khoản với nội dung là số tài khoản; mỗi mã giao dịch chỉ được ghi có một lần:", "Transfer the money and name the account; each reference is credited once:";
+    trips: "Chuyến đi trong ngày", "Trips of the day";
+    no_trips: "Không có chuyến đi nào trong ngày này.", "There was no trip on this day.";
+    dispute: "Khiếu nại", "Dispute";
+    dispute_it: "Khiếu nại chuyến này", "Dispute this trip";
+    dispute_why: "Vì sao (tối đa 500 ký tự, không ghi biển số)", "Why (up to 500 characters, no plates)";
+    wrong_dispute: "Hãy chọn chuyến đi và ghi lý do, tối đa 500 ký tự.", "Choose a trip and write why, in up to 500 characters.";
+    done_disputed: "Đã mở hồ sơ khiếu nại; mã ở dòng của chuyến đi.", "A case was opened; its code is in the line of the trip.";
+    movements: "Nạp, hoàn và giữ tiền gần đây", "Last payments, refunds and holds";
+    no_movements: "Chưa có.", "None yet.";
+    reference: "Mã giao dịch", "Reference";
+    movement_top_up: "Nạp tiền vào tài khoản", "Paid in";
+    movement_refund: "Hoàn tiền", "Refund";
+    movement_hold: "Giữ tiền", "Set aside";
+    movement_release: "Trả lại tiền giữ", "Set free";
+    movement_correction: "Điều chỉnh phí", "Correction of a toll";
+    account_open: "Đang hoạt động", "In use";
+    account_blocked: "Bị khóa", "Blocked";
+    account_closed: "Đã đóng tài khoản", "Account is closed";
+    account_not_converted: "Chưa chuyển đổi", "Not converted";
+
     chart_of_classes: "Biểu đồ doanh thu theo nhóm xe", "Chart of revenue by vehicle group";
 
     act_propose: "Đề nghị duyệt ngày", "Settlement proposed";
     act_approve: "Duyệt ngày đối soát", "Settlement approved";
     act_pay: "Lập lệnh chi tiền", "Payment ordered by a person";
     act_confirm: "Nhập sao kê ngân hàng", "Bank line taken";
-    act_take_case: "Nhận vụ việc", "Case taken";
-    act_note_case: "Ghi chú vào vụ việc", "Case noted";
-    act_propose_case: "Đề nghị kết quả vụ việc", "Outcome of a case proposed";
-    act_settle_case: "Kết thúc vụ việc theo đề nghị", "Case settled";
+    act_take_case: "Nhận hồ sơ", "Case taken";
+    act_note_case: "Ghi chú vào hồ sơ", "Case noted";
+    act_propose_case: "Đề nghị kết quả hồ sơ", "Outcome of a case proposed";
+    act_dispute: "Khiếu nại chuyến đi", "Trip disputed";
+    act_settle_case: "Kết thúc hồ sơ theo đề nghị", "Case settled";
 }
 
 impl Act {
@@ -157,6 +183,7 @@ impl Act {
             Self::NoteCase => t.act_note_case(),
             Self::ProposeCase => t.act_propose_case(),
             Self::SettleCase => t.act_settle_case(),
+            Self::Dispute => t.act_dispute(),
         }
     }
 }
@@ -172,6 +199,29 @@ impl Language {
             "approved" => self.state_approved(),
             "paid" => self.state_paid(),
             "matched" => self.state_matched(),
+            _ => self.unknown(),
+        }
+    }
+
+    /// Money that came to an account or went, otherwise than for a trip.
+    pub(crate) fn movement(self, kind: &str) -> &'static str {
+        match kind {
+            "top-up" => self.movement_top_up(),
+            "refund" => self.movement_refund(),
+            "hold" => self.movement_hold(),
+            "release" => self.movement_release(),
+            "reversal" | "repost" | "adjustment" => self.movement_correction(),
+            _ => self.unknown(),
+        }
+    }
+
+    /// What may be done with an account.
+    pub(crate) fn account_state(self, state: &str) -> &'static str {
+        match state {
+            "open" => self.account_open(),
+            "blocked" => self.account_blocked(),
+            "closed" => self.account_closed(),
+            "not-converted" => self.account_not_converted(),
             _ => self.unknown(),
         }
     }

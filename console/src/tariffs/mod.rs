@@ -252,21 +252,21 @@ fn doubted(app: &App, visit: &Visit, doubt: &Doubt) -> Response {
     }
 }
 
-/// Writes a deed about a proposal down, or says why it may not be.
-async fn write_down(app: &App, visit: &Visit, deed: Deed) -> Result<(), Response> {
+/// Writes a deed about a proposal down; the answer of what may not be is a page that says why.
+async fn write_down(app: &App, visit: &Visit, deed: Deed) -> Option<Response> {
     let t = visit.t;
-    let refused = |text| Err(problem(app, visit, StatusCode::CONFLICT, text));
-    match app.audit().record(visit.author(), deed).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(NotAllowed::Tariff(TariffError::Own))) => refused(t.refused_own()),
+    let (status, text) = match app.audit().record(visit.author(), deed).await {
+        Ok(Ok(_)) => return None,
+        Ok(Err(NotAllowed::Tariff(TariffError::Own))) => (StatusCode::CONFLICT, t.refused_own()),
         Ok(Err(NotAllowed::Tariff(TariffError::Decided) | NotAllowed::Shift(_))) => {
-            refused(t.tariff_decided())
+            (StatusCode::CONFLICT, t.tariff_decided())
         }
         Err(failure) => {
             error!(error = &failure as &dyn std::error::Error, "write a proposal down");
-            Err(problem(app, visit, StatusCode::SERVICE_UNAVAILABLE, t.audit_away()))
+            (StatusCode::SERVICE_UNAVAILABLE, t.audit_away())
         }
-    }
+    };
+    Some(problem(app, visit, status, text))
 }
 
 /// To propose a version.
@@ -284,10 +284,8 @@ pub(crate) async fn propose(
         version: document.tariff.version.clone(),
         document: form.document,
     };
-    match write_down(&app, &visit, deed).await {
-        Ok(()) => Redirect::to("/tariffs?done=proposed").into_response(),
-        Err(answer) => answer,
-    }
+    let refused = write_down(&app, &visit, deed).await;
+    refused.unwrap_or_else(|| Redirect::to("/tariffs?done=proposed").into_response())
 }
 
 /// The proposal of an address, if it lies in the person's scope.
@@ -311,17 +309,13 @@ pub(crate) async fn approve(
         Ok(document) => document,
         Err(doubt) => return doubted(&app, &visit, &doubt),
     };
-    let pool = match app.books().pool_for(Purpose::Registry) {
-        Ok(pool) => pool,
-        // Before it is written down that somebody agreed.
-        Err(_) => {
-            return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.change_away());
-        }
+    // Before it is written down that somebody agreed.
+    let Ok(pool) = app.books().pool_for(Purpose::Registry) else {
+        return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.change_away());
     };
-    if let Err(answer) =
-        write_down(&app, &visit, Deed::TariffApproved { proposal: proposal.number }).await
-    {
-        return answer;
+    let deed = Deed::TariffApproved { proposal: proposal.number };
+    if let Some(refused) = write_down(&app, &visit, deed).await {
+        return refused;
     }
     match import(pool, &document.tariff).await {
         Ok(()) => Redirect::to("/tariffs?done=approved").into_response(),
@@ -343,8 +337,7 @@ pub(crate) async fn decline(
     let Some(proposal) = proposal_of(&app, &visit, &number) else {
         return problem(&app, &visit, StatusCode::NOT_FOUND, visit.t.not_found());
     };
-    match write_down(&app, &visit, Deed::TariffDeclined { proposal: proposal.number }).await {
-        Ok(()) => Redirect::to("/tariffs?done=declined").into_response(),
-        Err(answer) => answer,
-    }
+    let deed = Deed::TariffDeclined { proposal: proposal.number };
+    let refused = write_down(&app, &visit, deed).await;
+    refused.unwrap_or_else(|| Redirect::to("/tariffs?done=declined").into_response())
 }

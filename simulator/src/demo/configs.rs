@@ -108,6 +108,8 @@ struct ConsoleFile<'a> {
     clock: ClockConfig,
     broker: Link,
     database: DatabasePart,
+    settlement_database: DatabasePart,
+    registry_database: DatabasePart,
     http: HttpPart,
     access: AccessPart<'a>,
     audit: AuditPart,
@@ -256,8 +258,10 @@ impl Common<'_> {
         let file = ConsoleFile {
             clock: self.clock,
             broker: self.broker.link(&BrokerUser::Console),
-            // It reads, of all operators.
+            // It reads, of all operators; what people decide goes in the roles of those who do it.
             database: self.database_part(Role::Auditor),
+            settlement_database: self.database_part(Role::Reconciliation),
+            registry_database: self.database_part(Role::Registrar),
             // The demo is looked at on its own machine.
             http: HttpPart { listen, behind_tls: false },
             access: AccessPart { people_file: &people.file, people_key: &people.public_key },

@@ -34,7 +34,7 @@ const ALL_BUT_ADMINISTRATION: &[Role] = &[
 ];
 
 /// The people of a house: name, roles, scope.
-const PEOPLE: [(&str, &[Role], &str); 13] = [
+const PEOPLE: [(&str, &[Role], &str); 14] = [
     ("lan", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("kim", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("binh", &[Role::Supervisor, Role::Auditor, Role::Authority], "*"),
@@ -45,6 +45,8 @@ const PEOPLE: [(&str, &[Role], &str); 13] = [
     // In a small office one person is both, and still agrees to nothing of their own.
     ("ly", &[Role::FinanceMaker, Role::FinanceChecker], "*"),
     ("dung", &[Role::Administrator], "*"),
+    // Of account 1001, as everybody who holds one in this house.
+    ("hoa", &[Role::AccountHolder], "*"),
     // Those who see every page and every form, one for each screen: no code opens twice.
     ("mot", ALL_BUT_ADMINISTRATION, "*"),
     ("hai", ALL_BUT_ADMINISTRATION, "*"),
@@ -105,7 +107,9 @@ impl House {
             let (name, full_name) = (name.to_owned(), name.to_uppercase());
             let roles = roles.iter().copied().collect();
             let scope: Scope = scope.parse().unwrap();
-            people.add(NewPerson { name, full_name, roles, scope }, Some(PASSWORD)).unwrap();
+            let account = (name == "hoa").then_some(1001);
+            let new = NewPerson { name, full_name, roles, scope, account };
+            people.add(new, Some(PASSWORD)).unwrap();
         }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().unwrap()));
         let text = config((&people, &key, &run.join("audit.log")), link, (place, clock), address);

@@ -12,6 +12,7 @@ use tests::programs::repository;
 
 use super::browser::{Browser, Screen, browse};
 use super::centre::Centre;
+use super::pages::keep_picture;
 
 const DAY: &str = "2026-03-02";
 const EVENING: &str = "2026-03-02T18:00:00Z";
@@ -100,6 +101,7 @@ async fn a_day_is_approved_by_two_people_paid_and_followed_from_its_passage_to_t
         house.log_in(browser, "chi").await;
         browser.go(&house.url(&day)).await;
         browser.reads(".history tbody", "ly").await;
+        keep_picture(browser, (Screen::DESK, &house.url("/console-day"), "en")).await;
         browser.click("form[action$='/approve'] button").await;
         browser.reads("main [role='status']", "The day can be paid").await;
         browser.reads(".steps", "ly + chi").await;
@@ -183,6 +185,7 @@ async fn a_mismatch_is_found_taken_proposed_and_settled_together_with_its_money(
         house.log_in(browser, "chi").await;
         browser.go(&house.url(&format!("/cases/{code}"))).await;
         browser.reads("#case-outcome", "40,000").await;
+        keep_picture(browser, (Screen::DESK, &house.url("/console-case"), "en")).await;
         browser.write("form[action$='/settle'] textarea", "seen").await;
         browser.click("form[action$='/settle'] button").await;
         browser.reads("#case-state", "Settled").await;

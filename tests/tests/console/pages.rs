@@ -40,6 +40,8 @@ fn address(path: &str, code: &str, shift: &str) -> Option<String> {
         "/station" | "/shift" | "/passages" | "/finance" | "/finance/payments" | "/cases"
         | "/authority" | "/tariffs" | "/equipment" | "/quarantine" | "/people" | "/audit"
         | "/password" => path.to_owned(),
+        // For those who hold an account and see nothing else: looked at by itself.
+        "/account" => return None,
         "/shift/{number}" => shift.to_owned(),
         "/passages/{operator}/{station}/{lane}/{epoch}/{seq}" => {
             "/passages/cienco4/ben-thuy/l01/1/1".to_owned()
@@ -88,17 +90,23 @@ async fn faults(browser: &Browser, axe: &str, screen: Screen) -> Vec<String> {
 /// How a person has their screen and which language they read.
 type Reader<'a> = (Screen, &'a str);
 
-async fn assert_sound(browser: &Browser, axe: &str, reader: Reader<'_>, url: &str) {
-    let (screen, language) = reader;
+/// Looks at a page, and adds what is wrong with it.
+async fn look_at(
+    browser: &Browser,
+    axe: &str,
+    (screen, language): Reader<'_>,
+    url: &str,
+    wrong: &mut Vec<String>,
+) {
     browser.go(&format!("{url}?lang={language}")).await;
     assert_eq!(browser.count(".problem").await, 0, "{url} is no page");
     let found = faults(browser, axe, screen).await;
-    assert!(found.is_empty(), "{url} in {language}, {screen:?}: {found:#?}");
+    wrong.extend(found.iter().map(|fault| format!("{url} {language} {screen:?}: {fault}")));
     keep_picture(browser, (screen, url, language)).await;
 }
 
 /// Keeps a picture of the page, where `CONSOLE_PICTURES` names a folder for them.
-async fn keep_picture(browser: &Browser, (screen, url, language): (Screen, &str, &str)) {
+pub(crate) async fn keep_picture(browser: &Browser, (screen, url, language): (Screen, &str, &str)) {
     let Some(folder) = env::var_os("CONSOLE_PICTURES") else { return };
     let path = url.splitn(4, '/').nth(3).unwrap_or_default().replace('/', "-");
     let theme = if screen.dark { "dark" } else { "light" };
@@ -132,6 +140,7 @@ async fn every_page_of_the_table_is_sound_in_both_languages_and_themes_on_narrow
     let code = fill(&centre).await;
     let house = &centre.house;
     // Each two of width, theme and language meet on some screen.
+    let mut wrong = Vec::new();
     for (name, width, dark, language) in [
         ("mot", 360, false, "vi"),
         ("hai", 360, true, "en"),
@@ -141,7 +150,7 @@ async fn every_page_of_the_table_is_sound_in_both_languages_and_themes_on_narrow
         let screen = Screen { width, dark };
         let reader = (screen, language);
         browse(screen, async |browser| {
-            assert_sound(browser, &axe, reader, &house.url("/login")).await;
+            look_at(browser, &axe, reader, &house.url("/login"), &mut wrong).await;
             house.log_in(browser, name).await;
             browser.go(&house.url("/shift")).await;
             browser.click("form[action='/shift/start'] button").await;
@@ -151,11 +160,45 @@ async fn every_page_of_the_table_is_sound_in_both_languages_and_themes_on_narrow
             let shift = browser.ask(link).await.as_str().unwrap().to_owned();
             let pages = console::shown_paths();
             for path in pages.into_iter().filter_map(|path| address(path, &code, &shift)) {
-                assert_sound(browser, &axe, reader, &house.url(&path)).await;
+                look_at(browser, &axe, reader, &house.url(&path), &mut wrong).await;
             }
         })
         .await;
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_an_account_sees_their_own_and_disputes_a_trip_on_any_screen() {
+    let axe = fs::read_to_string(found("AXE_SCRIPT")).unwrap();
+    let centre = Centre::open().await;
+    let (house, office) = (&centre.house, &centre.intake.office);
+    let mut wrong = Vec::new();
+    for (screen, language) in
+        [(Screen { width: 360, dark: false }, "en"), (Screen { width: 2560, dark: true }, "vi")]
+    {
+        browse(screen, async |browser| {
+            house.log_in(browser, "hoa").await;
+            assert_eq!(browser.path().await, "/account");
+            look_at(browser, &axe, (screen, language), &house.url("/account"), &mut wrong).await;
+            if language == "en" {
+                browser.go(&house.url("/account?day=2026-03-02")).await;
+                assert_eq!(browser.count(".trips tbody tr").await, 1, "the trips of 1001 alone");
+                browser.click(".trips summary").await;
+                browser.write(".trips textarea", "I was at home").await;
+                browser.click(".trips button").await;
+                browser.reads("main [role='status']", "A case was opened").await;
+                browser.reads(".trips tbody b", "C-").await;
+            }
+            browser.go(&house.url("/passages")).await;
+            browser.sees(".problem").await;
+        })
+        .await;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let cases = "select count(*) from settlement_case where kind = 'dispute' and opened_by = 'hoa' \
+                 and theirs = 'I was at home'";
+    assert_eq!(office.number(cases).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,6 +207,7 @@ async fn a_desk_with_vehicles_that_wait_is_sound_on_every_screen() {
     let house = block_in_place(House::at_station);
     let lane = StandIn::start(house.broker(), "cienco4/ben-thuy/l01").await;
     lane.call(1, ExceptionRecord::NoMoney).await;
+    let mut wrong = Vec::new();
     for (screen, language) in
         [(Screen { width: 360, dark: true }, "vi"), (Screen { width: 2560, dark: false }, "en")]
     {
@@ -171,9 +215,11 @@ async fn a_desk_with_vehicles_that_wait_is_sound_on_every_screen() {
             house.log_in(browser, "lan").await;
             browser.sees(".call").await;
             for path in ["/station", "/shift"] {
-                assert_sound(browser, &axe, (screen, language), &house.url(path)).await;
+                let reader = (screen, language);
+                look_at(browser, &axe, reader, &house.url(path), &mut wrong).await;
             }
         })
         .await;
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -9,6 +9,14 @@ struct Desk {
     _folder: tempfile::TempDir,
 }
 
+/// The rule of shifts that forbids a deed.
+fn of_shifts(refused: NotAllowed) -> ShiftError {
+    match refused {
+        NotAllowed::Shift(refused) => refused,
+        NotAllowed::Tariff(refused) => panic!("{refused}"),
+    }
+}
+
 impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -19,10 +27,7 @@ impl Desk {
     fn does(&self, who: &str, deed: Deed) -> Result<u64, ShiftError> {
         let author = Author { who: Some(who.to_owned()), from: None };
         let recorded = self.log.append(&author, deed).unwrap();
-        recorded.map(|entry| entry.seq).map_err(|refused| match refused {
-            NotAllowed::Shift(refused) => refused,
-            NotAllowed::Tariff(refused) => panic!("{refused}"),
-        })
+        recorded.map(|entry| entry.seq).map_err(of_shifts)
     }
 
     fn shift(&self, number: u64) -> Shift {
