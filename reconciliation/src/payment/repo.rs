@@ -411,7 +411,11 @@ pub(super) async fn is_put_right(tx: &mut PgConnection, end_to_end: &str) -> Res
                     where t.end_to_end = $1
                       and not exists (select from payment_part o join payment_v1 q using (end_to_end)
                                       where o.operator = t.operator and o.day = t.day and o.issuer = t.issuer
-                                        and not q.came_back and q.paid - q.returned = q.amount))
+                                        and not q.came_back and q.paid - q.returned = q.amount)
+                      -- Or it came back, and its pair owes nothing for now: it waits for their next payment.
+                      and not exists (select from payment_carry c join payment_came_back b on b.end_to_end = $1
+                                      where c.operator = t.operator and c.day = t.day and c.issuer = t.issuer
+                                        and c.carried_at >= b.came_back_at))
          from payment_v1 p where p.end_to_end = $1",
     )
     .bind(end_to_end)
