@@ -282,6 +282,13 @@ impl Digest256 {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of some bytes that lie in several places.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let whole = parts.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part));
+        Self(whole.finalize().into())
+    }
+
     /// Takes 32 bytes of a stored digest.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {

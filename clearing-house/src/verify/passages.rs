@@ -245,13 +245,9 @@ async fn check_signatures(
         let Genuine { id, signature, passage, .. } = &one.genuine;
         let written_at = passage.as_ref().map(|passage| passage.at);
         let when = SignedWhen { written_at, came_at };
-        let holds = registry.signed_by_lane(
-            &id.lane,
-            when,
-            Context::Passage,
-            &one.payload,
-            signature,
-        ) || vouched::is_vouched_for(tx, registry, &one.genuine, came_at).await?;
+        let holds =
+            registry.signed_by_lane(&id.lane, when, Context::Passage, &one.payload, signature)
+                || vouched::is_vouched_for(tx, registry, &one.genuine, came_at).await?;
         signatures.count(holds, || id.to_string());
     }
     Ok(())

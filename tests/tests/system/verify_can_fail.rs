@@ -120,7 +120,9 @@ const CLEARING_HOUSE: [Damage; 21] = [
         what: "a signature has a wrong bit, and nothing that is signed names its passage",
         sql: "update evidence set block = set_bit(block, 161, 1 - get_bit(block, 161)) \
               where operator_no = (select operator_no from operator where operator = 'vec')",
-        breaks: &["a passage is signed by a key that was its lane's when it came, or named by one that is"],
+        breaks: &[
+            "a passage is signed by a key that was its lane's when it came, or named by one that is",
+        ],
     },
     Damage {
         what: "a passage was left out, and the next signed anew by a thief of the lane's key",
