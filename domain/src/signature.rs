@@ -285,7 +285,10 @@ impl Digest256 {
     /// The digest of some bytes that lie in several places.
     #[must_use]
     pub fn of_parts(parts: &[&[u8]]) -> Self {
-        let whole = parts.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part));
+        let mut whole = Sha256::new();
+        for part in parts {
+            whole.update(part);
+        }
         Self(whole.finalize().into())
     }
 
