@@ -282,6 +282,16 @@ impl Digest256 {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest of some bytes that lie in several places.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut whole = Sha256::new();
+        for part in parts {
+            whole.update(part);
+        }
+        Self(whole.finalize().into())
+    }
+
     /// Takes 32 bytes of a stored digest.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {

@@ -53,19 +53,10 @@ impl Heads {
         pool: &PgPool,
         examined: &mut Examined,
     ) -> Result<Followed, sqlx::Error> {
-        let mut journals: BTreeMap<Journal, Vec<usize>> = BTreeMap::new();
-        for (at, genuine) in examined.genuine.iter().enumerate() {
-            match journals.get_mut(&(genuine.id.lane.clone(), genuine.id.epoch)) {
-                Some(places) => places.push(at),
-                None => {
-                    journals.insert((genuine.id.lane.clone(), genuine.id.epoch), vec![at]);
-                }
-            }
-        }
+        let journals = by_journal(&examined.genuine);
         let mut strangers: Vec<(Journal, Vec<usize>)> = Vec::new();
         let mut followed = Followed::default();
-        for (journal, mut places) in journals {
-            places.sort_by_key(|at| examined.genuine[*at].id.seq);
+        for (journal, places) in journals {
             match self.0.get(&journal).and_then(|head| follow(*head, &examined.genuine, &places)) {
                 Some(head) => followed.0.push((journal, head)),
                 None => strangers.push((journal, places)),
@@ -89,6 +80,19 @@ impl Heads {
     pub(super) fn follow(&mut self, followed: Followed) {
         self.0.extend(followed.0);
     }
+}
+
+/// The places of the passages of each journal, in the order of their sequences.
+fn by_journal(genuine: &[Genuine]) -> Vec<(Journal, Vec<usize>)> {
+    let mut journals: BTreeMap<(&LaneId, u32), Vec<usize>> = BTreeMap::new();
+    for (at, genuine) in genuine.iter().enumerate() {
+        journals.entry((&genuine.id.lane, genuine.id.epoch)).or_default().push(at);
+    }
+    let sorted = |((lane, epoch), mut places): ((&LaneId, u32), Vec<usize>)| {
+        places.sort_by_key(|at| genuine[*at].id.seq);
+        ((lane.clone(), epoch), places)
+    };
+    journals.into_iter().map(sorted).collect()
 }
 
 /// Where the lane is after these, if each follows the one before it.

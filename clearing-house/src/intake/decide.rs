@@ -90,6 +90,7 @@ pub(super) async fn decide<'a>(
         .await
         .map_err(failed("look up entitlements"))?;
     let mut decisions = Decisions::default();
+    decisions.decided.reserve(questions.len());
     let mut readable = Vec::with_capacity(questions.len());
     for &question in questions {
         match &question.genuine.passage {

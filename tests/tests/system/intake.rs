@@ -159,8 +159,9 @@ async fn a_signature_altered_under_way_is_made_good_by_the_next_passage_and_prov
     let intake = Intake::open(&[]).await;
     let mut lane = Lane::new("cienco4/ben-thuy/l01");
     let mut batch: Vec<Delivery> = (1..=4).map(|car| lane.pass(&vehicle(car), MORNING)).collect();
-    for altered in [1, 2] {
-        batch[altered].signature.clone_from(&batch[0].signature);
+    let another = batch[0].signature.clone();
+    for altered in &mut batch[1..3] {
+        altered.signature.clone_from(&another);
     }
     let books = intake.office.books().await;
     let together = books.post(&batch, noon()).await.unwrap();
@@ -168,7 +169,7 @@ async fn a_signature_altered_under_way_is_made_good_by_the_next_passage_and_prov
     intake.office.assert_proven().await;
     // Nothing stands for the last one; its lane sends it again.
     let last = lane.pass(&vehicle(5), MORNING);
-    let altered = Delivery { signature: batch[0].signature.clone(), ..last.clone() };
+    let altered = Delivery { signature: another, ..last.clone() };
     assert_eq!(books.post(&[altered], noon()).await.unwrap().refused, 1);
     assert_eq!(books.post(&[last], noon()).await.unwrap().fresh, 1);
     assert_eq!(reasons(&intake.office).await, ["forged"]);

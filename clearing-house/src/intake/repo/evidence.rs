@@ -46,7 +46,8 @@ pub(crate) async fn write(
         return Ok(());
     }
     witnesses.sort_unstable_by_key(|one| (one.operator_no, one.place));
-    let mut rows = Rows::default();
+    let len: usize = witnesses.iter().map(|one| HEAD_LEN + one.payload.len()).sum();
+    let mut rows = Rows::with_capacity(len + len / 16);
     let mut block = Vec::new();
     for of_operator in witnesses.chunk_by(|one, next| one.operator_no == next.operator_no) {
         for passages in of_operator.chunks(BLOCK_LEN_MAX) {
