@@ -17,7 +17,7 @@ use tests::programs::found;
 const DRIVER_WITHIN: Duration = Duration::from_secs(20);
 
 /// How long something on a page may take to appear.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The key named Enter, and the one named Escape, as `WebDriver` writes them.
 pub(crate) const ENTER: &str = "\u{e007}";
