@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cala_ledger::account::{BalanceRollup, NewAccount};
+use cala_ledger::account::NewAccount;
 use cala_ledger::job::{JobSvcConfig, Jobs};
 use cala_ledger::journal::NewJournal;
 use cala_ledger::posting::PostingInput;
@@ -65,9 +65,8 @@ async fn open(url: &str) -> Result<Books, Failed> {
     let journal = JournalId::new();
     let new_journal = NewJournal::builder().id(journal).name("tolls").build();
     ledger.journals().create(new_journal).await.map_err(|error| format!("{error:?}"))?;
-    let customers = accounts(&ledger, "customer", CUSTOMERS, BalanceRollup::Synchronous).await?;
-    let operators =
-        accounts(&ledger, "operator", OPERATORS, BalanceRollup::EventuallyConsistent).await?;
+    let customers = accounts(&ledger, "customer", CUSTOMERS, false).await?;
+    let operators = accounts(&ledger, "operator", OPERATORS, true).await?;
     ledger.tx_templates().create(template()?).await.map_err(|error| format!("{error:?}"))?;
     Ok(Books { ledger, journal, customers, operators, _jobs: jobs })
 }
@@ -76,7 +75,7 @@ async fn accounts(
     ledger: &CalaLedger,
     kind: &str,
     len: usize,
-    balances: BalanceRollup,
+    eventually_consistent: bool,
 ) -> Result<Vec<AccountId>, Failed> {
     let ids: Vec<AccountId> = (0..len).map(|_| AccountId::new()).collect();
     let new = |(number, id): (usize, &AccountId)| {
@@ -85,7 +84,7 @@ async fn accounts(
             .id(*id)
             .name(name.clone())
             .code(name)
-            .balance_rollup(balances)
+            .eventually_consistent(eventually_consistent)
             .build()
     };
     let accounts = ids.iter().enumerate().map(new).collect();
