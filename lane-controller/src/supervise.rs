@@ -255,7 +255,7 @@ impl LanePlace {
         let (written, follow_written) = watch::channel(journal.last_seq());
         let (say, words) = mpsc::unbounded_channel();
         let (reader, case_reader) = (journal.reader()?, journal.reader()?);
-        let marks = Marks { written: follow_written, posted: self.posted.subscribe() };
+        let marks = Marks { written: follow_written, posted: self.posted.subscribe(), noted: upto };
         let mut thread = LaneThread::try_new(LaneParts {
             id: self.id.clone(),
             role: LaneRole::from(self.lane.role),
@@ -268,6 +268,25 @@ impl LanePlace {
             journal_policy: self.config.policy.journal(),
             equipment: self.equipment.clone(),
         })?;
+        {
+            let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            // What is in the queue is older than what was heard last, and than this lane's own
+            // uplink, which begins after it.
+            while let Ok(wake) = wakes.try_recv() {
+                if refuse(wake, "the lane has just started") == Told::ToStop {
+                    return Ok(());
+                }
+            }
+            let reader = heard.reader.map(Wake::Reader);
+            let devices = heard.devices.iter();
+            let devices =
+                devices.map(|(device, works)| Wake::Device { device: *device, works: *works });
+            reader
+                .into_iter()
+                .chain(heard.field.map(Wake::Field))
+                .chain(devices)
+                .for_each(|wake| thread.wake(wake));
+        }
         let uplink = Uplink {
             lane: self.id.clone(),
             epoch,
@@ -290,24 +309,6 @@ impl LanePlace {
         );
         let _cases = Task { handle: self.handle.clone(), task: Some(self.handle.spawn(sending)) };
         self.handle.spawn(desk::words(self.asker()?, words, written, self.events.clone()));
-        {
-            let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            // What is in the queue is older than what was heard last.
-            while let Ok(wake) = wakes.try_recv() {
-                if refuse(wake, "the lane has just started") == Told::ToStop {
-                    return Ok(());
-                }
-            }
-            let reader = heard.reader.map(Wake::Reader);
-            let devices = heard.devices.iter();
-            let devices =
-                devices.map(|(device, works)| Wake::Device { device: *device, works: *works });
-            reader
-                .into_iter()
-                .chain(heard.field.map(Wake::Field))
-                .chain(devices)
-                .for_each(|wake| thread.wake(wake));
-        }
         self.condition.send_replace(Condition::Running);
         Ok(thread.run(wakes)?)
     }

@@ -49,6 +49,8 @@ pub struct Marks {
     pub written: watch::Receiver<u64>,
     /// What the last receipt said.
     pub posted: watch::Receiver<Posted>,
+    /// Up to where the journal itself knows that it is posted.
+    pub noted: u64,
 }
 
 /// How an uplink is, for those who watch.
@@ -101,15 +103,14 @@ impl Uplink {
     pub async fn run(self) {
         let Self { lane, epoch, journal, client, jetstream, mut marks, wakes, state, clock } = self;
         let started = clock.real();
-        let (written, posted) =
-            (*marks.written.borrow_and_update(), marks.posted.borrow_and_update().clone());
-        let mut window = Window::new(written, posted.upto);
+        let mut window = Window::new(*marks.written.borrow_and_update(), marks.noted);
         let mut pages = Pages { journal: Some(journal), ahead: BTreeMap::new() };
         let mut under_way: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
         let mut look = tokio::time::interval(LOOK_EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut aged_at: Option<Instant> = None;
-        let mut heard: Option<Posted> = None;
+        // A receipt may be here before this first turn; it is held against the journal like others.
+        let mut heard = Some(marks.posted.borrow_and_update().clone());
         loop {
             let now = clock.real().duration_since(started);
             window.handle_connection(client.connection_state() == State::Connected, now);

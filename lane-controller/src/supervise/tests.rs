@@ -255,6 +255,41 @@ async fn a_receipt_about_another_record_puts_the_old_copy_that_was_written_on_aw
     lane.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_was_there_before_the_uplinks_first_turn_is_held_against_the_journal_too() {
+    let world = World::new().await;
+    let mut journal = world.journal("l01");
+    for minute in 1..=3 {
+        append(&mut journal, minute);
+    }
+    let reader = journal.reader().unwrap();
+    let [second, third] = [2, 3].map(|seq| HalfDigest::from(reader.digest(seq).unwrap().unwrap()));
+    for (digest, wanted) in [
+        (second, Wake::Posted { epoch: 4, upto: 2 }),
+        (third, Wake::PostedOtherwise { epoch: 4, seq: 2 }),
+    ] {
+        let (_written, written) = watch::channel(3);
+        let (_posted, posted) =
+            watch::channel(Posted { upto: 2, digest: Some(digest), missing: Vec::new() });
+        let (wakes, told) = channel();
+        let uplink = Uplink {
+            lane: World::id("l01"),
+            epoch: 4,
+            journal: journal.reader().unwrap(),
+            client: world.client.clone(),
+            jetstream: jetstream::new(world.client.clone()),
+            marks: Marks { written, posted, noted: 0 },
+            wakes,
+            state: watch::channel(UplinkState::default()).0,
+            clock: Clock::system(),
+        };
+        let running = tokio::spawn(uplink.run());
+        let first = tokio::task::spawn_blocking(move || told.recv_timeout(LONG));
+        assert_eq!(format!("{:?}", first.await.unwrap().unwrap()), format!("{wanted:?}"));
+        running.abort();
+    }
+}
+
 #[test]
 fn a_lane_that_does_not_run_refuses_commands_and_hears_when_to_stop() {
     assert_eq!(refuse(Wake::ListChanged, "why"), Told::Nothing);

@@ -128,9 +128,19 @@ impl Browser {
             const watch = new MutationObserver(look); \
             watch.observe(document, {subtree: true, childList: true, characterData: true, attributes: true}); \
             look();";
-        let waited = self.client.execute_async(script, vec![json!(selector), json!(text)]);
-        let seen = tokio::time::timeout(PATIENCE, waited).await;
-        assert!(matches!(seen, Ok(Ok(_))), "{selector} never reads {text:?}");
+        let looking = async {
+            // A page that gives way to the next one takes the script with it: it looks again there.
+            while self
+                .client
+                .execute_async(script, vec![json!(selector), json!(text)])
+                .await
+                .is_err()
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        let seen = tokio::time::timeout(PATIENCE, looking).await;
+        assert!(seen.is_ok(), "{selector} never reads {text:?}");
     }
 
     /// The text of an element.
