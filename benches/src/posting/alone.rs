@@ -183,7 +183,7 @@ fn rated(index: usize, payload: &[u8]) -> Result<Rated, Failed> {
             id,
             content_hash: Digest256::default(),
             signature: Signature::try_from_slice(&[7; 64])?,
-            passage: Some(passage),
+            passage: Some(Box::new(passage)),
             index,
         },
         charge: Charge {

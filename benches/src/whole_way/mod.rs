@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, HeaderMap};
 use clearing_house::broker::{ensure_streams, jetstream};
 use clearing_house::config;
@@ -45,36 +46,70 @@ const OURS: &str = "**ours** (clearing-house)";
 const LANES: u8 = 64;
 /// Passages published before their acknowledgements are waited for.
 const WINDOW: usize = 1_000;
-/// Passages that wait for the broker's word at once: `clearing_house::broker` lets no more than 256.
+/// Passages that wait for the broker's word at once, and how long.
 const UNDER_WAY_MAX: usize = 200;
+const PUBLISHED_WITHIN: Duration = Duration::from_secs(60);
 /// The steady rate: so many passages in each step.
 const STEADY_PER_STEP: usize = 10;
 const STEADY_STEP: Duration = Duration::from_millis(10);
+
+/// How much is measured, and by whom it is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    extent: Extent,
+    workers: u16,
+}
+
+impl Size {
+    /// Reads this process's arguments: `--short`, `--workers N`.
+    ///
+    /// # Errors
+    /// On any other argument.
+    pub fn from_command_line() -> Result<Self, Failed> {
+        let mut size = Self { extent: Extent::Whole, workers: config::Intake::default().workers };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--bench" => {}
+                "--short" => size.extent = Extent::Short,
+                "--workers" => {
+                    size.workers = arguments.next().ok_or("--workers needs a number")?.parse()?;
+                }
+                other => {
+                    let known = "--short and --workers N are";
+                    return Err(format!("{other:?} is not known; {known}").into());
+                }
+            }
+        }
+        Ok(size)
+    }
+}
 
 /// Measures draining and latency.
 ///
 /// # Errors
 /// When a part does not start, or a passage is not posted.
-pub fn measure(extent: Extent) -> Result<Report, Failed> {
+pub fn measure(size: Size) -> Result<Report, Failed> {
     let mut report = Report::new("whole way");
     let run = RunFolder::temporary()?;
     let broker = Broker::start(&run, &crate::programs::nats_server()?, &[BrokerUser::Centre])?;
     let database = Database::start(&run, &crate::programs::postgres_bin()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure_all(&mut report, extent, &broker, &database))?;
+    runtime.block_on(measure_all(&mut report, size, &broker, &database))?;
     report.note(format!(
-        "{LANES} lanes in {} partitions, two workers in one process; broker, database and workers \
+        "{LANES} lanes in {} partitions, {} workers in one process; broker, database and workers \
          share the machine; fsync and synchronous_commit on, data checksums on; the broker's \
          settings are those of `deploy/nats-server.conf`. Making and publishing the passages that \
          are drained is not measured. Lane to posted ends with the receipt at the lane.",
-        subject::PARTITIONS
+        subject::PARTITIONS,
+        size.workers
     ));
     Ok(report)
 }
 
 async fn measure_all(
     report: &mut Report,
-    extent: Extent,
+    Size { extent, workers }: Size,
     broker: &Broker,
     database: &Database,
 ) -> Result<(), Failed> {
@@ -85,10 +120,14 @@ async fn measure_all(
     let mut lanes = Lanes::new(accounts, LANES)?;
     world::make(&pool, &lanes, accounts, clock).await?;
     let client = broker.connect(&BrokerUser::Centre).await?;
-    let context = jetstream(client.clone());
+    // Patient, for what is not measured: a busy disk may keep an acknowledgement for long.
+    let context = ContextBuilder::new()
+        .timeout(PUBLISHED_WITHIN)
+        .max_ack_inflight(UNDER_WAY_MAX)
+        .build(client.clone());
     ensure_streams(&context).await?;
 
-    let passages = extent.pick(50_000, 1_000_000);
+    let passages = extent.pick(100_000, 400_000);
     for _ in 0..passages / WINDOW {
         publish(&context, &lanes.batch(WINDOW, clock)).await?;
     }
@@ -98,7 +137,7 @@ async fn measure_all(
     );
     let before = Used::so_far(pids.0, pids.1)?;
     let started = clock.real();
-    let working = work(&pool, broker, clock).await?;
+    let working = work(&pool, broker, workers, clock).await?;
     posted(&pool, passages, clock).await?;
     let elapsed = clock.real().duration_since(started);
     let used = Used::so_far(pids.0, pids.1)?.since(before);
@@ -143,6 +182,7 @@ fn drained(
 async fn work(
     pool: &PgPool,
     broker: &Broker,
+    workers: u16,
     clock: Clock,
 ) -> Result<tokio::task::JoinHandle<()>, Failed> {
     let client = broker.connect(&BrokerUser::Centre).await?;
@@ -153,7 +193,7 @@ async fn work(
     Ok(tokio::spawn(async move {
         let context = jetstream(client);
         // The stream is always read from its beginning here, whatever there is.
-        let config = config::Intake { lag_max: u64::MAX / 4, ..config::Intake::default() };
+        let config = config::Intake { workers, lag_max: u64::MAX / 4 };
         let Err(error) = intake::run(&context, &books, &receipts, clock, config).await;
         // Whoever waits for the passages tells that they never came.
         drop(error);

@@ -50,16 +50,16 @@ pub(super) struct Decisions<'a> {
 }
 
 /// A passage that was read, with what the books know about it.
-struct Readable<'a> {
+struct Readable<'a, 'v> {
     question: Question<'a>,
     passage: &'a Passage,
-    vehicle: Option<VehicleFacts>,
+    vehicle: Option<&'v VehicleFacts>,
 }
 
-impl Readable<'_> {
+impl Readable<'_, '_> {
     /// The vehicle as entries and exits are matched by: its plate, or else its tag.
     fn vehicle_key(&self) -> Option<String> {
-        let known = self.vehicle.as_ref().map(|vehicle| vehicle.plate.as_str().to_owned());
+        let known = self.vehicle.map(|vehicle| vehicle.plate.as_str().to_owned());
         let typed = || self.passage.plate.as_ref().map(|plate| plate.as_str().to_owned());
         let tag = || self.passage.tag.as_ref().map(|tag| format!("tag:{}", tag.to_hex()));
         known.or_else(typed).or_else(tag)
@@ -96,22 +96,22 @@ pub(super) async fn decide<'a>(
         match &question.genuine.passage {
             None => decisions.decided.push(unreadable(registry, question, now)),
             Some(passage) => {
-                let vehicle = vehicles.of(passage).cloned();
+                let vehicle = vehicles.of(passage);
                 readable.push(Readable { question, passage, vehicle });
             }
         }
     }
     decisions.entries = write_entries(tx, registry, &readable).await?;
     let mut entries = open_entries(tx, registry, &readable, policy).await?;
-    let of_vehicles = readable.iter().filter_map(|one| Some((one.passage, one.vehicle.as_ref()?)));
+    let of_vehicles = readable.iter().filter_map(|one| Some((one.passage, one.vehicle?)));
     let mut spent = DaysSpent::hold(tx, registry.tariffs(), of_vehicles)
         .await
         .map_err(failed("hold the days of vehicles"))?;
     for one in readable {
         let entry = finding(registry, &one, &mut entries, now);
         let question = one.question;
-        let vehicle = one.vehicle.as_ref();
-        let rating = rate(one.passage, vehicle, entry, registry.tariffs());
+        let vehicle = one.vehicle;
+        let rating = rate(one.passage, vehicle, entry, registry.tariffs(), now);
         match spent.settle(registry.tariffs(), one.passage, vehicle, rating) {
             Rating::Charged(charge) => {
                 decisions.decided.push(charged(registry, &vehicles, &one, charge));
@@ -148,7 +148,7 @@ pub(super) fn own_day(registry: &Registry, operator: &OperatorId, at: Timestamp)
 fn charged<'a>(
     registry: &Registry,
     vehicles: &Vehicles,
-    one: &Readable<'a>,
+    one: &Readable<'a, '_>,
     charge: Charge,
 ) -> Decided<'a> {
     let question = one.question;
@@ -183,7 +183,7 @@ fn unreadable<'a>(registry: &Registry, question: Question<'a>, now: Timestamp) -
 async fn write_entries(
     tx: &mut PgConnection,
     registry: &Registry,
-    readable: &[Readable<'_>],
+    readable: &[Readable<'_, '_>],
 ) -> Result<Vec<(String, EntryRecord)>, BooksError> {
     let mut rows = Vec::new();
     let mut records = Vec::new();
@@ -195,7 +195,7 @@ async fn write_entries(
         else {
             continue;
         };
-        let known = one.vehicle.as_ref();
+        let known = one.vehicle;
         let record = EntryRecord {
             v: 1,
             passage: id.clone(),
@@ -221,7 +221,7 @@ async fn write_entries(
 async fn open_entries(
     tx: &mut PgConnection,
     registry: &Registry,
-    readable: &[Readable<'_>],
+    readable: &[Readable<'_, '_>],
     policy: TripPolicy,
 ) -> Result<OpenEntries, BooksError> {
     let exits = || readable.iter().filter(|one| one.is_exit());
@@ -241,7 +241,7 @@ async fn open_entries(
 /// vehicle's newest.
 fn finding(
     registry: &Registry,
-    one: &Readable<'_>,
+    one: &Readable<'_, '_>,
     entries: &mut OpenEntries,
     now: Timestamp,
 ) -> EntryFinding {

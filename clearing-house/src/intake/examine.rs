@@ -111,7 +111,7 @@ pub struct Genuine {
     /// The signature it came with; the passage is signed by it, or named by one that is signed.
     pub signature: Signature,
     /// What it says; absent where the lane signed something that is no passage.
-    pub passage: Option<Passage>,
+    pub passage: Option<Box<Passage>>,
     /// Where the delivery is in its batch.
     pub index: usize,
 }
@@ -431,7 +431,7 @@ impl<'a> Opened<'a> {
             content_hash: self.content_hash,
             signature: self.signature,
             passage: match self.content {
-                Content::Passage(record) => Some(Passage::from(*record)),
+                Content::Passage(record) => Some(Box::new(Passage::from(*record))),
                 Content::LaterVersion | Content::Unreadable => None,
             },
             index,

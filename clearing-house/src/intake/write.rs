@@ -142,7 +142,7 @@ pub(super) async fn write(
 }
 
 fn place(decided: Decided<'_>, day: BusinessDate) -> Placed<'_> {
-    let passage = decided.genuine.passage.as_ref();
+    let passage = decided.genuine.passage.as_deref();
     let charge = &decided.charge;
     let fare_shown = match (passage.and_then(|passage| passage.fare), decided.arrival) {
         (None, _) => FareShown::None,
@@ -290,7 +290,7 @@ fn posting<'a>(
     manner: i32,
     (debit, credit): (i32, i32),
 ) -> Posting<'a> {
-    let passage = one.decided.genuine.passage.as_ref();
+    let passage = one.decided.genuine.passage.as_deref();
     let mut digest = [0; 16];
     digest.copy_from_slice(&one.decided.genuine.content_hash.as_bytes()[..16]);
     Posting {

@@ -9,7 +9,7 @@
 pub(crate) mod facts;
 pub(crate) mod proof;
 
-use domain::passage::{Decision, LaneRole, Passage, Payment, Reason};
+use domain::passage::{ClockQuality, Decision, LaneRole, Passage, Payment, Reason};
 use domain::tariff::{Crossing, Parts, Passing, PriceRule, TariffBook, TripCase};
 use domain::wire::v1::Disposition;
 use domain::{
@@ -114,6 +114,8 @@ pub enum Why {
     UnknownVehicle,
     /// Let through, and no tariff has a fare for it.
     NoFare,
+    /// It came later than the operator may charge for.
+    TooLate,
     /// Signed by its lane, and of a form this program cannot read.
     Unreadable,
 }
@@ -137,6 +139,7 @@ impl Why {
             Self::LeftUndecided => "left-undecided",
             Self::UnknownVehicle => "unknown-vehicle",
             Self::NoFare => "no-fare",
+            Self::TooLate => "too-late",
             Self::Unreadable => "unreadable",
         }
     }
@@ -285,13 +288,15 @@ pub enum Rating {
     AwaitsEntry,
 }
 
-/// Rates one passage, as the first of its vehicle's day: see [`Charge::under_day_cap`].
+/// Rates one passage at an instant, as the first of its vehicle's day: see
+/// [`Charge::under_day_cap`].
 #[must_use]
 pub fn rate(
     passage: &Passage,
     vehicle: Option<&VehicleFacts>,
     entry: EntryFinding,
     tariffs: &TariffBook,
+    rated_at: Timestamp,
 ) -> Rating {
     let free = |disposition, why, entry| Rating::Charged(Charge::nothing(disposition, why, entry));
     match passage.decision {
@@ -324,6 +329,11 @@ pub fn rate(
     };
     match price(passage, vehicle, &payer, entry.as_ref(), tariffs) {
         None => free(Disposition::NotOnFile, Why::NoFare, entry),
+        Some(_)
+            if matches!(payer, Payer::Account { .. }) && is_late(passage, tariffs, rated_at) =>
+        {
+            free(Disposition::TooOld, Why::TooLate, entry)
+        }
         Some(Priced { why, basis, tariff }) => {
             let amount = basis.parts.amount();
             Rating::Charged(Charge {
@@ -337,6 +347,16 @@ pub fn rate(
             })
         }
     }
+}
+
+/// Whether an account can no longer be charged. By a clock that nobody trusts nothing is too late;
+/// cash was paid when it was.
+fn is_late(passage: &Passage, tariffs: &TariffBook, rated_at: Timestamp) -> bool {
+    let tariff = tariffs.in_force(passage.id.lane.operator(), passage.at).ok();
+    let Some(rule) = tariff.and_then(|tariff| tariff.rules.too_late) else { return false };
+    let age = rated_at.duration_since(passage.at);
+    passage.clock == ClockQuality::Synchronised
+        && age > jiff::SignedDuration::from_hours(24 * i64::from(rule.after_days))
 }
 
 fn is_exempt(passage: &Passage, vehicle: Option<&VehicleFacts>) -> bool {

@@ -116,7 +116,7 @@ fn an_open_station_charges_the_registered_group() {
     let passage = passage("ben-thuy/l01", LaneRole::Open);
     let tariffs = tariffs();
     let rate = |vehicle: Option<VehicleFacts>| {
-        rate(&passage, vehicle.as_ref(), EntryFinding::NotNeeded, &tariffs)
+        rate(&passage, vehicle.as_ref(), EntryFinding::NotNeeded, &tariffs, passage.at)
     };
     check(&rate(Some(vehicle(1))), "posted fare account 7 47000");
     check(&rate(Some(vehicle(2))), "posted fare account 7 64000");
@@ -128,7 +128,8 @@ fn an_open_station_charges_the_registered_group() {
 fn a_trip_is_paid_for_where_it_ends() {
     let vehicle = vehicle(2);
     let tariffs = tariffs();
-    let rate = |passage: &Passage, entry| rate(passage, Some(&vehicle), entry, &tariffs);
+    let rate =
+        |passage: &Passage, entry| rate(passage, Some(&vehicle), entry, &tariffs, passage.at);
     check(
         &rate(&passage("a/e01", LaneRole::Entry), EntryFinding::NotNeeded),
         "posted entry nobody 0",
@@ -153,7 +154,7 @@ fn a_pass_is_good_at_its_station_until_its_last_instant() {
             valid_from: "2026-03-01T00:00:00Z".parse().unwrap(),
             valid_until: until.parse().unwrap(),
         });
-        rate(&passage, Some(&vehicle), EntryFinding::NotNeeded, &tariffs())
+        rate(&passage, Some(&vehicle), EntryFinding::NotNeeded, &tariffs(), passage.at)
     };
     check(&rate("ben-thuy", "2026-03-02T00:00:01Z"), "posted pass nobody 0");
     check(&rate("ben-thuy", "2026-03-02T00:00:00Z"), "posted fare account 7 47000");
@@ -169,7 +170,7 @@ fn what_the_attendant_did_decides_who_pays() {
         ..passage("ben-thuy/l01", LaneRole::Open)
     };
     let rate = |passage: &Passage, vehicle: Option<VehicleFacts>| {
-        rate(passage, vehicle.as_ref(), EntryFinding::NotNeeded, &tariffs())
+        rate(passage, vehicle.as_ref(), EntryFinding::NotNeeded, &tariffs(), passage.at)
     };
     let cash = attended(Decision::OpenedByAttendant, Payment::Cash, Reason::CashPaid);
     check(&rate(&cash, None), "posted fare cash 47000");
@@ -185,7 +186,7 @@ fn what_the_attendant_did_decides_who_pays() {
 fn an_exempt_vehicle_pays_nothing_however_it_came() {
     let vehicle = VehicleFacts { exempt: true, ..vehicle(1) };
     let exit = passage("z/x01", LaneRole::Exit);
-    check(&rate(&exit, Some(&vehicle), entry("a"), &tariffs()), "posted exempt nobody 0");
+    check(&rate(&exit, Some(&vehicle), entry("a"), &tariffs(), exit.at), "posted exempt nobody 0");
 }
 
 /// The road of `deploy/viet-nam/tariff-bac-nam.toml`, with rules and discounts of a test.
@@ -209,7 +210,7 @@ fn exit_after(minutes: i64, at: &str, rules: &str) -> Rating {
         station: StationId::try_new(at).unwrap(),
         at: entered,
     });
-    rate(&exit, Some(&vehicle(1)), entry, &bac_nam(rules))
+    rate(&exit, Some(&vehicle(1)), entry, &bac_nam(rules), exit.at)
 }
 
 #[test]
@@ -240,8 +241,25 @@ fn without_a_clock_to_trust_no_trip_is_too_long_or_too_fast() {
         station: StationId::try_new("nghi-son").unwrap(),
         at: exit.at,
     });
-    let rating = rate(&exit, Some(&vehicle(1)), entry, &bac_nam(rules));
+    let rating = rate(&exit, Some(&vehicle(1)), entry, &bac_nam(rules), exit.at);
     check(&rating, "posted fare account 7 40516");
+}
+
+#[test]
+fn an_account_is_charged_until_so_many_days_after_the_passage_and_cash_is_never_late() {
+    let late = bac_nam("[rules]\ntoo_late = { after_days = 60 }");
+    let exit = passage("ql45/x01", LaneRole::Exit);
+    let rated = |exit: &Passage, book: &TariffBook, hours: i64, seconds: i64| {
+        let after = jiff::SignedDuration::from_secs(hours * 3_600 + seconds);
+        rate(exit, Some(&vehicle(1)), entry("mai-son"), book, exit.at.checked_add(after).unwrap())
+    };
+    check(&rated(&exit, &late, 60 * 24, 0), "posted fare account 7 54909");
+    check(&rated(&exit, &late, 60 * 24, 1), "too-old too-late nobody 0");
+    check(&rated(&exit, &bac_nam("[rules]\n"), 24 * 999, 0), "posted fare account 7 54909");
+    let cash = Passage { payment: Payment::Cash, ..exit.clone() };
+    check(&rated(&cash, &late, 61 * 24, 0), "posted fare cash 54909");
+    let unsure = Passage { clock: ClockQuality::Unsynchronised, ..exit };
+    check(&rated(&unsure, &late, 61 * 24, 0), "posted fare account 7 54909");
 }
 
 const HALF_FOR_RESIDENTS: &str = "[[discount]]\nname = \"resident\"\nshare = \"0.5\"\n\
@@ -259,7 +277,7 @@ fn a_resident_pays_half_while_the_entitlement_is_good() {
             valid_from: "2026-03-01T00:00:00Z".parse().unwrap(),
             valid_until: until.parse().unwrap(),
         });
-        rate(&exit, Some(&vehicle), entry.clone(), &bac_nam(HALF_FOR_RESIDENTS))
+        rate(&exit, Some(&vehicle), entry.clone(), &bac_nam(HALF_FOR_RESIDENTS), exit.at)
     };
     check(
         &rate("vec", "2026-03-02T00:00:01Z"),
@@ -273,14 +291,18 @@ fn a_resident_pays_half_while_the_entitlement_is_good() {
 fn a_day_that_has_cost_its_cap_costs_nothing_more() {
     let book = bac_nam("[cap]\nday = [100000, 150000, 200000, 250000, 400000]");
     let exit = passage("ql45/x01", LaneRole::Exit);
-    let after =
-        |passage: &Passage, before| match rate(passage, Some(&vehicle(1)), entry("mai-son"), &book)
-        {
-            Rating::Charged(charge) => {
-                Rating::Charged(charge.under_day_cap(Amount::try_new(before).unwrap()))
-            }
-            waiting @ Rating::AwaitsEntry => waiting,
-        };
+    let after = |passage: &Passage, before| match rate(
+        passage,
+        Some(&vehicle(1)),
+        entry("mai-son"),
+        &book,
+        passage.at,
+    ) {
+        Rating::Charged(charge) => {
+            Rating::Charged(charge.under_day_cap(Amount::try_new(before).unwrap()))
+        }
+        waiting @ Rating::AwaitsEntry => waiting,
+    };
     check(&after(&exit, 0), "posted fare account 7 54909");
     check(
         &after(&exit, 54_909),
@@ -316,7 +338,7 @@ fn what_the_centre_charges_is_what_the_lanes_question_gives() {
         };
         let tariff = book.in_force(exit.id.lane.operator(), exit.at).unwrap();
         let shown = tariff.price(&crossing).unwrap().amount();
-        match rate(&exit, Some(&vehicle(1)), entry(at), &book) {
+        match rate(&exit, Some(&vehicle(1)), entry(at), &book, exit.at) {
             Rating::Charged(charge) => assert_eq!(charge.amount, shown, "{at}"),
             Rating::AwaitsEntry => panic!("the entry is known"),
         }

@@ -72,6 +72,10 @@ fn rule_lines(file: &TariffFile) -> Vec<String> {
         let charged = instead(&rule.charge);
         said.insert("too fast", format!("{charged} above {} km/h", rule.above_kmh));
     }
+    if let Some(rule) = &rules.too_late {
+        let after = rule.after_days;
+        said.insert("told too late", format!("nothing from an account after {after} days"));
+    }
     if let Some(rule) = &rules.missing_exit {
         said.insert("never left", format!("a case after {} minutes", rule.after_minutes));
     }

@@ -155,7 +155,10 @@ async fn page(
             }),
             None => EntryFinding::Missing,
         };
-        let Rating::Charged(charge) = rate(&one.passage, vehicle, entry, tariffs) else { continue };
+        let Rating::Charged(charge) = rate(&one.passage, vehicle, entry, tariffs, one.passage.at)
+        else {
+            continue;
+        };
         let charge = match vehicle {
             Some(vehicle) => days.settle(tariffs, &one.passage, vehicle, charge),
             None => charge,
@@ -201,7 +204,7 @@ fn unsigned(passage: &Passage) -> Genuine {
         id: passage.id.clone(),
         content_hash: Digest256::default(),
         signature: Signature::try_from_slice(&[0; 64]).expect("a signature has 64 bytes"),
-        passage: Some(passage.clone()),
+        passage: Some(Box::new(passage.clone())),
         index: 0,
     }
 }

@@ -10,7 +10,6 @@ mod vouched;
 
 use std::collections::HashMap;
 
-use domain::passage::Passage;
 use domain::signature::{Context, Digest256};
 use domain::wire::v1::{PassageRecord, parse};
 use domain::{LaneId, PassageId, Timestamp};
@@ -205,7 +204,9 @@ async fn witnesses(
         let place = (kept.journal_no, kept.seq);
         let (lane, epoch) = journals.get(&kept.journal_no)?;
         let seq = u64::try_from(kept.seq).ok()?.try_into().ok()?;
-        let passage = parse::<PassageRecord>("passage", &kept.payload).ok().map(Passage::from);
+        let passage = parse::<PassageRecord>("passage", &kept.payload)
+            .ok()
+            .map(|record| Box::new(record.into()));
         Some(Witness {
             genuine: Genuine {
                 id: PassageId { lane: lane.clone(), epoch: *epoch, seq },
@@ -276,7 +277,9 @@ async fn check_fares(
             }),
             None => EntryFinding::Missing,
         };
-        let holds = match rate(passage, vehicles.of(passage), finding, registry.tariffs()) {
+        let Some(rated_at) = row.rated_at else { continue };
+        let rated = rate(passage, vehicles.of(passage), finding, registry.tariffs(), rated_at);
+        let holds = match rated {
             Rating::AwaitsEntry => false,
             Rating::Charged(charge) => {
                 let stored = bases.get(&one.genuine.id);

@@ -25,7 +25,7 @@ pub use price::{Crossing, Parts, Passing, Price, PriceRule};
 pub use road::{ChargedBy, Rate, Road, Section};
 pub use rules::{
     Caps, Discount, For, Hours, ImpossibleSpeed, InsteadOfTrip, MissedGantry, MissingExit,
-    OverTime, Share, ShareError, TripCase, TripRules, Weekday,
+    OverTime, Share, ShareError, TooLate, TripCase, TripRules, Weekday,
 };
 
 /// Why a fare could not be told.

@@ -98,6 +98,14 @@ pub struct MissingExit {
     pub after_minutes: u32,
 }
 
+/// A passage that reached the centre late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TooLate {
+    /// How many days of 24 hours a customer's account may be charged after the passage.
+    pub after_days: u16,
+}
+
 /// What a way with gantries costs where one of them did not see the vehicle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -128,6 +136,9 @@ pub struct TripRules {
     pub missing_exit: Option<MissingExit>,
     /// A gantry missed it.
     pub missed_gantry: MissedGantry,
+    /// It came too late to be charged to an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub too_late: Option<TooLate>,
 }
 
 impl Default for TripRules {
@@ -139,6 +150,7 @@ impl Default for TripRules {
             impossible_speed: None,
             missing_exit: None,
             missed_gantry: MissedGantry::Infer,
+            too_late: None,
         }
     }
 }

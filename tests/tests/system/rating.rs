@@ -104,6 +104,33 @@ async fn a_turn_at_one_station_is_charged_by_rule_and_kept_as_a_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_later_than_its_operator_may_charge_is_in_the_books_and_costs_nothing() {
+    let office = Office::open().await;
+    let text = std::fs::read_to_string(repository("deploy/viet-nam/tariff-ben-thuy.toml")).unwrap();
+    let text = text.replacen("ben-thuy-2023-12-29", "ben-thuy-2026-01-01", 1).replacen(
+        "valid_from = \"2023-12-29\"",
+        "valid_from = \"2026-01-01\"",
+        1,
+    );
+    let file: TariffFile =
+        toml::from_str(&format!("{text}\n[rules]\ntoo_late = {{ after_days = 15 }}\n")).unwrap();
+    tariff::import(&office.pool, &Tariff::try_from(file).unwrap()).await.unwrap();
+    let books = office.books().await;
+    let mut lane = Lane::new("cienco4/ben-thuy/l01");
+    let batch = ["2026-02-10T01:00:00Z", "2026-02-20T01:00:00Z", MORNING]
+        .map(|at| lane.pass(&vehicle(CAR), at));
+    let outcome = books.post(&batch, noon()).await.unwrap();
+    assert_eq!((outcome.fresh, outcome.refused), (3, 0));
+    let charged = office
+        .texts("select concat_ws(' ', seq, disposition, why, amount) from passage_v1 order by seq")
+        .await;
+    assert_eq!(charged, ["1 too-old too-late 0", "2 posted fare 47000", "3 posted fare 47000"]);
+    assert_eq!(office.balance(vehicle(CAR).account).await, 5_000_000 - 2 * 47_000);
+    // Rated again, by the time at which it was, it is the same.
+    office.assert_proven().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_another_version_would_bring_is_shown_by_station_and_group() {
     let office = office_with_cap_and_residents().await;
     let books = office.books().await;

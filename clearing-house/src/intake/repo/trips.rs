@@ -223,7 +223,9 @@ pub(crate) async fn waiting(tx: &mut PgConnection, limit: i64) -> Result<Vec<Wai
                 id: id_from(row, 0)?,
                 content_hash: Digest256::of(payload),
                 signature: Signature::try_from_slice(row.get(7)).ok()?,
-                passage: parse::<PassageRecord>("passage", payload).ok().map(Passage::from),
+                passage: parse::<PassageRecord>("passage", payload)
+                    .ok()
+                    .map(|record| Box::new(record.into())),
                 index: 0,
             },
         })
