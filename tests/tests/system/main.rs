@@ -13,6 +13,7 @@ mod lists;
 mod rating;
 mod receipts;
 mod intake;
+mod disturbed;
 mod faults;
 mod top_up;
 mod verify_can_fail;
