@@ -271,10 +271,10 @@ impl Identity {
         Ok(Self { key, badge, desk: signature })
     }
 
-    /// Whose it is.
+    /// What the desk says of whose it is.
     #[must_use]
-    pub fn person(&self) -> &str {
-        &self.badge.person
+    pub const fn badge(&self) -> &Badge {
+        &self.badge
     }
 
     /// Signs a command.
