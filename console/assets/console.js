@@ -120,7 +120,7 @@
     answer.dataset.kind = kind;
   }
 
-  calls.addEventListener("submit", async (event) => {
+  station.addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = event.target;
     if (form.dataset.busy) return;
@@ -140,6 +140,8 @@
       tell(answer.dataset.silence, "refused");
     } finally {
       delete form.dataset.busy;
+      // A password or code is for one order.
+      for (const secret of form.querySelectorAll("[name=second_password], [name=second_code]")) secret.value = "";
     }
   });
 
@@ -171,8 +173,11 @@
     if (key === "j") move(1);
     else if (key === "k") move(-1);
     else {
-      const control = /^[a-z0-9]$/.test(key) && here()?.querySelector(`[data-key="${key}"]`);
+      const control = /^[a-z0-9]$/.test(key) && (here()?.querySelector(`[data-key="${key}"]`)
+        ?? document.querySelector(`#lane-orders [data-key="${key}"]`));
       if (!control) return;
+      const hidden = control.closest("details");
+      if (hidden) hidden.open = true;
       if (control.type === "radio") control.checked = true;
       // A key goes to its button, Enter presses it: two keystrokes, and none by mistake.
       control.focus();

@@ -108,8 +108,10 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
             let reason = reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
             (t.deed_order_asked(), format!("{lane} {verb}{reason}"))
         }
+        Deed::OrderAgreed { command } => (t.deed_order_agreed(), command.clone()),
         Deed::OrderAnswered { outcome, .. } => match outcome {
             Outcome::Done { passage, .. } => (t.deed_order_done(), passage.to_string()),
+            Outcome::Obeyed => (t.deed_order_done(), String::new()),
             Outcome::Refused { why } => (t.deed_order_refused(), why.clone()),
             Outcome::Unanswered { why } => (t.deed_order_unanswered(), why.clone()),
         },

@@ -35,6 +35,12 @@ pub enum CommandError {
         /// The file.
         path: PathBuf,
     },
+    /// A desk's key would be overwritten.
+    #[error("{path} is there already; the lanes know that desk by it")]
+    DeskKeyIsThere {
+        /// The file.
+        path: PathBuf,
+    },
     /// The key file holds no key.
     #[error("{path} holds no key")]
     Key {
@@ -149,6 +155,20 @@ pub fn make_key(files: &PeopleFiles) -> Result<String, CommandError> {
     write_secret(&files.key, &format!("{}\n", key.to_secret_text()))?;
     files.write(&People::default(), &key)?;
     Ok(String::from(key.public()))
+}
+
+/// Makes the key of a desk; tells the public key, as the configuration of its lanes has it.
+///
+/// # Errors
+/// When there is a key already, or the file cannot be written.
+pub fn make_desk_key(path: &Path) -> Result<String, CommandError> {
+    if path.exists() {
+        return Err(CommandError::DeskKeyIsThere { path: path.to_owned() });
+    }
+    let key = SecretKey::try_generate()
+        .map_err(|source| CommandError::Key { path: path.to_owned(), source })?;
+    write_secret(path, &format!("{}\n", key.to_secret_text()))?;
+    Ok(format!("[desk]\nkeys = [\"{}\"]\n", String::from(key.public())))
 }
 
 impl PeopleFiles {

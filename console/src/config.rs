@@ -53,6 +53,14 @@ pub struct Audit {
     pub file: PathBuf,
 }
 
+/// What this desk vouches with for the people who give orders at it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// The desk's own key, readable by this process alone; `console desk-key` makes it.
+    pub key_file: PathBuf,
+}
+
 /// The station a console stands at. With it the console needs no books: it shows this station's
 /// lanes, and works while the centre cannot be reached.
 #[derive(Debug, Clone, Deserialize)]
@@ -94,6 +102,9 @@ pub struct Config {
     pub access: Access,
     /// The audit log.
     pub audit: Audit,
+    /// The desk's own key. Without it orders are not signed, and only lanes that know no desk take
+    /// them.
+    pub desk: Option<Desk>,
     /// The station, for a station's desk.
     pub station: Option<Station>,
 }

@@ -14,7 +14,7 @@ use domain::Clock;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::access::{self, Door, Sessions};
+use crate::access::{self, DeskKey, Door, Sessions};
 use crate::audit::AuditLog;
 use crate::books::Books;
 use crate::language::Language;
@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub books: Arc<Books>,
     pub door: Arc<Door>,
     pub sessions: Arc<Sessions>,
+    /// With what this desk vouches for people.
+    pub desk_key: DeskKey,
     pub audit: Arc<AuditLog>,
     pub cookies: Cookies,
     /// Whether this console stands at a station, without the books.
@@ -113,6 +115,10 @@ impl App {
 
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {
         &self.0.sessions
+    }
+
+    pub(crate) fn desk_key(&self) -> &DeskKey {
+        &self.0.desk_key
     }
 
     pub(crate) fn audit(&self) -> &Arc<AuditLog> {

@@ -49,7 +49,7 @@ pub use audit::{AuditError, Chain, ChainBreak, check as check_audit_log};
 pub use language::Language;
 pub use routes::{roles_document, shown_paths};
 
-use access::{Door, Sessions};
+use access::{DeskKey, Door, Sessions};
 use audit::{AuditLog, Author, Deed};
 use books::{Books, Purpose};
 use config::{Config, ConfigError};
@@ -124,6 +124,8 @@ pub async fn run(
     let (file, key) = (&config.access.people_file, config.access.people_key);
     let door = Door::try_load((file, &own_passwords), key, place, audit.people_version());
     let door = Arc::new(door.map_err(ConsoleError::Access)?);
+    let desk_key = DeskKey::try_load(config.desk.as_ref().map(|desk| desk.key_file.as_path()))
+        .map_err(ConsoleError::Access)?;
     let address = config.http.listen;
     let listener = TcpListener::bind(address)
         .await
@@ -141,6 +143,7 @@ pub async fn run(
         books: Arc::clone(&books),
         door: Arc::clone(&door),
         sessions: Arc::clone(&sessions),
+        desk_key,
         audit: Arc::clone(&audit),
         cookies: if config.http.behind_tls { Cookies::Secure } else { Cookies::Loopback },
         at_station,

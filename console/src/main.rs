@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use console::command::{NewPerson, PeopleFiles, check_audit, make_key};
+use console::command::{NewPerson, PeopleFiles, check_audit, make_desk_key, make_key};
 use console::config::Config;
 use console::{Role, Scope};
 use tracing::{error, info};
@@ -28,6 +28,11 @@ struct Arguments {
 enum Command {
     /// Serve the pages until interrupted: of the centre, or of the [station] of the configuration.
     Run,
+    /// Make the key of a desk, and print what its lanes' configuration has to know of it.
+    DeskKey {
+        /// The file; only the console may read it.
+        file: PathBuf,
+    },
     /// Change who may use the consoles.
     People(PeopleArguments),
     /// Check an audit log's chain.
@@ -131,6 +136,9 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         },
+        Command::DeskKey { file } => {
+            make_desk_key(&file).map_err(Into::into).and_then(|told| tell(&told))
+        }
         Command::People(arguments) => people(arguments).and_then(|told| tell(&told)),
         Command::Audit { file, head } => check_audit(&file, head.as_deref())
             .map_err(Into::into)

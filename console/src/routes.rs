@@ -150,6 +150,7 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Get,  "/station", LOOKS_AT_STATION, Anywhere, "lanes, and vehicles that wait"), get(station::page)),
         (rule(Get,  "/station/live", LOOKS_AT_STATION, Anywhere, "the same, kept up to date"), get(station::live)),
         (rule(Post, "/station/answer", WORKS_AT_DESK, Anywhere, "answer a vehicle that waits"), post(station::answer)),
+        (rule(Post, "/station/order", WORKS_AT_DESK, Anywhere, "order a lane's mode, or a convoy with a second person"), post(station::order)),
         (rule(Get,  "/shift", READS_SHIFTS, Anywhere, "one's shift, and all shifts"), get(station::shifts_page)),
         (rule(Get,  "/shift/{number}", READS_SHIFTS, Anywhere, "the report of a shift"), get(station::shift_report)),
         (rule(Post, "/shift/start", WORKS_AT_DESK, Anywhere, "begin a shift"), post(station::start_shift)),

@@ -19,6 +19,7 @@ pub mod tariff;
 pub mod account_list;
 pub mod passage;
 pub mod signature;
+pub mod order;
 pub mod wire;
 
 pub use id::{AccountId, IdError, IssuerId, LaneId, OperatorId, PassageId, StationId};

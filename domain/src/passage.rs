@@ -5,6 +5,7 @@
 //! answered, and with which reason of the closed catalogue.
 
 use crate::account_list::ListStatus;
+use crate::order::SignedOrder;
 use crate::signature::Digest256;
 use crate::{Amount, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
 
@@ -47,6 +48,8 @@ pub enum ExceptionKind {
     NoFare,
     /// The vehicle left without a decision: it backed out.
     LeftUndecided,
+    /// The lane is closed, and it came all the same.
+    LaneClosed,
 }
 
 /// What the lane did.
@@ -95,8 +98,12 @@ pub enum Reason {
     CashAtExit,
     /// 12: the plate stands for the tag.
     PlateRead,
+    /// 13: the group was corrected, and the account of the tag pays for that.
+    GroupCorrected,
     /// 20: a priority vehicle on duty.
     PriorityVehicle,
+    /// 21: one of a convoy that two people let through.
+    Convoy,
     /// 30: equipment of the lane failed.
     EquipmentFault,
     /// 40: no means of payment.
@@ -110,6 +117,14 @@ pub enum Reason {
     },
 }
 
+/// That the attendant corrected the group that the toll is charged by; the passage's group is what
+/// it was corrected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Correction {
+    /// The list's group, else the measured one; absent where neither was known.
+    pub from: Option<VehicleGroup>,
+}
+
 /// Who answered an exception, and why so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attendance {
@@ -119,6 +134,20 @@ pub struct Attendance {
     pub command: String,
     /// The reason given.
     pub reason: Reason,
+    /// Who agreed, where it takes two people.
+    pub second: Option<String>,
+    /// The group before it was corrected, where it was.
+    pub corrected: Option<Correction>,
+    /// The order as it was signed: the proof of who gave it. Absent where nobody signed it.
+    pub order: Option<SignedOrder>,
+}
+
+impl Attendance {
+    /// The answer of one person, who corrected nothing and signed nothing.
+    #[must_use]
+    pub const fn of(attendant: String, command: String, reason: Reason) -> Self {
+        Self { attendant, command, reason, second: None, corrected: None, order: None }
+    }
 }
 
 /// Where and when a trip began.

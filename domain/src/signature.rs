@@ -63,10 +63,12 @@ pub enum Context {
     Time,
     /// The centre's word that a list is still the newest.
     ListConfirmation,
-    /// An attendant's command, signed by the desk.
+    /// A command, signed by a person at a desk.
     Command,
     /// Who may use the consoles.
     People,
+    /// A desk's word for who holds a key of its own.
+    Badge,
 }
 
 impl Context {
@@ -85,6 +87,7 @@ impl Context {
             Self::ListConfirmation => b"etc/v1/list-confirmation\0",
             Self::Command => b"etc/v1/command\0",
             Self::People => b"etc/v1/people\0",
+            Self::Badge => b"etc/v1/badge\0",
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use domain::signature::{Context, PublicKey};
 use domain::tariff::{Tariff, TariffBook, TariffFile};
-use domain::wire::v1::{ChoiceRecord, LaneDirective, LaneMode, TariffDirective, parse};
+use domain::wire::v1::{ChoiceRecord, LaneDirective, TariffDirective, parse};
 use domain::{LaneId, OperatorId, Timestamp};
 
 use crate::lane::LanePolicy;
@@ -388,10 +388,7 @@ pub fn amended(base: LanePolicy, directive: &LaneDirective) -> LanePolicy {
     };
     let mut policy = base;
     let verdict = &mut policy.verdict;
-    verdict.by_tag = match directive.mode {
-        LaneMode::Automatic => Choice::Serve,
-        LaneMode::Attended => Choice::Call,
-    };
+    verdict.mode = directive.mode;
     verdict.unlisted = choice(asked.unlisted, verdict.unlisted);
     verdict.low = choice(asked.low, verdict.low);
     verdict.old_list = choice(asked.old_list, verdict.old_list);

@@ -5,25 +5,25 @@
 //! are taken in real time, from the instant at which the last fact was here that the decision needed: the last byte of the
 //! tag's frame, or the loop's edge where the tag was read before its vehicle came.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use domain::order::SignedOrder;
 use domain::passage::{ClockQuality, LaneRole};
 use domain::signature::Digest256;
 use domain::tariff::TariffBook;
 use domain::wire::field_io::Output;
 use domain::wire::v1::{
-    Command, CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
+    CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
 };
 use domain::{Clock, Currency, LaneId, PassageId, Plate, TagId, Timestamp, VehicleGroup};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ask::Question;
 use crate::clock_quality::ClockWatch;
-use crate::desk::admit;
 use crate::directives::{DirectiveBoard, Directives, amended};
 use crate::display::Notice;
 use crate::entries::EntryBook;
@@ -31,12 +31,13 @@ use crate::field_io::{FieldError, FieldWord, Outputs, Reading};
 use crate::journal::{CaseNote, Journal, JournalError, Scribe, ScribeEnded};
 use crate::lane::safety::SafetyMonitor;
 use crate::lane::{
-    Action, Answer, Case, CentreAnswer, Certainty, Event, Knowledge, Lane, LanePolicy, SavedLane,
+    Action, Case, CentreAnswer, Certainty, Event, Knowledge, Lane, LanePolicy, SavedLane,
 };
 use crate::list::ListStore;
 
 mod equipment;
 mod heartbeat;
+mod orders;
 mod receipts;
 mod record;
 mod sensed;
@@ -44,6 +45,7 @@ mod shown;
 
 use self::equipment::Roll;
 pub use self::equipment::{Device, Equipment};
+use self::orders::Orders;
 use self::record::{Held, LOOK_EVERY};
 pub use self::record::{JournalPolicy, WhenFailing};
 use self::shown::Dossiers;
@@ -159,8 +161,8 @@ pub enum Wake {
         /// The number.
         upto: u64,
     },
-    /// An attendant's command, and where its reply goes.
-    Command(Box<Command>, oneshot::Sender<CommandReply>),
+    /// An order that is proved, as far as this lane's site asks, and where its reply goes.
+    Command(Box<SignedOrder>, oneshot::Sender<CommandReply>),
     /// The account list changed.
     ListChanged,
     /// The clearing house has everything up to here.
@@ -202,8 +204,6 @@ pub enum Word {
 
 /// How many passages' causes are remembered for the latency to the receipt.
 const CAUSES_MAX: usize = 10_000;
-/// How many commands are remembered, so that one sent twice has one effect.
-const COMMANDS_MAX: usize = 64;
 /// How long to wait before an output that failed is set again, in real time.
 const OUTPUT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -266,8 +266,7 @@ pub struct LaneThread {
     /// When the fact was here that the event in hand is about: a tag's frame, a loop's edge.
     caused_at: Option<Instant>,
     cause_of_seq: BTreeMap<u64, Instant>,
-    answered: VecDeque<CommandReply>,
-    reply_to: Option<(String, oneshot::Sender<CommandReply>)>,
+    orders: Orders,
     last_written: Option<PassageId>,
     equipment: Equipment,
     roll: Roll,
@@ -288,7 +287,9 @@ impl LaneThread {
         let equipment = parts.equipment;
         let roll = Roll::new(&equipment.expected, equipment.patient_until);
         let currency = shared.tariffs.versions().last().map(|tariff| tariff.currency);
-        let lane = Lane::new(id.clone(), role, policy);
+        let mut lane = Lane::new(id.clone(), role, policy);
+        let orders = Orders::kept(equipment.mode_file.as_deref());
+        lane.keep_mode(orders.mode());
         let saved = journal.saved_lane()?;
         let posted_upto = journal.posted_upto()?;
         let JournalPolicy { wait_max, memory_max, .. } = journal_policy;
@@ -320,8 +321,7 @@ impl LaneThread {
             keep_records,
             caused_at: None,
             cause_of_seq: BTreeMap::new(),
-            answered: VecDeque::new(),
-            reply_to: None,
+            orders,
             last_written: None,
             equipment,
             roll,
@@ -436,7 +436,7 @@ impl LaneThread {
                     self.over = Some(LaneEnded::Journal(ended));
                 }
             }
-            Wake::Command(command, reply) => self.command(*command, reply),
+            Wake::Command(order, reply) => self.command(*order, reply),
             Wake::ListChanged => self.event(Event::ListChanged),
             Wake::Posted { epoch, upto } => {
                 if epoch == self.scribe.epoch() {
@@ -527,6 +527,7 @@ impl LaneThread {
                     self.answer(CommandAnswer::Done { passage });
                 }
             }
+            Action::Obeyed => self.answer(CommandAnswer::Obeyed),
             Action::Refuse { why } => self.answer(CommandAnswer::Refused { why: why.to_owned() }),
         }
     }
@@ -552,39 +553,6 @@ impl LaneThread {
         }
     }
 
-    fn command(&mut self, command: Command, reply: oneshot::Sender<CommandReply>) {
-        if let Some(before) = self.answered.iter().find(|before| before.id == command.id) {
-            drop(reply.send(before.clone()));
-            return;
-        }
-        self.reply_to = Some((command.id.clone(), reply));
-        if let Err(why) =
-            admit(&command, self.shared.clock.now(), self.started_at, self.shared.clock.speed())
-        {
-            self.answer(CommandAnswer::Refused { why: why.to_owned() });
-            return;
-        }
-        let answer = Answer {
-            command: command.id,
-            call: command.call,
-            attendant: command.attendant,
-            verb: command.verb,
-        };
-        self.event(Event::Answered(answer));
-    }
-
-    fn answer(&mut self, answer: CommandAnswer) {
-        if let Some((id, reply_to)) = self.reply_to.take() {
-            let reply = CommandReply { v: 1, id, answer };
-            self.answered.push_back(reply.clone());
-            if self.answered.len() > COMMANDS_MAX {
-                self.answered.pop_front();
-            }
-            // The attendant may have given up waiting; the command is done all the same.
-            drop(reply_to.send(reply));
-        }
-    }
-
     /// The wall clock, where it is to be trusted.
     fn trusted_now(&self) -> Option<Timestamp> {
         (self.clock_quality() == ClockQuality::Synchronised).then(|| self.shared.clock.now())
@@ -601,6 +569,7 @@ impl LaneThread {
             return;
         };
         self.directive = Some(directive.version);
+        self.directive_replaces_mode(directive.version);
         self.lane.follow(amended(self.policy, directive));
         let (version, mode) = (directive.version, directive.mode);
         tracing::info!(lane.id = %self.id, version, ?mode, "a directive is in force");

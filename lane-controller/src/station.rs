@@ -168,10 +168,14 @@ pub async fn run_until(config: Config, stop: impl Future<Output = ()>) -> Result
         tending: None,
     };
     tracing::info!(station.id = %config.station.station, lanes = running.len(), "station runs");
+    let desks: Arc<[_]> = config.desk.keys.clone().into();
+    if desks.is_empty() {
+        tracing::warn!("[desk] names no keys: orders are taken that nobody has signed");
+    }
     let watchdog = tokio::spawn(notify::keep_alive(health));
     let ended = tokio::select! {
         ended = downlink.run() => ended.map_err(Into::into),
-        ended = desk::commands(client, lanes_by_id) => ended.map_err(Into::into),
+        ended = desk::commands(client, lanes_by_id, desks) => ended.map_err(Into::into),
         () = stop => Ok(()),
     };
     watchdog.abort();
@@ -310,6 +314,7 @@ fn start_lane(
             expected: devices::expected(lane),
             displays: Arc::new(devices::start_displays(lane, &ear)),
             neighbours,
+            mode_file: Some(around.config.data.folder.join(format!("{}.mode", id.lane()))),
             patient_until: Some(clock.real() + DEVICES_WITHIN),
             ..Equipment::default()
         },

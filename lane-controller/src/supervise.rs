@@ -451,10 +451,10 @@ enum Told {
 fn refuse(wake: Wake, why: &str) -> Told {
     match wake {
         Wake::Stop => return Told::ToStop,
-        Wake::Command(command, reply) => {
+        Wake::Command(order, reply) => {
             let answer = CommandAnswer::Refused { why: why.to_owned() };
             // Whoever asked may have gone.
-            drop(reply.send(CommandReply { v: 1, id: command.id, answer }));
+            drop(reply.send(CommandReply { v: 1, id: order.command.id, answer }));
         }
         // A lane that does not run has no heart that beats: who asks hears nothing.
         Wake::Health(_)

@@ -42,6 +42,9 @@ impl VitalSigns {
         let directives = self.directives.view();
         let directive = directives.in_force(&self.lane, self.clock.now());
         let backlog = heartbeat.last_seq.saturating_sub(heartbeat.posted_upto);
+        // How the lane works it says itself, where it knows better than the directive.
+        let own = heartbeat.vitals.take().unwrap_or_default();
+        let directed = directive.map_or(LaneMode::Automatic, |directive| directive.mode);
         heartbeat.vitals = Some(Vitals {
             clock: Some(clock.quality.into()),
             clock_offset_us: clock.offset.map(|offset| offset.offset_us),
@@ -52,7 +55,8 @@ impl VitalSigns {
                 .then(|| self.list.view().confirmed_at()),
             tariff_version: Some(directives.tariff_version()).filter(|version| *version > 0),
             directive_version: directive.map(|directive| directive.version),
-            mode: Some(directive.map_or(LaneMode::Automatic, |directive| directive.mode)),
+            mode: Some(own.mode.unwrap_or(directed)),
+            convoy: own.convoy,
             events_waiting: Some(*self.events_waiting.borrow()),
             disk_free_bytes: disk_free_bytes(&self.folder),
             software: Some(env!("CARGO_PKG_VERSION").to_owned()),

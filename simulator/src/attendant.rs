@@ -127,6 +127,7 @@ impl Attendant {
             lane: lane.clone(),
             call,
             attendant: format!("simulated-{}", self.station),
+            second: None,
             issued_at: now,
             expires_at: now,
             verb,
@@ -214,7 +215,9 @@ async fn carry_out<F: Future<Output = Sent>>(
         command.expires_at =
             command.issued_at.saturating_add(valid_run).unwrap_or(command.issued_at);
         match send(command.clone(), valid_real).await {
-            Sent::Answered(CommandAnswer::Done { .. }) => return Outcome::Done,
+            Sent::Answered(CommandAnswer::Done { .. } | CommandAnswer::Obeyed) => {
+                return Outcome::Done;
+            }
             Sent::Answered(CommandAnswer::Refused { why }) => {
                 tracing::debug!(lane.id = %command.lane, why, "a command was refused");
                 return match (reply_lost, verdict) {

@@ -153,6 +153,7 @@ impl Contender {
             Action::Close
             | Action::Siren
             | Action::Confirm { .. }
+            | Action::Obeyed
             | Action::Refuse { .. }
             | Action::AskCentre { .. }
             | Action::Case { .. }

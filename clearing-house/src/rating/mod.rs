@@ -363,7 +363,7 @@ fn is_exempt(passage: &Passage, vehicle: Option<&VehicleFacts>) -> bool {
     let on_duty = passage
         .attendance
         .as_ref()
-        .is_some_and(|attendance| attendance.reason == Reason::PriorityVehicle);
+        .is_some_and(|by| matches!(by.reason, Reason::PriorityVehicle | Reason::Convoy));
     on_duty || vehicle.is_some_and(|vehicle| vehicle.exempt)
 }
 
@@ -384,7 +384,8 @@ struct Priced {
     tariff: String,
 }
 
-/// The registered group goes before what anyone saw; a stranger's is what the attendant saw.
+/// The registered group goes before what anyone saw, but for one that an attendant corrected; a
+/// stranger's is what the attendant saw.
 fn price(
     passage: &Passage,
     vehicle: Option<&VehicleFacts>,
@@ -392,7 +393,9 @@ fn price(
     entry: Option<&EntryFacts>,
     tariffs: &TariffBook,
 ) -> Option<Priced> {
-    let group = vehicle.map(|vehicle| vehicle.group).or(passage.group)?;
+    let is_corrected = passage.attendance.as_ref().is_some_and(|by| by.corrected.is_some());
+    let registered = vehicle.map(|vehicle| vehicle.group).filter(|_| !is_corrected);
+    let group = registered.or(passage.group)?;
     let operator = passage.id.lane.operator();
     let tariff = tariffs.in_force(operator, passage.at).ok()?;
     let entered = entry.map(|entry| (&entry.station, entry.at));

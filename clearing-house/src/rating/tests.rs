@@ -1,4 +1,4 @@
-use domain::passage::{Attendance, ClockQuality};
+use domain::passage::{Attendance, ClockQuality, Correction};
 use domain::signature::Digest256;
 use domain::tariff::{Segment, Tariff, TariffFile};
 use domain::{Currency, OperatorId};
@@ -166,7 +166,7 @@ fn what_the_attendant_did_decides_who_pays() {
     let attended = |decision, payment, reason| Passage {
         decision,
         payment,
-        attendance: Some(Attendance { attendant: "nv".into(), command: "c".into(), reason }),
+        attendance: Some(Attendance::of("nv".into(), "c".into(), reason)),
         ..passage("ben-thuy/l01", LaneRole::Open)
     };
     let rate = |passage: &Passage, vehicle: Option<VehicleFacts>| {
@@ -176,6 +176,15 @@ fn what_the_attendant_did_decides_who_pays() {
     check(&rate(&cash, None), "posted fare cash 47000");
     let duty = attended(Decision::OpenedByAttendant, Payment::Nothing, Reason::PriorityVehicle);
     check(&rate(&duty, None), "posted exempt nobody 0");
+    let convoy = attended(Decision::OpenedByAttendant, Payment::Nothing, Reason::Convoy);
+    check(&rate(&convoy, Some(vehicle(1))), "posted exempt nobody 0");
+    let mut corrected =
+        attended(Decision::OpenedByAttendant, Payment::Account, Reason::GroupCorrected);
+    corrected.group = Some(vehicle(2).group);
+    check(&rate(&corrected, Some(vehicle(1))), "posted fare account 7 47000");
+    let correction = Correction { from: Some(vehicle(1).group) };
+    corrected.attendance.as_mut().unwrap().corrected = Some(correction);
+    check(&rate(&corrected, Some(vehicle(1))), "posted fare account 7 64000");
     let plate = attended(Decision::ChargedByPlate, Payment::Account, Reason::PlateRead);
     check(&rate(&plate, Some(vehicle(1))), "posted fare account 7 47000");
     let away = attended(Decision::TurnedAway, Payment::Nothing, Reason::NoMeansOfPayment);

@@ -219,8 +219,9 @@ fn stored_from(row: &PgRow) -> Option<Stored> {
     let tag = row.get::<Option<&str>, _>(5).and_then(|hex| hex.parse::<TagId>().ok());
     let plate = row.get::<Option<&str>, _>(6).and_then(|text| Plate::try_new(text).ok());
     let group = row.get::<Option<i16>, _>(7).and_then(|number| u8::try_from(number).ok());
-    // Of the reasons only this one bears on the price.
-    let on_duty = row.get::<Option<&str>, _>(9) == Some("priority-vehicle");
+    // Of the reasons only these bear on the price.
+    let reason = row.get::<Option<&str>, _>(9);
+    let on_duty = matches!(reason, Some("priority-vehicle" | "convoy"));
     let passage = Passage {
         id: rating::facts::id_from(row)?,
         role: named::<RoleRecord>(row, 4)?.into(),
@@ -237,11 +238,8 @@ fn stored_from(row: &PgRow) -> Option<Stored> {
         entry: None,
         exception: None,
         decision: named::<DecisionRecord>(row, 8)?.into(),
-        attendance: on_duty.then(|| Attendance {
-            attendant: String::new(),
-            command: String::new(),
-            reason: Reason::PriorityVehicle,
-        }),
+        attendance: on_duty
+            .then(|| Attendance::of(String::new(), String::new(), Reason::PriorityVehicle)),
         fare: None,
         payment: named::<PaymentRecord>(row, 10).map_or(Payment::Nothing, Payment::from),
         previous: Digest256::default(),

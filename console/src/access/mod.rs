@@ -8,6 +8,7 @@
 
 mod door;
 mod guard;
+mod identity;
 mod own_passwords;
 mod pages;
 mod password_page;
@@ -25,6 +26,7 @@ use domain::signature::Digest256;
 
 pub(crate) use door::Door;
 pub(crate) use guard::guard;
+pub(crate) use identity::{DeskKey, person_of_a_moment};
 pub(crate) use pages::{code_page, enter_code, log_in, log_in_page, log_out};
 pub(crate) use password_page::{change as change_password, page as password_page};
 pub use people::{People, PeopleError, Person};
@@ -52,6 +54,15 @@ pub enum AccessError {
         /// What is wrong with it.
         #[source]
         source: PeopleError,
+    },
+    /// The desk's key could not be read.
+    #[error("take the desk's key from {path}")]
+    DeskKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: domain::signature::SignatureError,
     },
     /// The passwords that people gave themselves could not be read or kept.
     #[error(

@@ -7,15 +7,16 @@
 //! nothing after it.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::order::Identity;
 use domain::signature::Digest256;
 
 use super::{AccessError, random_hex, same};
 
 /// How long a session lives at most: a shift and its hand-over.
-const LIFE_MAX: Duration = Duration::from_hours(14);
+pub(super) const LIFE_MAX: Duration = Duration::from_hours(14);
 
 /// How long one may lie unused, where a vehicle may need somebody at once.
 const IDLE_MAX: Duration = Duration::from_hours(12);
@@ -62,6 +63,8 @@ struct Seat {
     session: Session,
     begun: Instant,
     used: Instant,
+    /// What the person signs orders with; it ends with the session.
+    identity: Option<Arc<Identity>>,
 }
 
 impl Seat {
@@ -104,7 +107,8 @@ impl Sessions {
         {
             seats.remove(&oldest);
         }
-        seats.insert(Digest256::of(number.as_bytes()), Seat { session, begun: now, used: now });
+        let seat = Seat { session, begun: now, used: now, identity: None };
+        seats.insert(Digest256::of(number.as_bytes()), seat);
         Ok(number)
     }
 
@@ -122,6 +126,21 @@ impl Sessions {
     /// Whether a session still lives, without using it: an open page is not a person at work.
     pub(crate) fn lives(&self, number: &str, now: Instant) -> bool {
         self.seats().get(&Digest256::of(number.as_bytes())).is_some_and(|seat| seat.lives(now))
+    }
+
+    /// What the person of a session signs with: what they have, if that still fits, or a new one.
+    pub(crate) fn identity(
+        &self,
+        number: &str,
+        fits: impl Fn(&Identity) -> bool,
+        make: impl FnOnce() -> Option<Identity>,
+    ) -> Option<Arc<Identity>> {
+        let mut seats = self.seats();
+        let seat = seats.get_mut(&Digest256::of(number.as_bytes()))?;
+        if !seat.identity.as_ref().is_some_and(|identity| fits(identity)) {
+            seat.identity = make().map(Arc::new);
+        }
+        seat.identity.clone()
     }
 
     /// Ends a session.

@@ -74,6 +74,8 @@ pub(crate) enum Outcome {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fare: Option<i64>,
     },
+    /// The lane did it, and there was no passage to write.
+    Obeyed,
     /// The lane did not do it.
     Refused { why: String },
     /// Nobody knows: there was no answer that was understood.
@@ -121,6 +123,8 @@ pub(crate) enum Deed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// A second person agrees to an order that takes two; it is they who stand as who did it.
+    OrderAgreed { command: String },
     /// What became of it.
     OrderAnswered { command: String, outcome: Outcome },
     /// A plate or tag was shown in clear.

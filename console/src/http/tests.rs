@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 use super::{App, Cookies, Parts, guarded, router};
 use crate::access::people::tests::person;
-use crate::access::{Door, People, Person, Role, Scope, Sessions, password};
+use crate::access::{DeskKey, Door, People, Person, Role, Scope, Sessions, password};
 use crate::audit::AuditLog;
 use crate::books::Books;
 use crate::routes::{Place, Rule, Verb, Who, rules};
@@ -86,6 +86,7 @@ impl House {
                     .unwrap(),
             ),
             sessions: Arc::new(Sessions::default()),
+            desk_key: DeskKey::of(SecretKey::from_seed(&[3; 32])),
             audit: Arc::new(AuditLog::open(&folder.path().join("audit.log"), clock).unwrap()),
             cookies: Cookies::Loopback,
             at_station,

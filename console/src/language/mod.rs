@@ -129,6 +129,7 @@ macro_rules! texts {
 }
 
 // After the macro, which they use.
+mod of_desk;
 mod of_money;
 mod of_rules;
 
@@ -334,7 +335,7 @@ texts! {
     keys: "Phím tắt", "Keys";
     keys_on: "Dùng phím tắt", "Use single keys";
     sound_on: "Báo bằng âm thanh khi có xe chờ", "Sound when a vehicle waits";
-    keys_text: "J, K: xe sau, xe trước · P: biển số · 1 đến 5: nhóm · C: thu theo biển số · O: mở · T: quay đầu · Enter: thực hiện", "J, K: next and previous vehicle · P: plate · 1 to 5: group · C: charge · O: open · T: turn away · Enter: do it";
+    keys_text: "J, K: xe sau, xe trước · P: biển số · 1 đến 5: nhóm · C: thu theo biển số · O: mở · T: quay đầu · G: sửa nhóm · R: đọc lại thẻ · M: chế độ làn · V: đoàn xe · X: kết thúc đoàn xe · Enter: thực hiện", "J, K: next and previous vehicle · P: plate · 1 to 5: group · C: charge · O: open · T: turn away · G: correct the group · R: read again · M: mode of a lane · V: convoy · X: end of the convoy · Enter: do it";
 
     sending: "Đang gửi lệnh…", "Sending the command…";
     answer_done: "Làn đã thực hiện. Lượt xe", "The lane has done it. Passage";

@@ -1,7 +1,7 @@
 //! What people call the things the wire and the books have names for.
 
 use domain::wire::v1::{
-    DecisionRecord, Disposition, ExceptionRecord, ReaderHealth, ReasonRecord, RoleRecord,
+    DecisionRecord, Disposition, ExceptionRecord, LaneMode, ReaderHealth, ReasonRecord, RoleRecord,
 };
 
 use super::Language;
@@ -40,6 +40,17 @@ impl Language {
         )
     }
 
+    /// How a lane works.
+    pub(crate) fn lane_mode(self, mode: LaneMode) -> &'static str {
+        match mode {
+            LaneMode::Automatic => self.mode_automatic(),
+            LaneMode::Attended => self.mode_attended(),
+            LaneMode::EtcOnly => self.mode_etc_only(),
+            LaneMode::Closed => self.mode_closed(),
+            LaneMode::Maintenance => self.mode_maintenance(),
+        }
+    }
+
     /// Why a vehicle did not simply pass.
     pub(crate) fn exception_kind(self, exception: ExceptionRecord) -> &'static str {
         pick(
@@ -55,6 +66,7 @@ impl Language {
                 }
                 ExceptionRecord::NoFare => ("Không có mức phí", "No fare is known"),
                 ExceptionRecord::LeftUndecided => ("Rời đi khi chưa xử lý", "Left undecided"),
+                ExceptionRecord::LaneClosed => ("Làn đang đóng", "The lane is closed"),
             },
         )
     }
@@ -100,7 +112,9 @@ impl Language {
                 ReasonRecord::CashPaid => ("đã trả tiền mặt", "cash was paid"),
                 ReasonRecord::CashAtExit => ("trả tiền mặt ở lối ra", "cash at the exit"),
                 ReasonRecord::PlateRead => ("biển số thay cho thẻ", "the plate stands for the tag"),
+                ReasonRecord::GroupCorrected => ("nhóm xe được sửa", "the group was corrected"),
                 ReasonRecord::PriorityVehicle => ("xe ưu tiên", "priority vehicle on duty"),
+                ReasonRecord::Convoy => ("xe trong đoàn", "one of a convoy"),
                 ReasonRecord::EquipmentFault => {
                     ("thiết bị làn hỏng", "equipment of the lane failed")
                 }
@@ -119,6 +133,11 @@ impl Language {
             "open" => self.verb_open(),
             "charge-by-plate" => self.verb_charge(),
             "turn-away" => self.verb_turn_away(),
+            "change-group" => self.verb_change_group(),
+            "retry-read" => self.verb_retry_read(),
+            "begin-convoy" => self.verb_begin_convoy(),
+            "end-convoy" => self.verb_end_convoy(),
+            "set-mode" => self.verb_set_mode(),
             other => other,
         }
     }

@@ -11,8 +11,11 @@ const BOTH: [Language; 2] = [Language::Vietnamese, Language::English];
 
 #[test]
 fn every_text_is_written_in_both_languages() {
-    for (name, vietnamese, english) in
-        TEXTS.iter().chain(super::of_money::TEXTS).chain(super::of_rules::TEXTS)
+    for (name, vietnamese, english) in TEXTS
+        .iter()
+        .chain(super::of_money::TEXTS)
+        .chain(super::of_rules::TEXTS)
+        .chain(super::of_desk::TEXTS)
     {
         assert!(!vietnamese.trim().is_empty(), "{name} has no Vietnamese");
         assert!(!english.trim().is_empty(), "{name} has no English");
@@ -49,7 +52,9 @@ fn names_of_one_kind_differ_from_each_other_in_both_languages() {
             ReasonRecord::CashPaid,
             ReasonRecord::CashAtExit,
             ReasonRecord::PlateRead,
+            ReasonRecord::GroupCorrected,
             ReasonRecord::PriorityVehicle,
+            ReasonRecord::Convoy,
             ReasonRecord::EquipmentFault,
             ReasonRecord::NoMeansOfPayment,
             ReasonRecord::DriversWish,

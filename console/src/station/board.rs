@@ -200,6 +200,15 @@ impl Lane {
             EventKind::Alarm { text } => self.alarm = Some((at, text)),
             // A case holds nobody up: it is for afterwards.
             EventKind::Case { .. } => {}
+            EventKind::ModeOrdered { mode, .. } => self.bring_forward(at, |heartbeat| {
+                heartbeat.vitals.get_or_insert_default().mode = Some(mode);
+            }),
+            EventKind::ConvoyBegan { convoy } => self.bring_forward(at, |heartbeat| {
+                heartbeat.vitals.get_or_insert_default().convoy = Some(convoy);
+            }),
+            EventKind::ConvoyEnded { .. } => self.bring_forward(at, |heartbeat| {
+                heartbeat.vitals.get_or_insert_default().convoy = None;
+            }),
             // The arm's own switch, in the heartbeat, says where it is; an order does not.
             EventKind::Opened { .. }
             | EventKind::DirectiveApplied { .. }

@@ -11,8 +11,9 @@ use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
 use async_nats::{Client, Message};
 use broker_link::Link;
-use domain::wire::subject;
+use domain::order::{self, Signer};
 use domain::wire::v1::{self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError};
+use domain::wire::{SIGNERS_HEADER, subject};
 use domain::{Amount, Clock, LaneId, PassageId};
 use futures::stream::{self, StreamExt};
 use jiff::tz::TimeZone;
@@ -24,7 +25,7 @@ use crate::audit::OpenItem;
 use crate::books::{Books, BooksError, in_time};
 use crate::config::Station;
 
-use super::board::{Board, Condition, Place};
+use super::board::{Board, Condition, Lane, Place};
 use super::order::validity;
 use super::view::{Scene, Viewer};
 
@@ -282,21 +283,27 @@ impl Desk {
         }
     }
 
-    /// Sends a command to its lane and waits for the answer.
-    pub(super) async fn send(&self, command: &Command) -> Result<Answer, CommandError> {
+    /// Sends a command with its signatures to its lane, and waits for the answer.
+    pub(super) async fn send(
+        &self,
+        command: &Command,
+        signers: &[Signer],
+    ) -> Result<Answer, CommandError> {
         let client = self.client.get().filter(|_| self.is_connected());
         let client = client.ok_or(CommandError::BrokerAway)?;
-        let waits = self
-            .board()
-            .lane(&command.lane)
-            .is_some_and(|lane| lane.calls.contains_key(&command.call));
-        if !waits {
+        let waits = |lane: &Lane| lane.calls.contains_key(&command.call);
+        if command.verb.is_about_vehicle() && !self.board().lane(&command.lane).is_some_and(waits) {
             return Err(CommandError::CallGone);
         }
         let patience =
             self.clock.to_real(validity(self.clock.speed())).clamp(ANSWER_MIN, ANSWER_MAX);
-        let request =
+        let mut request =
             async_nats::Request::new().payload(v1::emit(command).into()).timeout(Some(patience));
+        if !signers.is_empty() {
+            let mut headers = async_nats::HeaderMap::new();
+            headers.insert(SIGNERS_HEADER, order::header(signers).as_str());
+            request = request.headers(headers);
+        }
         let reply = client.send_request(subject::command(&command.lane), request).await.map_err(
             |error| match error.kind() {
                 RequestErrorKind::TimedOut => CommandError::Silence,

@@ -1,40 +1,37 @@
 //! The station: a live picture of every lane, and the desk for vehicles that need a person.
 //!
 //! The pure parts are [`board`] (what is known), [`order`] (what a person asks for) and [`view`]
-//! (how it looks); [`desk`] joins them to the broker. Live pages are told of changes by
+//! (how it looks); [`desk`] joins them to the broker, [`give`] gives orders in a person's name. Live pages are told of changes by
 //! server-sent events: each carries the pieces of HTML that differ from what that page has.
 //! [`shift`] is who answers for the desk. Deliberately absent: decisions (the lane's); what is kept
 //! is in the audit log.
 
 mod board;
 mod desk;
+mod give;
 mod order;
 pub(crate) mod shift;
 mod shift_pages;
 mod view;
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State;
+use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{info, warn};
 
-use crate::access::{Role, random_hex};
-use crate::audit::{Deed, Outcome};
-use crate::http::{App, answer as told};
+use crate::access::Role;
+use crate::http::App;
 use crate::page::{Page, Section, Visit, render};
 
 pub(crate) use desk::Desk;
-use desk::{Answer, CommandError};
-use order::{OrderForm, names_of};
+pub(crate) use give::{answer, order};
 pub(crate) use shift_pages::{
     close_shift, offer_shift, shift_report, shifts_page, start_shift, take_shift,
 };
@@ -122,95 +119,4 @@ fn still_in(app: &App, visit: &Visit) -> bool {
         && visit
             .user()
             .is_some_and(|user| app.door().person(user).as_ref() == visit.person.as_ref())
-}
-
-/// Carries out what the desk asks for, and says what the lane answered.
-pub(crate) async fn answer(
-    State(app): State<App>,
-    Extension(visit): Extension<Visit>,
-    headers: HeaderMap,
-    Form(form): Form<OrderForm>,
-) -> Response {
-    let t = visit.t;
-    let order = match form.order() {
-        Ok(order) => order,
-        Err(refusal) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return told(&app, &visit, &headers, status, refusal.text(t));
-        }
-    };
-    if !visit.scope().covers(&order.lane) {
-        return told(&app, &visit, &headers, StatusCode::FORBIDDEN, t.no_right());
-    }
-    let Ok(id) = random_hex() else {
-        return told(&app, &visit, &headers, StatusCode::INTERNAL_SERVER_ERROR, t.problem());
-    };
-    let clock = app.clock();
-    let attendant = visit.user().unwrap_or_default();
-    let command = order.command(id, attendant, clock.now(), clock.speed());
-    let (lane, call, id) = (command.lane.clone(), command.call, command.id.clone());
-    let (verb, reason) = names_of(&command.verb);
-    let asked = Deed::OrderAsked {
-        command: id.clone(),
-        lane: lane.clone(),
-        call,
-        verb: verb.to_owned(),
-        reason: reason.map(str::to_owned),
-    };
-    // A vehicle waits: where this log cannot be written the order goes on, for the lane's journal
-    // has who gave it and why.
-    app.audit().note(visit.author(), asked).await;
-    let fare_called = app.desk().fare_of_call(&lane, call);
-    let outcome = app.desk().send(&command).await;
-    let (status, text) = match &outcome {
-        Ok(Answer::Done { passage }) => {
-            (StatusCode::OK, format!("{} {}.", t.answer_done(), passage.seq))
-        }
-        Ok(Answer::Refused { why }) => {
-            (StatusCode::CONFLICT, format!("{} {why}", t.answer_refused()))
-        }
-        Err(failure) => (failure.status(), failure.text(t).to_owned()),
-    };
-    match &outcome {
-        Ok(_) => {
-            let status = status.as_u16();
-            info!(lane.id = %lane, call, command.id = id, attendant, status, "order given");
-        }
-        Err(failure) => {
-            let error = failure as &dyn Error;
-            warn!(lane.id = %lane, call, command.id = id, attendant, error, "order not given");
-        }
-    }
-    let outcome = match outcome {
-        Ok(Answer::Done { passage }) => {
-            let fare = app.desk().fare_of(&passage).await.or(fare_called);
-            Outcome::Done { passage, fare: fare.map(domain::Amount::minor_units) }
-        }
-        Ok(Answer::Refused { why }) => Outcome::Refused { why },
-        Err(failure) => Outcome::Unanswered { why: failure.to_string() },
-    };
-    app.audit().note(visit.author(), Deed::OrderAnswered { command: id, outcome }).await;
-    told(&app, &visit, &headers, status, &text)
-}
-
-impl CommandError {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::BrokerAway => StatusCode::SERVICE_UNAVAILABLE,
-            Self::CallGone => StatusCode::GONE,
-            Self::NobodyThere => StatusCode::BAD_GATEWAY,
-            Self::Silence | Self::Send(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::WrongReply(_) | Self::AnotherReply => StatusCode::BAD_GATEWAY,
-        }
-    }
-
-    fn text(&self, t: crate::language::Language) -> &'static str {
-        match self {
-            Self::BrokerAway => t.answer_broker_away(),
-            Self::CallGone => t.answer_call_gone(),
-            Self::NobodyThere => t.answer_nobody(),
-            Self::Silence | Self::Send(_) => t.answer_silence(),
-            Self::WrongReply(_) | Self::AnotherReply => t.answer_wrong_reply(),
-        }
-    }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::wire::v1::{Command, ReasonRecord, Verb};
+use domain::wire::v1::{Command, LaneMode, ReasonRecord, Verb};
 use domain::{LaneId, Plate, Timestamp, VehicleGroup};
 use serde::Deserialize;
 
@@ -41,12 +41,81 @@ pub(crate) struct OrderForm {
     note: String,
 }
 
+/// The form of an order about a lane, as it was sent. It has a password in it.
+#[derive(Deserialize)]
+pub(crate) struct LaneOrderForm {
+    lane: String,
+    action: String,
+    #[serde(default)]
+    mode: String,
+    #[serde(default)]
+    convoy: String,
+    #[serde(default)]
+    vehicles: String,
+    #[serde(default)]
+    minutes: String,
+    /// Who agrees: their name, password and code.
+    #[serde(default)]
+    pub second: String,
+    #[serde(default)]
+    pub second_password: String,
+    #[serde(default)]
+    pub second_code: String,
+}
+
+/// The modes that a desk may order, the usual one first.
+pub(crate) const MODES: [LaneMode; 5] = [
+    LaneMode::Automatic,
+    LaneMode::EtcOnly,
+    LaneMode::Attended,
+    LaneMode::Closed,
+    LaneMode::Maintenance,
+];
+
+/// A mode's name in a form and in the audit log.
+pub(crate) const fn mode_name(mode: LaneMode) -> &'static str {
+    match mode {
+        LaneMode::Automatic => "automatic",
+        LaneMode::Attended => "attended",
+        LaneMode::EtcOnly => "etc-only",
+        LaneMode::Closed => "closed",
+        LaneMode::Maintenance => "maintenance",
+    }
+}
+
+impl LaneOrderForm {
+    /// Reads the form.
+    pub(crate) fn order(&self) -> Result<Order, OrderError> {
+        let lane = self.lane.parse().or(Err(OrderError::Lane))?;
+        let verb = match self.action.as_str() {
+            "set-mode" => {
+                let mode = MODES.into_iter().find(|mode| mode_name(*mode) == self.mode);
+                Verb::SetMode { mode: mode.ok_or(OrderError::Mode)? }
+            }
+            "begin-convoy" => {
+                let number = |text: &str| {
+                    text.trim().parse::<u32>().ok().filter(|n| *n > 0).ok_or(OrderError::Convoy)
+                };
+                let name = self.convoy.trim().to_owned();
+                if name.is_empty() {
+                    return Err(OrderError::Convoy);
+                }
+                let lasts_s = number(&self.minutes)?.checked_mul(60).ok_or(OrderError::Convoy)?;
+                Verb::BeginConvoy { name, vehicles_max: number(&self.vehicles)?, lasts_s }
+            }
+            "end-convoy" => Verb::EndConvoy,
+            _ => return Err(OrderError::Action),
+        };
+        Ok(Order { lane, call: 0, verb })
+    }
+}
+
 /// What the form asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     /// The lane.
     pub lane: LaneId,
-    /// The call.
+    /// The call; 0 where it is about the lane.
     pub call: u64,
     /// What to do.
     pub verb: Verb,
@@ -70,6 +139,12 @@ pub(crate) enum OrderError {
     /// Not a reason of this action.
     #[error("the form has no reason that goes with the action")]
     Reason,
+    /// Not a mode of a lane.
+    #[error("the form has no mode")]
+    Mode,
+    /// Not the numbers of a convoy.
+    #[error("the form has no name, number of vehicles or minutes of a convoy")]
+    Convoy,
     /// "Another reason" without a note, or with one that is too long.
     #[error("another reason needs a note of at most {NOTE_LEN_MAX} characters")]
     Note,
@@ -84,6 +159,8 @@ impl OrderError {
             Self::Plate => t.form_plate(),
             Self::Group => t.form_group(),
             Self::Reason => t.form_reason(),
+            Self::Mode => t.form_mode(),
+            Self::Convoy => t.form_convoy(),
             Self::Note => t.form_note(),
         }
     }
@@ -133,6 +210,8 @@ impl OrderForm {
             "turn-away" => {
                 Verb::TurnAway { reason: self.reason(&self.turn_away_reason, &TURN_AWAY_REASONS)? }
             }
+            "change-group" => Verb::ChangeGroup { group: self.group()? },
+            "retry-read" => Verb::RetryRead,
             _ => return Err(OrderError::Action),
         };
         Ok(Order { lane, call: self.call, verb })
@@ -171,6 +250,11 @@ pub(crate) fn names_of(verb: &Verb) -> (&'static str, Option<&'static str>) {
         Verb::Open { reason, .. } => ("open", Some(reason_name(reason))),
         Verb::ChargeByPlate { .. } => ("charge-by-plate", None),
         Verb::TurnAway { reason } => ("turn-away", Some(reason_name(reason))),
+        Verb::ChangeGroup { .. } => ("change-group", None),
+        Verb::RetryRead => ("retry-read", None),
+        Verb::BeginConvoy { .. } => ("begin-convoy", None),
+        Verb::EndConvoy => ("end-convoy", None),
+        Verb::SetMode { mode } => ("set-mode", Some(mode_name(*mode))),
     }
 }
 
@@ -179,7 +263,9 @@ fn reason_name(reason: &ReasonRecord) -> &'static str {
         ReasonRecord::CashPaid => "cash-paid",
         ReasonRecord::CashAtExit => "cash-at-exit",
         ReasonRecord::PlateRead => "plate-read",
+        ReasonRecord::GroupCorrected => "group-corrected",
         ReasonRecord::PriorityVehicle => "priority-vehicle",
+        ReasonRecord::Convoy => "convoy",
         ReasonRecord::EquipmentFault => "equipment-fault",
         ReasonRecord::NoMeansOfPayment => "no-means-of-payment",
         ReasonRecord::DriversWish => "drivers-wish",
@@ -194,11 +280,11 @@ pub(crate) fn reason_of_name(name: &str) -> Option<ReasonRecord> {
 }
 
 impl Order {
-    /// The command that carries the order, given now by this attendant.
+    /// The command that carries the order, given now by this attendant, with who agreed.
     pub(crate) fn command(
         self,
         id: String,
-        attendant: &str,
+        (attendant, second): (&str, Option<&str>),
         now: Timestamp,
         speed: f64,
     ) -> Command {
@@ -208,6 +294,7 @@ impl Order {
             lane: self.lane,
             call: self.call,
             attendant: attendant.to_owned(),
+            second: second.map(str::to_owned),
             issued_at: now,
             expires_at: now.saturating_add(validity(speed)).unwrap_or(Timestamp::MAX),
             verb: self.verb,

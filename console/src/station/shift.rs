@@ -177,6 +177,7 @@ impl Shifts {
             | Deed::LoggedOut
             | Deed::RouteRefused { .. }
             | Deed::OrderAsked { .. }
+            | Deed::OrderAgreed { .. }
             | Deed::OrderAnswered { .. }
             | Deed::Unmasked { .. }
             | Deed::BooksAsked { .. }
@@ -235,6 +236,7 @@ impl Shifts {
             | Deed::LogInRefused { .. }
             | Deed::LoggedOut
             | Deed::RouteRefused { .. }
+            | Deed::OrderAgreed { .. }
             | Deed::Unmasked { .. }
             | Deed::BooksAsked { .. }
             | Deed::BooksRefused { .. }
@@ -264,9 +266,10 @@ impl Shifts {
     fn answer(&mut self, command: &str, outcome: &Outcome) {
         let Some(asked) = self.asked.remove(command) else { return };
         let Some(shift) = self.shifts.get_mut(&asked.shift) else { return };
+        let key = (asked.verb, asked.reason.unwrap_or_default());
         match outcome {
+            Outcome::Obeyed => shift.done.entry(key).or_default().count += 1,
             Outcome::Done { fare, .. } => {
-                let key = (asked.verb, asked.reason.unwrap_or_default());
                 let figure = shift.done.entry(key).or_default();
                 figure.count += 1;
                 match fare {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use askama::Template;
-use domain::wire::v1::{Heartbeat, ReaderHealth};
+use domain::wire::v1::{ConvoyRecord, Heartbeat, ReaderHealth};
 use domain::{Amount, Clock, Currency, LaneId};
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -18,7 +18,7 @@ use crate::access::Scope;
 use crate::language::Language;
 
 use super::board::{Board, Call, Condition, Freshness, Lane, LastPassage, Tally};
-use super::order::{GROUP_MAX, OPEN_REASONS, TURN_AWAY_REASONS};
+use super::order::{GROUP_MAX, MODES, OPEN_REASONS, TURN_AWAY_REASONS, mode_name};
 
 /// At most this many vehicles are drawn; the number beside them is always right.
 const VEHICLES_DRAWN_MAX: usize = 4;
@@ -47,6 +47,9 @@ pub(super) struct Scene {
     pub tally: Tally,
     pub run_time: String,
     pub notices: Vec<&'static str>,
+    /// Whether whoever looks gives orders here.
+    pub may_answer: bool,
+    pub modes: Vec<Choice>,
 }
 
 /// The lanes of one station.
@@ -89,6 +92,10 @@ pub(super) struct LaneCard {
     pub backlog: u64,
     pub violations: u64,
     pub alarm: Option<String>,
+    /// The lane's whole name, in forms.
+    pub lane: String,
+    pub mode: Option<&'static str>,
+    pub convoy: Option<String>,
 }
 
 /// A choice of a form: its name and its text.
@@ -134,6 +141,24 @@ struct Notices<'a> {
 }
 
 #[derive(Template)]
+#[template(
+    source = "{% for station in scene.stations %}{% for lane in station.lanes %}<option \
+              value=\"{{ lane.lane }}\">{{ lane.name }} {{ station.name }}</option>\
+              {% endfor %}{% endfor %}",
+    ext = "html"
+)]
+struct LaneOptions<'a> {
+    scene: &'a Scene,
+}
+
+/// What is known of a call, which may change while it waits.
+#[derive(Template)]
+#[template(path = "known.html")]
+struct Known<'a> {
+    call: &'a CallItem,
+}
+
+#[derive(Template)]
 #[template(path = "lanes.html")]
 struct Lanes<'a> {
     scene: &'a Scene,
@@ -173,6 +198,10 @@ impl Scene {
             tally: board.tally(viewer.scope, now),
             run_time: String::new(),
             notices: Vec::new(),
+            may_answer: viewer.may_answer,
+            modes: MODES
+                .map(|mode| Choice { name: mode_name(mode), text: t.lane_mode(mode) })
+                .into(),
         }
     }
 
@@ -199,6 +228,11 @@ impl Scene {
     /// The tally as a piece of the page.
     pub(super) fn tally_line(&self) -> String {
         piece(&TallyLine { t: self.t, tally: &self.tally })
+    }
+
+    /// The lanes to choose from, as a piece of the page.
+    pub(super) fn lane_options(&self) -> String {
+        piece(&LaneOptions { scene: self })
     }
 
     /// All lanes as a piece of the page.
@@ -236,6 +270,7 @@ impl LaneCard {
         let place = lane.place.as_ref();
         let zone = place.map_or(TimeZone::UTC, |place| place.zone.clone());
         let heartbeat = lane.heartbeat.as_ref().filter(|_| lane.heard.is_some());
+        let vitals = heartbeat.and_then(|heartbeat| heartbeat.vitals.as_ref());
         let arm = match heartbeat.and_then(|h| h.arm_up) {
             _ if lane.freshness(now) != Freshness::Fresh => Arm::Unknown,
             None => Arm::Unknown,
@@ -267,6 +302,12 @@ impl LaneCard {
             backlog: heartbeat.map_or(0, |h| h.last_seq.saturating_sub(h.posted_upto)),
             violations: lane.violations,
             alarm: lane.alarm.as_ref().map(|(at, text)| format!("{} {text}", t.time(*at, &zone))),
+            lane: id.to_string(),
+            mode: vitals.and_then(|vitals| vitals.mode).map(|mode| t.lane_mode(mode)),
+            convoy: vitals.and_then(|vitals| vitals.convoy.as_ref()).map(|convoy| {
+                let ConvoyRecord { name, by, second, vehicles, vehicles_max } = convoy;
+                format!("{name} · {vehicles} {} {vehicles_max} · {by}, {second}", t.convoy_of())
+            }),
         }
     }
 
@@ -362,6 +403,13 @@ impl CallItem {
     }
 }
 
+impl CallItem {
+    /// What is known of it, as a piece of the page.
+    fn known(&self) -> String {
+        piece(&Known { call: self })
+    }
+}
+
 fn choices(t: Language, reasons: &[super::order::ReasonChoice]) -> Vec<Choice> {
     let choice = |reason: &super::order::ReasonChoice| Choice {
         name: reason.name,
@@ -402,8 +450,12 @@ impl Shown {
         changed("tally", scene.tally_line(), true);
         changed("notices", scene.notice(), true);
         changed("run-time", scene.run_time.clone(), true);
+        for id in ["order-lanes", "convoy-lanes"] {
+            changed(id, scene.lane_options(), true);
+        }
         for call in &scene.calls {
             changed(&format!("age-{}", call.id), call.age.clone(), true);
+            changed(&format!("known-{}", call.id), call.known(), true);
         }
         let ids: Vec<String> = scene.calls.iter().map(|call| call.id.clone()).collect();
         let calls = (ids != self.calls).then(|| {
@@ -415,7 +467,8 @@ impl Shown {
         });
         if calls.is_some() {
             self.pieces.retain(|id, _| {
-                id.strip_prefix("age-").is_none_or(|id| ids.iter().any(|call| call == id))
+                let of_call = id.strip_prefix("age-").or_else(|| id.strip_prefix("known-"));
+                of_call.is_none_or(|id| ids.iter().any(|call| call == id))
             });
             self.calls = ids;
         }

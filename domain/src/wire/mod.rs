@@ -13,6 +13,9 @@ use crate::PassageId;
 /// The header that carries the base64 Ed25519 signature of the payload.
 pub const SIGNATURE_HEADER: &str = "Etc-Signature";
 
+/// The header that carries who signed an order: a JSON array of [`crate::order::Signer`].
+pub const SIGNERS_HEADER: &str = "Etc-Signers";
+
 /// The largest message a lane or the centre sends, in bytes.
 pub const MESSAGE_LEN_MAX: usize = 64 * 1024;
 

@@ -13,15 +13,16 @@ use serde::{Deserialize, Serialize};
 use crate::signature::{Digest256, HalfDigest};
 use crate::{LaneId, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
 
-pub use command::{Command, CommandAnswer, CommandReply, ReasonRecord, Verb};
+pub use command::{Badge, Command, CommandAnswer, CommandReply, DeskRole, ReasonRecord, Verb};
 pub use directive::{ChoiceRecord, LaneDirective, LaneMode, PolicyRecord, TariffDirective};
 pub use event::{
-    CaseKind, DegradedMode, EventKind, Heartbeat, LaneEvent, ReaderHealth, Severity, Vitals,
+    CaseKind, ConvoyRecord, DegradedMode, EventKind, Heartbeat, LaneEvent, ReaderHealth, Severity,
+    Vitals,
 };
 pub use list::{ChangeRecord, DeltaRecord, ListEntryRecord, Manifest, PassRecord, StatusRecord};
 pub use passage::{
-    AttendanceRecord, ClockRecord, DecisionRecord, EntryRefRecord, ExceptionRecord, PassageRecord,
-    PaymentRecord, RoleRecord,
+    AttendanceRecord, ClockRecord, CorrectionRecord, DecisionRecord, EntryRefRecord,
+    ExceptionRecord, PassageRecord, PaymentRecord, RoleRecord,
 };
 pub use question::{AccountAnswer, AccountQuestion, RulingRecord};
 pub use time::{ListConfirmation, TimeAnswer, TimeQuestion};

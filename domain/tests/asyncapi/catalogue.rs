@@ -1,10 +1,13 @@
 //! Every channel, and samples of every message in which every field is told.
 
+use domain::order::{Identity, SignedOrder};
+use domain::signature::SecretKey;
 use domain::wire::v1::{
-    AccountAnswer, AccountQuestion, ChoiceRecord, ClockRecord, Command, CommandReply, DegradedMode,
-    DeltaRecord, EntryRecord, EpochGrant, EpochRequest, Heartbeat, LaneDirective, LaneEvent,
-    LaneMode, ListConfirmation, ListEntryRecord, Manifest, PassageRecord, PaymentRecord,
-    PolicyRecord, ReaderHealth, Receipt, TariffDirective, TimeAnswer, TimeQuestion, Vitals,
+    AccountAnswer, AccountQuestion, Badge, ChoiceRecord, ClockRecord, Command, CommandReply,
+    ConvoyRecord, DegradedMode, DeltaRecord, DeskRole, EntryRecord, EpochGrant, EpochRequest,
+    Heartbeat, LaneDirective, LaneEvent, LaneMode, ListConfirmation, ListEntryRecord, Manifest,
+    PassageRecord, PaymentRecord, PolicyRecord, ReaderHealth, Receipt, TariffDirective, TimeAnswer,
+    TimeQuestion, Verb, Vitals,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -132,7 +135,7 @@ pub(crate) const CHANNELS: &[Channel] = &[
         "Command",
         "CommandReply",
         "desk",
-        "nobody yet",
+        "the people who give it",
     ),
     asked(
         "ask",
@@ -208,6 +211,9 @@ pub(crate) fn samples() -> Vec<Sample> {
         r#"{"reader":{"health":"reading"}}"#,
         r#"{"alarm":{"text":"t"}}"#,
         r#"{"directive-applied":{"version":3,"mode":"automatic"}}"#,
+        r#"{"mode-ordered":{"mode":"closed","by":"nv-07"}}"#,
+        r#"{"convoy-began":{"convoy":{"name":"n","by":"nv-07","second":"nv-08","vehicles":0,"vehicles_max":9}}}"#,
+        r#"{"convoy-ended":{"name":"n","vehicles":9}}"#,
         r#"{"events-dropped":{"count":3}}"#,
         r##"{"case":{"epoch":1,"number":1,"case":{"group-differs":{"listed":1,"measured":2}},"passage":7,"pictures":["#"]}}"##,
         r##"{"case":{"epoch":1,"number":2,"case":"two-tags","passage":7,"pictures":[]}}"##,
@@ -224,21 +230,28 @@ pub(crate) fn samples() -> Vec<Sample> {
         r#"{"open":{"reason":"cash-paid","plate":"37A12345","group":2}}"#,
         r#"{"charge-by-plate":{"plate":"37A12345","group":2}}"#,
         r#"{"turn-away":{"reason":{"other":{"note":"n"}}}}"#,
+        r#"{"change-group":{"group":2}}"#,
+        r#""retry-read""#,
+        r#"{"begin-convoy":{"name":"n","vehicles-max":9,"lasts-s":600}}"#,
+        r#""end-convoy""#,
+        r#"{"set-mode":{"mode":"closed"}}"#,
     ];
     let commands: Vec<String> = verbs
         .iter()
-        .map(|verb| format!(r#"{{"v":1,"id":"c-1","lane":"a/b/c","call":4,"attendant":"nv-07","issued_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:06Z","verb":{verb}}}"#))
+        .map(|verb| format!(r#"{{"v":1,"id":"c-1","lane":"a/b/c","call":4,"attendant":"nv-07","second":"nv-08","issued_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:06Z","verb":{verb}}}"#))
         .collect();
+    let order = serde_json::to_string(&signed_order()).unwrap();
+    let badge = serde_json::to_string(&signed_order().signers[0].badge).unwrap();
+    let passage = hashed(
+        r##"{"v":1,"id":"a/b/c:1:7","role":"exit","at":"2026-11-21T05:00:00Z","clock":"synchronised","uptime_ns":12,"boot":"b1","tag":"3416","plate":"37A12345","group":1,"list_version":3,"status_seen":"good","tariff":"t","entry":{"passage":"a/b/e:1:4","station":"b","at":"2026-11-21T05:00:00Z"},"exception":"no-tag","decision":"opened-by-tag","attendance":{"attendant":"nv-07","command":"c-1","reason":"cash-paid","second":"nv-08","corrected":{"from":1},"order":ORDER},"fare":47000,"payment":"account","previous":"#"}"##,
+    );
+    let passage = passage.replace("ORDER", &order);
     let texts = |texts: &[String], make: fn(&[&str]) -> Sample| {
         make(&texts.iter().map(String::as_str).collect::<Vec<_>>())
     };
     vec![
-        texts(
-            &one(
-                r##"{"v":1,"id":"a/b/c:1:7","role":"exit","at":"2026-11-21T05:00:00Z","clock":"synchronised","uptime_ns":12,"boot":"b1","tag":"3416","plate":"37A12345","group":1,"list_version":3,"status_seen":"good","tariff":"t","entry":{"passage":"a/b/e:1:4","station":"b","at":"2026-11-21T05:00:00Z"},"exception":"no-tag","decision":"opened-by-tag","attendance":{"attendant":"nv-07","command":"c-1","reason":"cash-paid"},"fare":47000,"payment":"account","previous":"#"}"##,
-            ),
-            |t| Sample::of::<PassageRecord>("PassageRecord", t),
-        ),
+        texts(&[passage], |t| Sample::of::<PassageRecord>("PassageRecord", t)),
+        texts(&[badge], |t| Sample::of::<Badge>("Badge", t)),
         texts(
             &one(
                 r#"{"v":1,"lane":"a/b/c","epoch":1,"posted_upto":7,"posted_digest":"000000000000000000000000000000fe","missing":[[9,10]],"issued_at":"2026-11-21T05:00:01Z"}"#,
@@ -319,6 +332,26 @@ pub(crate) fn samples() -> Vec<Sample> {
     ]
 }
 
+/// Of one person, who has every role.
+fn signed_order() -> SignedOrder {
+    let at = domain::Timestamp::UNIX_EPOCH;
+    let roles = vec![DeskRole::StationOperator, DeskRole::Supervisor];
+    let who = ("nv-07".to_owned(), roles, "*".to_owned());
+    let identity = Identity::try_issue(&SecretKey::from_seed(&[7; 32]), who, (at, at)).unwrap();
+    let command = Command {
+        v: 1,
+        id: "c-1".to_owned(),
+        lane: "a/b/c".parse().unwrap(),
+        call: 4,
+        attendant: "nv-07".to_owned(),
+        second: Some("nv-08".to_owned()),
+        issued_at: at,
+        expires_at: at,
+        verb: Verb::RetryRead,
+    };
+    SignedOrder { signers: vec![identity.sign(&command)], command }
+}
+
 /// With every field, and a compiler that says when there is one more.
 fn lane_directive() -> String {
     let at = domain::Timestamp::UNIX_EPOCH;
@@ -360,6 +393,13 @@ fn heartbeat() -> String {
         tariff_version: Some(1),
         directive_version: Some(1),
         mode: Some(LaneMode::Automatic),
+        convoy: Some(ConvoyRecord {
+            name: "n".to_owned(),
+            by: "nv-07".to_owned(),
+            second: "nv-08".to_owned(),
+            vehicles: 1,
+            vehicles_max: 9,
+        }),
         events_waiting: Some(1),
         disk_free_bytes: Some(1),
         software: Some("0.1.0".to_owned()),

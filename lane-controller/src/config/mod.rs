@@ -91,6 +91,9 @@ pub struct Config {
     pub broker: Link,
     /// The clearing house.
     pub centre: Centre,
+    /// The desks whose people give orders here.
+    #[serde(default)]
+    pub desk: Desk,
     /// What is kept here.
     pub data: Data,
     /// The I/O module that lanes share, where there is one.
@@ -131,6 +134,16 @@ pub struct Station {
 pub struct Centre {
     /// The key that signs lists, receipts, entries and epochs.
     pub public_key: PublicKey,
+}
+
+/// The desks whose people give orders here.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Desk {
+    /// Their keys, as `console desk-key` tells them. Where there is one, every order has to be
+    /// signed by a person whom one of them vouches for; where there is none, the orders are taken
+    /// that need no signature.
+    pub keys: Vec<PublicKey>,
 }
 
 /// What is kept here.

@@ -205,7 +205,7 @@ impl From<Policy> for LanePolicy {
             question: Duration::from_millis(policy.question_ms),
             layout: policy.layout,
             verdict: VerdictPolicy {
-                by_tag: Choice::Serve,
+                mode: domain::wire::v1::LaneMode::Automatic,
                 unlisted: policy.unlisted,
                 low: policy.low,
                 old_list: policy.old_list,

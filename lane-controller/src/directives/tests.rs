@@ -1,5 +1,5 @@
 use domain::signature::SecretKey;
-use domain::wire::v1::{PaymentRecord, PolicyRecord, emit};
+use domain::wire::v1::{LaneMode, PaymentRecord, PolicyRecord, emit};
 
 use super::*;
 
@@ -212,7 +212,7 @@ fn a_directive_changes_what_it_names_and_nothing_else() {
     let policy = amended(base, view.in_force(&lane(), at("01:00")).unwrap());
     let mut expected = base;
     expected.tag_wait = Duration::from_millis(2_500);
-    expected.verdict.by_tag = Choice::Call;
+    expected.verdict.mode = LaneMode::Attended;
     expected.verdict.unlisted = Choice::Serve;
     expected.verdict.equipment_fault = domain::passage::Payment::Nothing;
     assert_eq!(policy, expected);

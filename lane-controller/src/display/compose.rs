@@ -146,6 +146,7 @@ const fn reason(why: ExceptionKind, language: Language) -> &'static str {
         }
         ExceptionKind::NoFare => ("Chưa xác định mức phí", "Fare is not known"),
         ExceptionKind::LeftUndecided => ("Chưa xử lý", "Not settled"),
+        ExceptionKind::LaneClosed => ("Làn đóng", "Lane is closed"),
     };
     match language {
         Language::Vietnamese => vietnamese,
@@ -311,6 +312,7 @@ mod tests {
             ExceptionKind::NotConverted,
             ExceptionKind::NoFare,
             ExceptionKind::LeftUndecided,
+            ExceptionKind::LaneClosed,
         ];
         for why in all {
             let vietnamese = seen(&wait(why), Language::Vietnamese, SMALL);

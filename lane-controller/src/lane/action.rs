@@ -150,6 +150,8 @@ pub enum Action {
         /// As which passage, where that is not the one just written.
         seq: Option<u64>,
     },
+    /// Tell the attendant that the command was carried out, and wrote no passage.
+    Obeyed,
     /// Tell the attendant that the command was not carried out.
     Refuse {
         /// Why.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use domain::passage::Reason;
+use domain::order::SignedOrder;
+use domain::passage::{Attendance, Reason};
 use domain::wire::v1::Verb;
 use domain::{Plate, TagId, VehicleGroup};
 
@@ -26,7 +27,7 @@ pub struct Inputs {
 /// The call number that answers no call: an attendant opens by hand.
 pub const NO_CALL: u64 = 0;
 
-/// An attendant's answer to a call.
+/// What people at the desk order: an answer to a call, or something about the lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The command's id.
@@ -35,23 +36,29 @@ pub struct Answer {
     pub call: u64,
     /// The attendant's staff id.
     pub attendant: String,
+    /// Who agreed, where it takes two people.
+    pub second: Option<String>,
     /// What to do.
     pub verb: Verb,
+    /// The order as it was signed, for the record.
+    pub order: Option<Box<SignedOrder>>,
 }
 
-/// An order to hold the arm up: for a convoy, or while the queue behind is too long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
-    /// The command's id.
-    pub command: String,
-    /// Who asked for it.
-    pub attendant: String,
-    /// Who agreed; never the same person.
-    pub second: String,
-    /// Why.
-    pub reason: Reason,
-    /// For how long at most.
-    pub lasts: Duration,
+impl Answer {
+    /// An answer of one person that nobody signed.
+    #[must_use]
+    pub const fn of(command: String, call: u64, attendant: String, verb: Verb) -> Self {
+        Self { command, call, attendant, second: None, verb, order: None }
+    }
+
+    /// Who answered, for the record.
+    pub(super) fn attendance(&self, reason: Reason) -> Attendance {
+        Attendance {
+            second: self.second.clone(),
+            order: self.order.as_deref().cloned(),
+            ..Attendance::of(self.attendant.clone(), self.command.clone(), reason)
+        }
+    }
 }
 
 /// What the centre answered when it was asked about an account.
@@ -129,12 +136,8 @@ pub enum Event {
         /// The answer.
         answer: CentreAnswer,
     },
-    /// An attendant answered a call.
+    /// People at the desk have ordered something.
     Answered(Answer),
-    /// Two attendants want the arm held up.
-    HeldOpen(Hold),
-    /// The arm is no longer to be held up.
-    HoldEnded,
     /// The account list changed.
     ListChanged,
 }

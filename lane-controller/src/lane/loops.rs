@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::wire::v1::EventKind;
+use domain::wire::v1::{EventKind, LaneMode};
 
 use super::{Action, Case, Lane, Layout, Moment, Timer, Vehicle, VehicleState};
 
@@ -38,8 +38,12 @@ impl Lane {
         m.tell(EventKind::VehicleArrived { queue: self.queue.len() });
         let index = self.queue.len() - 1;
         self.attach_floating(index, m);
-        if self.hold.is_some() && self.queue.get(index).is_some_and(Vehicle::is_undecided) {
-            self.release_under_hold(index, m);
+        if self.queue.get(index).is_some_and(Vehicle::is_undecided) {
+            if self.convoy.is_some() {
+                self.release_in_convoy(index, m);
+            } else {
+                self.came_while_closed(index, m);
+            }
         }
     }
 
@@ -167,10 +171,11 @@ impl Lane {
         let state = VehicleState::AwaitingTag { until: m.now };
         let vehicle = self.new_vehicle(state, None, m.now);
         self.queue.push_front(vehicle);
-        if self.hold.is_some() {
-            let draft = self.held_draft(0, m);
+        if self.convoy.is_some() {
+            let draft = self.convoy_draft(0, m);
             self.record(0, draft, m);
             self.queue[0].state = VehicleState::OnSafetyLoop;
+            self.convoy_had_one(m);
         } else {
             self.violates(m);
         }
@@ -178,11 +183,14 @@ impl Lane {
 
     /// The head goes although nothing was decided for it.
     pub(super) fn violates(&mut self, m: &mut Moment<'_>) {
-        match self.policy.layout {
-            Layout::Barrier => m.act(Action::Siren),
-            Layout::FreeFlow => {}
+        // The technician's own crossings are no alarm; they have their record.
+        if self.mode() != LaneMode::Maintenance {
+            match self.policy.layout {
+                Layout::Barrier => m.act(Action::Siren),
+                Layout::FreeFlow => {}
+            }
+            m.tell(EventKind::Violation);
         }
-        m.tell(EventKind::Violation);
         let draft = self.undecided(0, m);
         self.queue[0].state = VehicleState::OnSafetyLoop;
         self.record(0, draft, m);

@@ -15,8 +15,10 @@
 
 mod action;
 mod answers;
+mod convoy;
 mod event;
 mod loops;
+mod mode;
 pub mod policy;
 mod restart;
 pub mod safety;
@@ -29,16 +31,17 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::passage::{Decision, ExceptionKind, LaneRole};
-use domain::wire::v1::EventKind;
+use domain::wire::v1::{EventKind, LaneMode};
 use domain::{Amount, LaneId, TagId};
 
 pub use action::{Action, Case, PassageDraft};
-pub use event::{Answer, CentreAnswer, Certainty, Event, Hold, Inputs, NO_CALL};
+pub use event::{Answer, CentreAnswer, Certainty, Event, Inputs, NO_CALL};
 pub use policy::{LanePolicy, Layout};
 pub use restart::{SavedLane, SavedVehicle};
-pub use vehicle::{Vehicle, VehicleState};
+pub use vehicle::{Corrected, Vehicle, VehicleState};
 pub use verdict::{Court, Knowledge, Terms, Verdict};
 
+use convoy::Convoy;
 use tags::Sighting;
 use timer::{Timer, Timers};
 
@@ -66,7 +69,9 @@ pub struct Lane {
     /// When the last vehicle without a known tag went under the arm, out of the antenna's zone.
     unread_until: Option<Duration>,
     untagged_in_row: u32,
-    hold: Option<Hold>,
+    convoy: Option<Convoy>,
+    /// How the desk wants the lane to work.
+    ordered: Option<LaneMode>,
 }
 
 /// One call of the core: when, what is known, and what is to be done.
@@ -112,7 +117,8 @@ impl Lane {
             overdue: VecDeque::new(),
             unread_until: None,
             untagged_in_row: 0,
-            hold: None,
+            convoy: None,
+            ordered: None,
         }
     }
 
@@ -139,8 +145,6 @@ impl Lane {
             Event::GroupMeasured { group, certainty } => self.group_measured(group, certainty, m),
             Event::CentreAnswered { vehicle, answer } => self.centre_answered(vehicle, answer, m),
             Event::Answered(answer) => self.answered(answer, m),
-            Event::HeldOpen(hold) => self.held_open(hold, m),
-            Event::HoldEnded => self.hold_ends(m),
             Event::ListChanged => self.list_changed(m),
             // What was counted stays true; the safety monitor alone knows that it is unknown now.
             Event::FieldLost => {}
@@ -220,12 +224,16 @@ impl Lane {
             Timer::PresenceStuck => m.alarm("the presence loop has been occupied for too long"),
             // The arm stays up: the monitor lets nothing lower it.
             Timer::SafetyStuck => m.alarm("the safety loop has been occupied for too long"),
-            Timer::HoldEnds => self.hold_ends(m),
+            Timer::ConvoyEnds => self.convoy_takes_too_long(m),
         }
     }
 
     fn vehicle_is_due(&mut self, index: usize, m: &mut Moment<'_>) {
         match self.queue[index].state {
+            VehicleState::AwaitingTag { .. } if self.mode() == LaneMode::Maintenance => {
+                let until = m.now + self.policy.tag_wait;
+                self.queue[index].state = VehicleState::AwaitingTag { until };
+            }
             VehicleState::AwaitingTag { .. } => {
                 self.untagged_in_row += 1;
                 if self.untagged_in_row == self.policy.untagged_in_row {
@@ -274,24 +282,35 @@ impl Lane {
             other_tags: Vec::new(),
             plate: None,
             measured: None,
+            corrected: None,
             asked: false,
             recorded: false,
             state,
         }
     }
 
-    const fn court(&self) -> Court<'_> {
-        Court { lane: &self.id, role: self.role, policy: &self.policy.verdict }
+    /// Where a verdict about a vehicle is reached.
+    fn court(&self, index: usize) -> Court<'_> {
+        Court {
+            lane: &self.id,
+            role: self.role,
+            policy: &self.policy.verdict,
+            mode: self.mode(),
+            corrected: self.queue[index].corrected.as_ref().map(|corrected| corrected.to),
+        }
     }
 
     /// Decides about a vehicle whose tag is known.
     fn judge(&mut self, index: usize, m: &mut Moment<'_>) {
-        if self.hold.is_some() {
-            self.release_under_hold(index, m);
+        if self.convoy.is_some() {
+            self.release_in_convoy(index, m);
+            return;
+        }
+        if self.mode() == LaneMode::Maintenance {
             return;
         }
         let Some(tag) = self.queue[index].tag.clone() else { return };
-        match self.court().of_tag(&tag, m.known) {
+        match self.court(index).of_tag(&tag, m.known) {
             Verdict::Open(terms) => self.open_by_tag(index, tag, &terms, m),
             Verdict::Refuse { exception: ExceptionKind::NoMoney, fare }
                 if self.may_ask(&self.queue[index]) =>
@@ -315,6 +334,18 @@ impl Lane {
         let exception = self.end_call(index, m);
         let vehicle = &self.queue[index];
         let (number, measured) = (vehicle.number, vehicle.measured);
+        if let Some(corrected) = vehicle.corrected.clone() {
+            let draft = PassageDraft {
+                tag: Some(tag),
+                plate: vehicle.plate.clone(),
+                exception,
+                attendance: Some(corrected.attendance.clone()),
+                ..PassageDraft::of(Decision::OpenedByAttendant, terms, m.now, m.known)
+            };
+            self.release(index, draft, m);
+            self.correction_is_a_case(number, &corrected, m);
+            return;
+        }
         let draft = PassageDraft {
             tag: Some(tag),
             exception,
@@ -359,7 +390,7 @@ impl Lane {
     fn serve_next(&mut self, m: &mut Moment<'_>) {
         if self.queue.front().is_some_and(Vehicle::may_go) {
             self.serve_head(m);
-        } else if self.hold.is_none() {
+        } else if self.convoy.is_none() {
             m.act(Action::Red);
             self.timers.set(Timer::Close, m.now + self.policy.close_after.max(safety::CLEAR_FOR));
         }
@@ -445,7 +476,7 @@ impl Lane {
 
     fn judge_while_asking(&mut self, index: usize, m: &mut Moment<'_>) {
         let Some(tag) = self.queue[index].tag.clone() else { return };
-        if let Verdict::Open(terms) = self.court().of_tag(&tag, m.known) {
+        if let Verdict::Open(terms) = self.court(index).of_tag(&tag, m.known) {
             self.open_by_tag(index, tag, &terms, m);
         }
     }
@@ -461,7 +492,7 @@ impl Lane {
             CentreAnswer::NoMoney | CentreAnswer::Unknown => {
                 self.call(index, ExceptionKind::NoMoney, fare, m);
             }
-            CentreAnswer::MayPass => match self.court().of_tag_with_money(&tag, m.known) {
+            CentreAnswer::MayPass => match self.court(index).of_tag_with_money(&tag, m.known) {
                 Verdict::Open(terms) => self.open_by_tag(index, tag, &terms, m),
                 Verdict::Refuse { exception, fare } => self.call(index, exception, fare, m),
             },

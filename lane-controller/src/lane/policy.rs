@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use domain::passage::Payment;
+use domain::wire::v1::LaneMode;
 use serde::Deserialize;
 
 /// What is done in a case that an operator decides about.
@@ -30,8 +31,8 @@ pub enum Layout {
 /// How verdicts are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerdictPolicy {
-    /// A tag. *Call* has a person answer for each vehicle, whatever the list says.
-    pub by_tag: Choice,
+    /// How the lane works, unless the desk has ordered something else.
+    pub mode: LaneMode,
     /// A tag that is on no list. *Serve* makes the account list a black list, *call* a white one.
     pub unlisted: Choice,
     /// A balance that is low and still enough.
@@ -51,7 +52,7 @@ pub struct VerdictPolicy {
 impl Default for VerdictPolicy {
     fn default() -> Self {
         Self {
-            by_tag: Choice::Serve,
+            mode: LaneMode::Automatic,
             unlisted: Choice::Call,
             low: Choice::Serve,
             // A lane that is cut off for a month serves every good tag.

@@ -64,7 +64,7 @@ impl Lane {
         sighting
     }
 
-    fn forget_sighting(&mut self, tag: &TagId) {
+    pub(super) fn forget_sighting(&mut self, tag: &TagId) {
         self.sightings.retain(|sighting| sighting.tag != *tag);
     }
 
@@ -101,7 +101,7 @@ impl Lane {
         m.act(Action::Case { vehicle: number, case: Case::TwoTags });
         match vehicle.state {
             VehicleState::Asking { .. } | VehicleState::Calling { .. } => {
-                if let Verdict::Open(terms) = self.court().of_tag(&sighting.tag, m.known) {
+                if let Verdict::Open(terms) = self.court(index).of_tag(&sighting.tag, m.known) {
                     let vehicle = &mut self.queue[index];
                     vehicle.other_tags.pop();
                     vehicle.other_tags.extend(vehicle.tag.replace(sighting.tag.clone()));

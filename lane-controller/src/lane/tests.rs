@@ -10,11 +10,13 @@ use std::fmt::Write as _;
 use super::*;
 use crate::entries::EntryBook;
 use domain::account_list::{AccountList, ListChange, ListEntry, ListStatus, PassOnList};
-use domain::passage::{ClockQuality, Reason};
+use domain::passage::ClockQuality;
 use domain::tariff::{Segment, Tariff, TariffBook};
 use domain::wire::v1::{EntryRecord, ReasonRecord, Verb};
 use domain::{Currency, Plate, StationId, Timestamp, VehicleGroup};
 
+/// Stories of what the desk orders besides letting through and sending back.
+mod orders;
 /// Stories of restarts and silent loops.
 mod restart;
 /// The rows of `docs/situations.md`.
@@ -78,6 +80,8 @@ impl World {
         let station = |name| StationId::try_new(name).unwrap();
         let amount = |units| Amount::try_new(units).unwrap();
         tariff.add(Segment::Pass { station: station("ben-thuy") }, group, amount(47_000)).unwrap();
+        let second = VehicleGroup::try_new(2).unwrap();
+        tariff.add(Segment::Pass { station: station("ben-thuy") }, second, amount(64_000)).unwrap();
         let trip = Segment::Trip { entry: station("a"), exit: station("z") };
         tariff.add(trip, group, amount(40_516)).unwrap();
         let mut tariffs = TariffBook::default();
@@ -135,12 +139,17 @@ fn lane_with(role: LaneRole, policy: LanePolicy) -> Lane {
 fn describe(action: &Action) -> String {
     match action {
         Action::Record { draft, .. } => {
+            let corrected = draft.attendance.as_ref().and_then(|by| by.corrected);
             let mut text = format!("Record {:?} {:?}", draft.decision, draft.payment);
             if let Some(fare) = draft.fare {
                 write!(text, " {}", fare.minor_units()).unwrap();
             }
             if let Some(exception) = draft.exception {
                 write!(text, " after {exception:?}").unwrap();
+            }
+            if let (Some(correction), Some(to)) = (corrected, draft.group) {
+                let from = correction.from.map(VehicleGroup::number);
+                write!(text, " as {to} and not {from:?}").unwrap();
             }
             text
         }
@@ -152,6 +161,11 @@ fn describe(action: &Action) -> String {
         Action::Tell(EventKind::VehicleLeft { queue }) => format!("Left {queue}"),
         Action::Tell(EventKind::Violation) => "Violation".to_owned(),
         Action::Tell(EventKind::Alarm { text }) => format!("Alarm: {text}"),
+        Action::Tell(EventKind::ModeOrdered { mode, .. }) => format!("Mode {mode:?}"),
+        Action::Tell(EventKind::ConvoyBegan { convoy }) => {
+            format!("ConvoyBegan {} and {}", convoy.by, convoy.second)
+        }
+        Action::Tell(EventKind::ConvoyEnded { vehicles, .. }) => format!("ConvoyEnded {vehicles}"),
         Action::Tell(other) => format!("{other:?}"),
         Action::Refuse { why } => format!("Refuse: {why}"),
         Action::Case { case, .. } => format!("Case: {}", case.text()),
@@ -159,19 +173,16 @@ fn describe(action: &Action) -> String {
         Action::NoVehicle { vehicle } => format!("NoVehicle {vehicle}"),
         Action::Confirm { seq: Some(seq) } => format!("Confirm {seq}"),
         Action::Confirm { seq: None } => "Confirm".to_owned(),
-        Action::Open | Action::Close | Action::Red | Action::Siren => format!("{action:?}"),
+        Action::Open | Action::Close | Action::Red | Action::Siren | Action::Obeyed => {
+            format!("{action:?}")
+        }
     }
 }
 
 fn event(words: &str, world: &mut World) -> Event {
     let mut words = words.split_whitespace();
     let answer = |call: &str, verb| {
-        Event::Answered(Answer {
-            command: "c1".into(),
-            call: call.parse().unwrap(),
-            attendant: "nv-07".into(),
-            verb,
-        })
+        Event::Answered(Answer::of("c1".into(), call.parse().unwrap(), "nv-07".into(), verb))
     };
     let plate = || Plate::try_new("37A12345").unwrap();
     let group = VehicleGroup::try_new(1).unwrap();
@@ -202,14 +213,26 @@ fn event(words: &str, world: &mut World) -> Event {
             certainty: certainty(words.next()),
         },
         "camera" => Event::PlateSeen { plate: plate(), certainty: certainty(words.next()) },
-        "hold" => Event::HeldOpen(Hold {
-            command: "h1".into(),
-            attendant: words.next().unwrap().into(),
-            second: words.next().unwrap().into(),
-            reason: Reason::PriorityVehicle,
-            lasts: Duration::from_secs(60),
-        }),
-        "hold-ends" => Event::HoldEnded,
+        "convoy" => {
+            let (attendant, second) = (words.next().unwrap(), words.next().unwrap());
+            let vehicles_max = words.next().map_or(20, |count| count.parse().unwrap());
+            let verb = Verb::BeginConvoy { name: "visit".into(), vehicles_max, lasts_s: 60 };
+            Event::Answered(Answer {
+                second: Some(second.into()),
+                ..Answer::of("h1".into(), NO_CALL, attendant.into(), verb)
+            })
+        }
+        "convoy-ends" => answer("0", Verb::EndConvoy),
+        "retry" => answer(words.next().unwrap(), Verb::RetryRead),
+        "group-is" => {
+            let call = words.next().unwrap();
+            let group = VehicleGroup::try_new(words.next().unwrap().parse().unwrap()).unwrap();
+            answer(call, Verb::ChangeGroup { group })
+        }
+        "mode" => {
+            let name = format!("\"{}\"", words.next().unwrap());
+            answer("0", Verb::SetMode { mode: serde_json::from_str(&name).unwrap() })
+        }
         "field-lost" => Event::FieldLost,
         "fault" => answer(
             words.next().unwrap(),

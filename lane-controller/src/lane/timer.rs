@@ -11,13 +11,13 @@ pub(super) enum Timer {
     PresenceStuck,
     /// The safety loop has been occupied for too long.
     SafetyStuck,
-    /// The arm is no longer held up.
-    HoldEnds,
+    /// The arm no longer stays up for a convoy.
+    ConvoyEnds,
 }
 
 impl Timer {
     pub(super) const ALL: [Self; 4] =
-        [Self::Close, Self::PresenceStuck, Self::SafetyStuck, Self::HoldEnds];
+        [Self::Close, Self::PresenceStuck, Self::SafetyStuck, Self::ConvoyEnds];
 }
 
 /// When each is due, if it runs.

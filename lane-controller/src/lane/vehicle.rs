@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::passage::ExceptionKind;
+use domain::passage::{Attendance, ExceptionKind};
 use domain::{Amount, Plate, TagId, VehicleGroup};
 
 /// How far a vehicle has come.
@@ -47,6 +47,15 @@ pub enum VehicleState {
     },
 }
 
+/// That a person corrected the group of a vehicle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Corrected {
+    /// The group that it is charged by.
+    pub to: VehicleGroup,
+    /// Who corrected it, and from what.
+    pub attendance: Attendance,
+}
+
 /// A vehicle between the loops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vehicle {
@@ -64,6 +73,8 @@ pub struct Vehicle {
     pub plate: Option<Plate>,
     /// Its group, where a classifier is sure of it.
     pub measured: Option<VehicleGroup>,
+    /// Its group, where a person corrected it.
+    pub corrected: Option<Box<Corrected>>,
     /// Whether the centre was asked about it: once is enough.
     pub asked: bool,
     /// Whether a passage of it was decided.
@@ -118,7 +129,10 @@ impl Vehicle {
         self.tag.is_none()
             && match self.state {
                 VehicleState::AwaitingTag { .. } => true,
-                VehicleState::Calling { exception, .. } => exception == ExceptionKind::NoTag,
+                // One that came into a closed lane has its tag on its record.
+                VehicleState::Calling { exception, .. } => {
+                    matches!(exception, ExceptionKind::NoTag | ExceptionKind::LaneClosed)
+                }
                 VehicleState::Asking { .. }
                 | VehicleState::Released { .. }
                 | VehicleState::OnSafetyLoop

@@ -3,6 +3,7 @@
 use domain::account_list::{ListEntry, ListStatus};
 use domain::passage::{ClockQuality, EntryRef, ExceptionKind, LaneRole, Payment};
 use domain::tariff::{Crossing, Passing, TariffBook};
+use domain::wire::v1::LaneMode;
 use domain::{Amount, LaneId, Plate, TagId, Timestamp, VehicleGroup};
 
 use super::policy::{Choice, VerdictPolicy};
@@ -79,6 +80,10 @@ pub struct Court<'a> {
     pub role: LaneRole,
     /// What its operator chose.
     pub policy: &'a VerdictPolicy,
+    /// How the lane works now.
+    pub mode: LaneMode,
+    /// The vehicle's group, where a person corrected it.
+    pub corrected: Option<VehicleGroup>,
 }
 
 impl Court<'_> {
@@ -86,9 +91,15 @@ impl Court<'_> {
     #[must_use]
     pub fn of_tag(&self, tag: &TagId, known: &Knowledge<'_>) -> Verdict {
         let refuse = |exception, fare| Verdict::Refuse { exception, fare };
+        match self.mode {
+            LaneMode::Automatic | LaneMode::EtcOnly => {}
+            LaneMode::Attended => return refuse(ExceptionKind::UnknownTag, None),
+            LaneMode::Closed | LaneMode::Maintenance => {
+                return refuse(ExceptionKind::LaneClosed, None);
+            }
+        }
         // Without a list nothing is known, and least of all that a tag is on no black list.
-        let attended = self.policy.by_tag == Choice::Call;
-        if attended || known.list.version() == 0 || self.must_not_believe(known) {
+        if known.list.version() == 0 || self.must_not_believe(known) {
             return refuse(ExceptionKind::UnknownTag, None);
         }
         match (known.list.find(tag), self.policy.unlisted) {
@@ -130,9 +141,10 @@ impl Court<'_> {
 
     fn of_entry(&self, listed: &ListEntry, status: ListStatus, known: &Knowledge<'_>) -> Verdict {
         let entry = known.entries.by_tag(&listed.tag);
-        let (tariff, fare) = fare(self.lane, self.role, entry.as_ref(), listed.group, known);
+        let group = self.corrected.unwrap_or(listed.group);
+        let (tariff, fare) = fare(self.lane, self.role, entry.as_ref(), group, known);
         let terms = |fare, payment| Terms {
-            group: Some(listed.group),
+            group: Some(group),
             status: Some(listed.status),
             tariff: tariff.clone(),
             entry: entry.clone(),
@@ -202,7 +214,8 @@ fn has_pass(lane: &LaneId, role: LaneRole, listed: &ListEntry, at: Timestamp) ->
             .is_some_and(|pass| pass.station == *lane.station() && at < pass.until)
 }
 
-fn fare(
+/// The tariff in force, and what a vehicle of this group is due by it, where that is known.
+pub(super) fn fare(
     lane: &LaneId,
     role: LaneRole,
     entry: Option<&EntryRef>,

@@ -5,6 +5,7 @@
 //! been heard of since the start is waited for a little before it counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
@@ -57,6 +58,8 @@ pub struct Equipment {
     pub displays: Arc<Vec<Display>>,
     /// The station's other lanes.
     pub neighbours: Arc<Vec<(LaneId, Sender<Wake>)>>,
+    /// Where the desk's word on how the lane works is kept; nowhere where absent.
+    pub mode_file: Option<PathBuf>,
     /// Who sends cases.
     pub case_noted: Arc<Notify>,
     /// Until when devices may be silent after the start; not at all where absent.

@@ -1,7 +1,7 @@
 //! What a lane says of itself each second.
 
 use domain::signature::Digest256;
-use domain::wire::v1::Heartbeat;
+use domain::wire::v1::{Heartbeat, Vitals};
 
 use super::LaneThread;
 
@@ -27,7 +27,11 @@ impl LaneThread {
                 .unwritten()
                 .map(|count| u64::try_from(count).unwrap_or(u64::MAX)),
             degraded: self.roll.degraded().into_iter().collect(),
-            vitals: None,
+            vitals: Some(Vitals {
+                mode: Some(self.lane.mode()),
+                convoy: self.lane.convoy().cloned(),
+                ..Vitals::default()
+            }),
         }
     }
 }

@@ -88,6 +88,7 @@ impl LaneThread {
             Action::Red
             | Action::Siren
             | Action::Tell(_)
+            | Action::Obeyed
             | Action::Refuse { .. }
             | Action::AskCentre { .. }
             | Action::Case { .. }

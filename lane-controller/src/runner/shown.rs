@@ -141,6 +141,7 @@ mod tests {
             other_tags: Vec::new(),
             plate: None,
             measured: None,
+            corrected: None,
             asked: false,
             recorded: false,
             state,

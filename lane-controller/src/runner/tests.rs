@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 use domain::account_list::{AccountList, ListChange, ListEntry, ListStatus};
 use domain::signature::{Context, SecretKey};
-use domain::wire::v1::{DeltaRecord, emit};
+use domain::wire::v1::{Command, DeltaRecord, LaneMode, Verb, emit};
 use rusqlite::Connection;
 
 use super::*;
@@ -35,7 +35,11 @@ struct World {
 impl World {
     /// A lane whose disk stops answering before the first vehicle comes.
     fn with(journal_policy: JournalPolicy) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::again(journal_policy, tempfile::tempdir().unwrap())
+    }
+
+    /// The same, where a lane was before.
+    fn again(journal_policy: JournalPolicy, folder: tempfile::TempDir) -> Self {
         let path = folder.path().join("l01.journal");
         let journal = open(&path).unwrap();
         let (wakes, wake_up) = channel();
@@ -50,7 +54,10 @@ impl World {
             words: say,
             keep_records: 10,
             journal_policy,
-            equipment: Equipment::default(),
+            equipment: Equipment {
+                mode_file: Some(folder.path().join("l01.mode")),
+                ..Equipment::default()
+            },
         })
         .unwrap();
         let disk = Connection::open(&path).unwrap();
@@ -96,13 +103,38 @@ impl World {
         told
     }
 
+    /// Orders something of the lane; its answer.
+    fn orders(&self, id: &str, verb: Verb) -> CommandAnswer {
+        let now = Clock::system().now();
+        let command = Command {
+            v: 1,
+            id: id.to_owned(),
+            lane: lane(),
+            call: 0,
+            attendant: "binh".to_owned(),
+            second: None,
+            issued_at: now,
+            expires_at: now.saturating_add(Duration::from_secs(10)).unwrap(),
+            verb,
+        };
+        let (reply, answer) = oneshot::channel();
+        let order = Box::new(SignedOrder { command, signers: Vec::new() });
+        self.wakes.send(Wake::Command(order, reply)).unwrap();
+        answer.blocking_recv().unwrap().answer
+    }
+
     fn heartbeat(&self) -> Heartbeat {
         let (reply, heartbeat) = oneshot::channel();
         self.wakes.send(Wake::Health(reply)).unwrap();
         heartbeat.blocking_recv().unwrap()
     }
 
-    fn stop(mut self) -> u64 {
+    fn stop(self) -> u64 {
+        self.end().0
+    }
+
+    /// Ends the lane: its last sequence, and what it leaves.
+    fn end(mut self) -> (u64, tempfile::TempDir) {
         self.disk = None;
         self.wakes.send(Wake::Stop).unwrap();
         self.thread.join().unwrap().unwrap();
@@ -110,7 +142,7 @@ impl World {
         let path = self.folder.path().join("l01.journal");
         loop {
             match open(&path) {
-                Ok(journal) => return journal.last_seq(),
+                Ok(journal) => return (journal.last_seq(), self.folder),
                 Err(JournalError::InUse { .. }) => std::thread::yield_now(),
                 Err(error) => panic!("{error}"),
             }
@@ -133,7 +165,9 @@ fn shared(folder: &Path) -> Shared {
     let signature = centre.sign(Context::List, &payload).to_text();
     let list = ListStore::open(&folder.join("list"), centre.public(), ListSettings::default());
     let list = list.unwrap();
-    list.apply(&SignedMessage::try_new(&payload, Some(&signature)).unwrap()).unwrap();
+    if list.view().version() == 0 {
+        list.apply(&SignedMessage::try_new(&payload, Some(&signature)).unwrap()).unwrap();
+    }
     Shared {
         list,
         entries: Arc::new(RwLock::new(EntryBook::default())),
@@ -176,4 +210,40 @@ fn where_a_site_goes_on_a_full_memory_holds_and_room_lets_the_next_go() {
     world.disk = None;
     world.told_until(BACK);
     assert_eq!(world.stop(), 2, "the passage that was held is written, too");
+}
+
+fn mode_of(world: &World) -> LaneMode {
+    world.heartbeat().vitals.unwrap().mode.unwrap()
+}
+
+#[test]
+fn the_mode_that_the_desk_ordered_survives_a_restart_and_an_order_is_carried_out_once() {
+    let world = World::with(policy(WhenFailing::GoOn, 5));
+    assert_eq!(mode_of(&world), LaneMode::Automatic);
+    let closed = || Verb::SetMode { mode: LaneMode::Closed };
+    assert_eq!(world.orders("c-1", closed()), CommandAnswer::Obeyed);
+    assert_eq!(mode_of(&world), LaneMode::Closed);
+    let open = || Verb::SetMode { mode: LaneMode::Automatic };
+    assert_eq!(world.orders("c-2", open()), CommandAnswer::Obeyed);
+    // Whoever sends the first one once more gets its answer, and nothing is done.
+    assert_eq!(world.orders("c-1", closed()), CommandAnswer::Obeyed);
+    assert_eq!(mode_of(&world), LaneMode::Automatic);
+    assert_eq!(world.orders("c-3", closed()), CommandAnswer::Obeyed);
+    let (_, folder) = world.end();
+    let world = World::again(policy(WhenFailing::GoOn, 5), folder);
+    assert_eq!(mode_of(&world), LaneMode::Closed);
+    assert_eq!(world.orders("c-4", open()), CommandAnswer::Obeyed);
+    let (_, folder) = world.end();
+    std::fs::write(folder.path().join("l01.mode"), "torn").unwrap();
+    let world = World::again(policy(WhenFailing::GoOn, 5), folder);
+    assert_eq!(mode_of(&world), LaneMode::Automatic);
+    world.stop();
+}
+
+#[test]
+fn nothing_is_read_again_by_a_reader_that_is_away() {
+    let world = World::with(policy(WhenFailing::GoOn, 5));
+    let why = "the reader does not read".to_owned();
+    assert_eq!(world.orders("c-1", Verb::RetryRead), CommandAnswer::Refused { why });
+    world.stop();
 }

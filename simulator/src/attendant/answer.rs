@@ -52,6 +52,7 @@ mod tests {
             (Verb::Open { reason, .. }, verdict) => format!("open {reason:?} {verdict:?}"),
             (Verb::ChargeByPlate { .. }, verdict) => format!("charge {verdict:?}"),
             (Verb::TurnAway { reason }, verdict) => format!("turn away {reason:?} {verdict:?}"),
+            (verb, _) => panic!("the attendant does not order {verb:?}"),
         }
     }
 

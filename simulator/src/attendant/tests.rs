@@ -22,6 +22,7 @@ async fn check(verdict: Verdict, replies: Vec<Sent>, outcome: Outcome) -> Vec<Co
         lane: "vec/ql45/e01".parse().unwrap(),
         call: 1,
         attendant: "simulated-ql45".to_owned(),
+        second: None,
         issued_at: clock.now(),
         expires_at: clock.now(),
         verb: Verb::TurnAway { reason: v1::ReasonRecord::NoMeansOfPayment },

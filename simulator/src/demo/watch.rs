@@ -117,6 +117,9 @@ impl Seen {
             | EventKind::Reader { .. }
             | EventKind::Case { .. }
             | EventKind::DirectiveApplied { .. }
+            | EventKind::ModeOrdered { .. }
+            | EventKind::ConvoyBegan { .. }
+            | EventKind::ConvoyEnded { .. }
             | EventKind::EventsDropped { .. }
             | EventKind::Alarm { .. } => {}
         }

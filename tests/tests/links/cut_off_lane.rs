@@ -165,7 +165,7 @@ impl CutOffLane {
                 group: VehicleGroup::try_new(1).unwrap(),
             };
             let (command, attendant) = (format!("c-{}", self.vehicles), "nv-07".to_owned());
-            self.event(at + ms(600), Event::Answered(Answer { command, call, attendant, verb }));
+            self.event(at + ms(600), Event::Answered(Answer::of(command, call, attendant, verb)));
         } else {
             self.took.push(clock.real().duration_since(began));
             assert_eq!(self.call, None, "vehicle {} has a good tag", self.vehicles);

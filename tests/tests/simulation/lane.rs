@@ -304,6 +304,7 @@ impl Whole {
             | Action::Case { .. }
             | Action::NoVehicle { .. }
             | Action::Confirm { .. }
+            | Action::Obeyed
             | Action::Refuse { .. } => {}
         }
     }
@@ -514,7 +515,7 @@ impl Whole {
         };
         let command = format!("c{no}-{life}-{call}-{}", self.now);
         let attendant = "nv01".to_owned();
-        self.lane_event(no, Event::Answered(Answer { command, call, attendant, verb }));
+        self.lane_event(no, Event::Answered(Answer::of(command, call, attendant, verb)));
     }
 
     /// The lane's process dies.

@@ -315,11 +315,8 @@ async fn what_a_column_cannot_hold_stops_nobody() {
         passage.decision = Decision::OpenedByAttendant;
         passage.payment = Payment::Cash;
         passage.group = Some(vehicle(CAR).group);
-        passage.attendance = Some(Attendance {
-            attendant: "nv\0".repeat(300),
-            command: "c-1".to_owned(),
-            reason: Reason::CashPaid,
-        });
+        let attendant = "nv\0".repeat(300);
+        passage.attendance = Some(Attendance::of(attendant, "c-1".to_owned(), Reason::CashPaid));
     });
     let good = lane.pass(&vehicle(LORRY), MORNING);
     let outcome = books.post(&[stranger, odd, good], noon()).await.unwrap();

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use domain::wire::v1::{ReasonRecord, Verb};
+use domain::wire::v1::{LaneMode, ReasonRecord, Verb};
 use domain::{Plate, VehicleGroup};
 
-use super::{OrderError, OrderForm, validity};
+use super::{LaneOrderForm, OrderError, OrderForm, validity};
 
 fn form(action: &str) -> OrderForm {
     OrderForm {
@@ -88,7 +88,56 @@ fn a_command_is_valid_ten_seconds_of_the_run_and_two_real_ones_at_least() {
     assert_eq!(validity(5.0), Duration::from_secs(10));
     assert_eq!(validity(50.0), Duration::from_secs(100));
     let now = "2026-11-21T05:00:00Z".parse().unwrap();
-    let command = form("open").order().unwrap().command("c-1".to_owned(), "lan", now, 1.0);
+    let command = form("open").order().unwrap().command("c-1".to_owned(), ("lan", None), now, 1.0);
     assert_eq!(command.expires_at.duration_since(command.issued_at).as_secs(), 10);
     assert_eq!((command.attendant.as_str(), command.id.as_str()), ("lan", "c-1"));
+}
+
+fn lane_form(action: &str) -> LaneOrderForm {
+    let text = |text: &str| text.to_owned();
+    LaneOrderForm {
+        lane: text("cienco4/ben-thuy/l01"),
+        action: text(action),
+        mode: text("closed"),
+        convoy: text(" visit "),
+        vehicles: text("20"),
+        minutes: text("15"),
+        second: text("binh"),
+        second_password: text("a long secret"),
+        second_code: String::new(),
+    }
+}
+
+#[test]
+fn a_lanes_form_asks_for_a_mode_or_a_convoy_and_answers_no_call() {
+    let verb = |action: &str| lane_form(action).order().unwrap();
+    assert_eq!(verb("set-mode").verb, Verb::SetMode { mode: LaneMode::Closed });
+    let convoy = Verb::BeginConvoy { name: "visit".to_owned(), vehicles_max: 20, lasts_s: 900 };
+    assert_eq!(verb("begin-convoy").verb, convoy);
+    let end = verb("end-convoy");
+    assert_eq!((end.call, end.verb), (0, Verb::EndConvoy));
+}
+
+#[test]
+fn a_lanes_form_that_says_nothing_useful_is_refused_by_what_is_wrong() {
+    let check = |action: &str, change: fn(&mut LaneOrderForm), error: OrderError| {
+        let mut form = lane_form(action);
+        change(&mut form);
+        assert_eq!(form.order(), Err(error));
+    };
+    check("set-mode", |f| f.lane = "l01".to_owned(), OrderError::Lane);
+    check("set-mode", |f| f.mode = "open".to_owned(), OrderError::Mode);
+    check("open", |_| (), OrderError::Action);
+    check("begin-convoy", |f| f.convoy = " ".to_owned(), OrderError::Convoy);
+    check("begin-convoy", |f| f.vehicles = "0".to_owned(), OrderError::Convoy);
+    check("begin-convoy", |f| f.minutes = "99999999999".to_owned(), OrderError::Convoy);
+}
+
+#[test]
+fn a_call_is_answered_with_a_corrected_group_or_another_read() {
+    let group = VehicleGroup::try_new(2).unwrap();
+    let mut corrected = form("change-group");
+    corrected.group = "2".to_owned();
+    assert_eq!(corrected.order().unwrap().verb, Verb::ChangeGroup { group });
+    assert_eq!(form("retry-read").order().unwrap().verb, Verb::RetryRead);
 }

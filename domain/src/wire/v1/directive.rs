@@ -33,6 +33,13 @@ pub enum LaneMode {
     Automatic,
     /// A person answers for each vehicle; no tag opens by itself.
     Attended,
+    /// By tag alone: nobody pays in cash here.
+    EtcOnly,
+    /// Nobody is let through by a tag; who comes all the same needs a person.
+    Closed,
+    /// In the hands of the technician: nobody is served, and nobody is called. What crosses has its
+    /// record.
+    Maintenance,
 }
 
 /// What is done in a case that an operator decides about.

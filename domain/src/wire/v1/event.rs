@@ -60,6 +60,22 @@ pub enum CaseKind {
     TakenElsewhere,
 }
 
+/// A convoy that is being let through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvoyRecord {
+    /// What people call it.
+    pub name: String,
+    /// Who ordered it: a staff id.
+    pub by: String,
+    /// Who agreed: a staff id.
+    pub second: String,
+    /// How many vehicles it has had.
+    pub vehicles: u32,
+    /// How many it may have.
+    pub vehicles_max: u32,
+}
+
 /// What happened in a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "snake_case")]
@@ -153,6 +169,25 @@ pub enum EventKind {
         /// How the lane works.
         mode: LaneMode,
     },
+    /// The desk has the lane work in another way from now on.
+    ModeOrdered {
+        /// How the lane works.
+        mode: LaneMode,
+        /// Who ordered it: a staff id.
+        by: String,
+    },
+    /// The arm stays up for a convoy.
+    ConvoyBegan {
+        /// It.
+        convoy: ConvoyRecord,
+    },
+    /// The arm no longer stays up for it.
+    ConvoyEnded {
+        /// Its name.
+        name: String,
+        /// How many vehicles it had.
+        vehicles: u32,
+    },
     /// Events were lost, the least severe first, because too many waited for the broker.
     EventsDropped {
         /// How many.
@@ -184,7 +219,11 @@ impl EventKind {
             | Self::VehicleLeft { .. }
             | Self::Posted { .. } => Severity::Passing,
             Self::CallRaised { .. } | Self::CallEnded { .. } | Self::Case { .. } => Severity::Note,
-            Self::Reader { .. } | Self::DirectiveApplied { .. } => Severity::Fault,
+            Self::Reader { .. }
+            | Self::DirectiveApplied { .. }
+            | Self::ModeOrdered { .. }
+            | Self::ConvoyBegan { .. }
+            | Self::ConvoyEnded { .. } => Severity::Fault,
             Self::Violation | Self::Alarm { .. } | Self::EventsDropped { .. } => Severity::Alarm,
         }
     }
@@ -277,6 +316,9 @@ pub struct Vitals {
     /// How the lane works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<LaneMode>,
+    /// The convoy that is being let through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub convoy: Option<ConvoyRecord>,
     /// Events that wait for the broker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events_waiting: Option<u64>,

@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account_list::ListStatus;
+use crate::order::SignedOrder;
 use crate::passage::{
-    Attendance, ClockQuality, Decision, EntryRef, ExceptionKind, LaneRole, Passage, Payment, Reason,
+    Attendance, ClockQuality, Correction, Decision, EntryRef, ExceptionKind, LaneRole, Passage,
+    Payment,
 };
 use crate::signature::Digest256;
 use crate::{Amount, PassageId, Plate, StationId, TagId, Timestamp, VehicleGroup};
@@ -46,6 +48,7 @@ mirror! {
     /// An exception by name.
     ExceptionRecord of ExceptionKind {
         NoTag, UnknownTag, NoMoney, Blocked, Closed, NotConverted, NoFare, LeftUndecided,
+        LaneClosed,
     }
 }
 mirror! {
@@ -59,6 +62,14 @@ mirror! {
     PaymentRecord of Payment { Account, Cash, Nothing }
 }
 
+/// That the attendant corrected the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectionRecord {
+    /// The group before, where one was known.
+    pub from: Option<VehicleGroup>,
+}
+
 /// Who answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +80,41 @@ pub struct AttendanceRecord {
     pub command: String,
     /// The reason of the catalogue.
     pub reason: ReasonRecord,
+    /// Who agreed, where it takes two people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<String>,
+    /// The group before it was corrected, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<CorrectionRecord>,
+    /// The order as it was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<SignedOrder>,
+}
+
+impl From<Attendance> for AttendanceRecord {
+    fn from(attendance: Attendance) -> Self {
+        Self {
+            attendant: attendance.attendant,
+            command: attendance.command,
+            reason: attendance.reason.into(),
+            second: attendance.second,
+            corrected: attendance.corrected.map(|Correction { from }| CorrectionRecord { from }),
+            order: attendance.order,
+        }
+    }
+}
+
+impl From<AttendanceRecord> for Attendance {
+    fn from(record: AttendanceRecord) -> Self {
+        Self {
+            attendant: record.attendant,
+            command: record.command,
+            reason: record.reason.into(),
+            second: record.second,
+            corrected: record.corrected.map(|CorrectionRecord { from }| Correction { from }),
+            order: record.order,
+        }
+    }
 }
 
 /// Where a trip began.
@@ -134,11 +180,7 @@ impl From<Passage> for PassageRecord {
             }),
             exception: passage.exception.map(Into::into),
             decision: passage.decision.into(),
-            attendance: passage.attendance.map(|attendance| AttendanceRecord {
-                attendant: attendance.attendant,
-                command: attendance.command,
-                reason: attendance.reason.into(),
-            }),
+            attendance: passage.attendance.map(Into::into),
             fare: passage.fare,
             payment: passage.payment.into(),
             previous: passage.previous,
@@ -168,11 +210,7 @@ impl From<PassageRecord> for Passage {
             }),
             exception: record.exception.map(Into::into),
             decision: record.decision.into(),
-            attendance: record.attendance.map(|attendance| Attendance {
-                attendant: attendance.attendant,
-                command: attendance.command,
-                reason: Reason::from(attendance.reason),
-            }),
+            attendance: record.attendance.map(Into::into),
             fare: record.fare,
             payment: record.payment.into(),
             previous: record.previous,

@@ -13,6 +13,13 @@ const RECEIPT_WITH_DIGEST: &str = r#"{"v":1,"lane":"cienco4/ben-thuy/l01","epoch
 
 const COMMAND: &str = r#"{"v":1,"id":"c-1","lane":"vec/nghi-son/x1","call":4,"attendant":"nv-07","issued_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:06Z","verb":{"open":{"reason":{"other":{"note":"đèn hỏng"}},"plate":"37A12345","group":2}}}"#;
 
+/// What was added to version 1 later, and is as fixed since.
+const CONVOY: &str = r#"{"v":1,"id":"c-2","lane":"vec/nghi-son/x1","call":0,"attendant":"nv-07","second":"nv-08","issued_at":"2026-11-21T05:00:01Z","expires_at":"2026-11-21T05:00:06Z","verb":{"begin-convoy":{"name":"đoàn khách","vehicles-max":20,"lasts-s":600}}}"#;
+
+const BADGE: &str = r#"{"v":1,"key":"11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=","person":"nv-07","roles":["station-operator","supervisor"],"scope":"vec/nghi-son","issued_at":"2026-11-21T05:00:00Z","expires_at":"2026-11-21T19:00:00Z"}"#;
+
+const CORRECTED: &str = r#""attendance":{"attendant":"nv-07","command":"c-1","reason":"group-corrected","second":"nv-08","corrected":{"from":1}}"#;
+
 const DELTA: &str = r#"{"v":1,"version":4,"hash_before":"0000000000000000000000000000000000000000000000000000000000000001","hash":"0000000000000000000000000000000000000000000000000000000000000002","issued_at":"2026-11-21T05:00:01Z","changes":[{"upsert":{"tag":"3416214B88C0011762000493","status":"no-money","group":1,"pass":{"pass":5,"station":"ben-thuy","until":"2026-12-21T17:00:00Z"}}},{"remove":"3416"}]}"#;
 
 const QUESTION: &str = r#"{"v":1,"id":"cienco4/ben-thuy/l01:1:7:q","lane":"cienco4/ben-thuy/l01","tag":"3416214B88C0011762000493","amount":47000,"asked_at":"2026-11-21T05:00:00.25Z","expires_at":"2026-11-21T05:00:00.45Z"}"#;
@@ -44,6 +51,18 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
     golden::<Receipt>("receipt", RECEIPT);
     golden::<Receipt>("receipt", RECEIPT_WITH_DIGEST);
     golden::<Command>("command", COMMAND);
+    golden::<Command>("command", CONVOY);
+    for verb in [
+        r#""retry-read""#,
+        r#""end-convoy""#,
+        r#"{"change-group":{"group":2}}"#,
+        r#"{"set-mode":{"mode":"etc-only"}}"#,
+    ] {
+        let (head, _) = CONVOY.split_once(r#""verb":"#).unwrap();
+        golden::<Command>("command", &format!(r#"{head}"verb":{verb}}}"#));
+    }
+    golden::<Badge>("badge", BADGE);
+    golden::<PassageRecord>("passage", &PASSAGE.replace(r#""attendance":null"#, CORRECTED));
     golden::<DeltaRecord>("delta", DELTA);
     golden::<AccountQuestion>("question", QUESTION);
     golden::<AccountAnswer>("answer", ANSWER);

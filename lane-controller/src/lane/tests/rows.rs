@@ -24,6 +24,7 @@ fn every_situation_has_a_row_and_every_story_it_names_is_told() {
     let sources: String = [
         include_str!("../tests.rs"),
         include_str!("../safety.rs"),
+        include_str!("orders.rs"),
         include_str!("restart.rs"),
         include_str!("situations.rs"),
         include_str!("tailgating.rs"),

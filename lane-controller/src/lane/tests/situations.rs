@@ -412,14 +412,15 @@ fn a_convoy_goes_under_an_arm_that_two_people_hold_up_and_each_has_a_record() {
         "
         0 presence on
         > Arrived 1
-        500 hold nv-01 nv-02
-        > Record OpenedByAttendant Nothing
+        500 convoy nv-01 nv-02
+        > ConvoyBegan nv-01 and nv-02
+        > Record OpenedByAttendant Nothing 0
         > Open
-        > Confirm
+        > Obeyed
         900 presence off
         1500 presence on
         > Arrived 2
-        > Record OpenedByAttendant Nothing
+        > Record OpenedByAttendant Nothing 0
         1505 tag good
         2000 safety on
         2900 safety off
@@ -430,11 +431,12 @@ fn a_convoy_goes_under_an_arm_that_two_people_hold_up_and_each_has_a_record() {
         4400 safety off
         > Left 0
         5000 safety on
-        > Record OpenedByAttendant Nothing
+        > Record OpenedByAttendant Nothing 0
         5900 safety off
         > Left 0
         60500 deadline
-        > Alarm: the arm is no longer held up
+        > Alarm: the convoy has had its time
+        > ConvoyEnded 3
         > Red
         61500 deadline
         > Close
@@ -444,7 +446,7 @@ fn a_convoy_goes_under_an_arm_that_two_people_hold_up_and_each_has_a_record() {
 
 #[test]
 fn one_person_alone_does_not_hold_the_arm_up() {
-    check(LaneRole::Open, "0 hold nv-01 nv-01\n> Refuse: a second person has to agree");
+    check(LaneRole::Open, "0 convoy nv-01 nv-01\n> Refuse: a second person has to agree");
 }
 
 #[test]
@@ -597,7 +599,9 @@ fn a_list_that_is_old_or_a_clock_that_is_wrong_is_served_unless_the_operator_say
     let old = Knowledge { at: month_later, ..world.known() };
     let wrong = Knowledge { clock: ClockQuality::Unsynchronised, ..world.known() };
     let opens = |verdict: VerdictPolicy, known: &Knowledge<'_>| {
-        let court = Court { lane: &id, role: LaneRole::Open, policy: &verdict };
+        let mode = LaneMode::Automatic;
+        let court =
+            Court { lane: &id, role: LaneRole::Open, policy: &verdict, mode, corrected: None };
         matches!(court.of_tag(&tag("good"), known), Verdict::Open(_))
     };
     let usual = VerdictPolicy::default();

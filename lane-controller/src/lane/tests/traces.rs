@@ -61,6 +61,7 @@ impl Plaza<'_> {
                 | Action::Case { .. }
                 | Action::Tell(_)
                 | Action::Confirm { .. }
+                | Action::Obeyed
                 | Action::Refuse { .. } => {}
             }
         }
@@ -147,8 +148,10 @@ fn other_events() -> Vec<Event> {
     let mut words: Vec<String> = NAMES.iter().map(|name| format!("tag {name}")).collect();
     for call in 0..5 {
         words.extend(
-            ["by-plate", "cash", "turn-away", "fault"].map(|verb| format!("{verb} {call}")),
+            ["by-plate", "cash", "turn-away", "fault", "retry"]
+                .map(|verb| format!("{verb} {call}")),
         );
+        words.extend([1, 2, 5].map(|group| format!("group-is {call} {group}")));
     }
     let others = [
         "reversed",
@@ -157,8 +160,15 @@ fn other_events() -> Vec<Event> {
         "centre unknown 2",
         "group 3 surely",
         "camera surely",
-        "hold a b",
-        "hold-ends",
+        "convoy a b",
+        "convoy a b 2",
+        "convoy-ends",
+        "mode automatic",
+        "mode automatic",
+        "mode attended",
+        "mode etc-only",
+        "mode closed",
+        "mode maintenance",
     ];
     words.extend(others.map(str::to_owned));
     let mut world = World::new();
