@@ -2,6 +2,7 @@
 //! override the two addresses. The parts other programs of the centre share are public.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use broker_link::Link;
@@ -172,8 +173,31 @@ impl ListPolicy {
 pub struct Api {
     /// Address and port. TLS is what stands before it.
     pub listen: std::net::SocketAddr,
-    /// The file of token digests, roles and scopes.
-    pub tokens_file: PathBuf,
+    /// The database as `etc_auditor`, for what changes nothing; the lists' role where absent.
+    pub reading_database: Option<Database>,
+    /// The database as `etc_operator`, for operators: row security then holds whatever the program
+    /// does. The lists' role where absent.
+    pub operator_database: Option<Database>,
+    /// How often each key may ask.
+    #[serde(default)]
+    pub rate: RequestRate,
+}
+
+/// How often somebody may ask.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestRate {
+    /// Requests a second for as long as they like.
+    pub per_s: NonZeroU16,
+    /// Requests at once, after a pause.
+    pub burst: NonZeroU16,
+}
+
+impl Default for RequestRate {
+    fn default() -> Self {
+        let of = |n| NonZeroU16::new(n).unwrap_or(NonZeroU16::MIN);
+        Self { per_s: of(50), burst: of(200) }
+    }
 }
 
 /// The configuration of `clearing-house`.

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod tariff;
 pub mod credentials;
 pub mod account;
+pub mod search;
 pub mod api;
 pub mod report;
 pub mod verify;

@@ -75,7 +75,7 @@ enum Command {
     /// The authority: keys, certificates, credentials.
     #[command(subcommand)]
     Authority(AuthorityCommand),
-    /// The HTTP API's description, and tokens for its callers.
+    /// The HTTP API's description, and keys for its callers.
     #[command(subcommand)]
     Api(ApiCommand),
 }
@@ -139,8 +139,8 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             say(&said.text)?;
             return Ok(if said.in_order { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        Command::Api(command) => {
-            api::command::carry_out(&command)?;
+        Command::Api(ApiCommand::Describe) => {
+            api::command::describe()?;
             return Ok(ExitCode::SUCCESS);
         }
         other => other,
@@ -149,7 +149,10 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
     let clock = Clock::of_run(config.clock);
     let pool = sql::connect(&config.database.clone().or_environment()).await?;
     match command {
-        Command::Keygen { .. } | Command::Authority(_) | Command::Api(_) => {}
+        Command::Keygen { .. } | Command::Authority(_) | Command::Api(ApiCommand::Describe) => {}
+        Command::Api(ApiCommand::Key(command)) => {
+            api::command::keys(&command, &pool, clock.now()).await?;
+        }
         Command::Migrate => {
             sqlx::migrate!().set_ignore_missing(true).run(&pool).await?;
             rights::apply(&pool).await?;

@@ -65,7 +65,7 @@ pub const TABLES: &[Table] = &[
     table("issuer",              NOBODYS,  ["r",    "r",    "rau",  "r",  "r", "r"]),
     table("station",             NAMED,    ["r",    "r",    "rau",  "r",  "r", "r"]),
     table("lane",                NAMED,    ["r",    "r",    "rau",  "r",  "r", "r"]),
-    table("lane_key",            LANE,     ["r",    "",     "rau",  "",   "",  ""]),
+    table("lane_key",            LANE,     ["r",    "",     "rau",  "",   "r", ""]),
     table("lane_credential",     LANE,     ["",     "",     "rau",  "",   "",  ""]),
     table("broker_account",      NOBODYS,  ["r",    "",     "ra",   "",   "",  ""]),
     table("lane_epoch",          LANE,     ["rau",  "r",    "r",    "r",  "r", ""]),
@@ -156,15 +156,23 @@ pub const TABLES: &[Table] = &[
     table("correction_proposal", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("correction_approval", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("api_answer",          NOBODYS,  ["", "ra", "", "", "", ""]),
+    table("api_key",             NOBODYS,  ["", "r", "ra", "", "", ""]),
+    table("api_key_revocation",  NOBODYS,  ["", "r", "ra", "", "", ""]),
+    table("api_change",          NOBODYS,  ["", "ra", "", "", "", ""]),
+    table("api_change_answer",   NOBODYS,  ["", "ra", "", "", "", ""]),
     table("direct_transfer",     NAMED,    ["ra",   "ra",   "",     "ra", "r", ""]),
 ];
 
 /// Functions that do what only their owner may, each with who may call it.
-const WITH_OWNERS_HANDS: [(&str, &str); 3] = [
+const WITH_OWNERS_HANDS: [(&str, &str); 5] = [
     // Counts and sums, personal to nobody.
     ("traffic", "etc_authority, etc_reconciliation, etc_auditor"),
     // Makes partitions ahead.
     ("make_posting_days", "etc_intake"),
+    // Gives closed days what they are searched by.
+    ("file_posting_days", "etc_intake"),
+    // Opens the case of a trip that an account's issuer disputes.
+    ("open_dispute", "etc_accounts"),
     // Tells the lanes' list of accounts that a correction touched.
     ("note_accounts_on_list", "etc_accounts, etc_reconciliation"),
 ];

@@ -125,7 +125,8 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
                 SearchedBy::Plate => t.plate(),
                 SearchedBy::Tag => t.tag(),
             };
-            (t.deed_searched(), format!("{by} · {day}"))
+            let day = day.map(|day| format!(" · {day}")).unwrap_or_default();
+            (t.deed_searched(), format!("{by}{day}"))
         }
         Deed::PasswordChanged => (t.deed_password_changed(), String::new()),
         Deed::TariffProposed { operator, version, .. } => {

@@ -1,6 +1,6 @@
 //! What an account is and has, and what came and went: for its owner and for who serves them.
 
-use domain::{AccountId, Timestamp};
+use domain::{AccountId, Plate, TagId, Timestamp};
 use serde::Serialize;
 use sqlx::{PgPool, Row};
 
@@ -30,6 +30,19 @@ pub struct AccountPicture {
     pub vehicles: Vec<VehiclePicture>,
     /// What is set aside, one by one.
     pub holds: Vec<HoldPicture>,
+}
+
+impl AccountPicture {
+    /// Masks plates and tags, for those who check books and need know nobody.
+    pub fn mask(&mut self) {
+        for vehicle in &mut self.vehicles {
+            vehicle.plate = Plate::try_new(&vehicle.plate)
+                .map_or_else(|_| "…".to_owned(), |plate| plate.masked());
+            vehicle.tag = vehicle.tag.as_deref().map(|tag| {
+                tag.parse::<TagId>().map_or_else(|_| "…".to_owned(), |tag| tag.masked())
+            });
+        }
+    }
 }
 
 impl std::fmt::Debug for AccountPicture {

@@ -1,48 +1,139 @@
-//! The command `clearing-house api`: the description, and new tokens.
+//! The command `clearing-house api`: the description, and the keys of those who call.
 
 use std::io::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use clap::Subcommand;
-use domain::signature::Digest256;
+use clap::{Args, Subcommand};
+use domain::Timestamp;
+use sqlx::PgPool;
+
+use super::keys::{self, Key, KeyError, NewKey};
+use super::{Role, openapi_text};
 
 /// What to do about the API.
 #[derive(Debug, Subcommand)]
 pub enum ApiCommand {
     /// Print the description, which `docs/openapi.json` keeps.
     Describe,
-    /// Make a token: prints it once, and the digest for the file of tokens.
-    Token,
+    /// Make, list and revoke keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// What to do about keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make a key; prints its token, once.
+    Make(NewKeyArgs),
+    /// List all keys there have ever been.
+    List,
+    /// Revoke a key: it opens nothing from the next request on.
+    Revoke {
+        /// Its number.
+        #[arg(long)]
+        key: i64,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        /// Who does it.
+        #[arg(long)]
+        by: String,
+    },
+}
+
+/// A key to be made.
+#[derive(Debug, Args)]
+pub struct NewKeyArgs {
+    /// Whose: the name under which everything it does is written down.
+    #[arg(long)]
+    name: String,
+    /// For an issuer: its own accounts.
+    #[arg(long, group = "role")]
+    issuer: Option<String>,
+    /// For an operator: its own roads.
+    #[arg(long, group = "role")]
+    operator: Option<String>,
+    /// For who looks at everything and changes nothing.
+    #[arg(long, group = "role")]
+    auditor: bool,
+    /// For the centre itself.
+    #[arg(long, group = "role")]
+    centre: bool,
+    /// Until before when it opens: `2027-01-01T00:00:00Z`.
+    #[arg(long)]
+    until: Option<Timestamp>,
+    /// Who makes it.
+    #[arg(long)]
+    by: String,
+}
+
+impl NewKeyArgs {
+    fn role(&self) -> Option<Role> {
+        match (self.auditor, self.centre) {
+            (true, _) => Role::try_new("auditor", None),
+            (_, true) => Role::try_new("centre", None),
+            (false, false) => Role::try_new("issuer", self.issuer.as_deref())
+                .or_else(|| Role::try_new("operator", self.operator.as_deref())),
+        }
+    }
 }
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The machine gave no random bytes.
-    #[error("no random bytes for a token")]
-    Random(#[source] getrandom::Error),
+    /// No role, or one with a name that is none.
+    #[error("a key is for --issuer NAME, --operator NAME, --auditor or --centre")]
+    NoRole,
+    /// The key was not made or revoked.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The answer could not be written.
     #[error("write the answer")]
     Write(#[from] std::io::Error),
 }
 
-/// Carries out a command.
+/// Prints the description.
 ///
 /// # Errors
-/// When there are no random bytes or the answer cannot be written.
-pub fn carry_out(command: &ApiCommand) -> Result<(), CommandError> {
-    let mut out = std::io::stdout().lock();
+/// When it cannot be written.
+pub fn describe() -> Result<(), CommandError> {
+    Ok(write!(std::io::stdout().lock(), "{}", openapi_text())?)
+}
+
+/// Makes, lists or revokes keys.
+///
+/// # Errors
+/// When a key is refused, the database fails or the answer cannot be written.
+pub async fn keys(command: &KeyCommand, pool: &PgPool, now: Timestamp) -> Result<(), CommandError> {
     match command {
-        ApiCommand::Describe => write!(out, "{}", super::openapi_text())?,
-        ApiCommand::Token => {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map_err(CommandError::Random)?;
-            let token = URL_SAFE_NO_PAD.encode(bytes);
-            let sha256 = Digest256::of(token.as_bytes());
-            writeln!(out, "token  {token}")?;
-            writeln!(out, "sha256 {sha256}")?;
+        KeyCommand::Make(args) => {
+            let role = args.role().ok_or(CommandError::NoRole)?;
+            let new = NewKey { name: args.name.clone(), role, valid_until: args.until };
+            let (key, token) = keys::make(pool, &new, &args.by, now).await?;
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "key    {key}")?;
+            writeln!(out, "token  {}", token.as_str())?;
+        }
+        KeyCommand::List => {
+            let all = keys::list(pool).await?;
+            let mut out = std::io::stdout().lock();
+            for key in &all {
+                writeln!(out, "{}", line(key, now))?;
+            }
+        }
+        KeyCommand::Revoke { key, reason, by } => {
+            keys::revoke(pool, *key, by, reason, now).await?;
         }
     }
     Ok(())
+}
+
+fn line(key: &Key, now: Timestamp) -> String {
+    let Key { key: number, name, role, made_by, made_at, .. } = key;
+    let state = match (&key.revoked, key.valid_until) {
+        (Some((by, at)), _) => format!("revoked {at} by {by}"),
+        (None, Some(until)) if until <= now => format!("over since {until}"),
+        (None, Some(until)) => format!("opens until {until}"),
+        (None, None) => "opens".to_owned(),
+    };
+    format!("{number:>5}  {name:<24} {role:<20} {state}, made {made_at} by {made_by}")
 }

@@ -4,7 +4,7 @@
 //! name than that of the proposal.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::{Extension, Json};
@@ -14,13 +14,16 @@ use sqlx::Row as _;
 use utoipa::ToSchema;
 
 use super::App;
-use super::body::{amount, read};
+use super::body::{Asked, At, amount, read, text};
 use super::caller::Caller;
 use super::once::once;
-use super::passages::{Paging, next};
+use super::paging::{self, Paging};
 use super::problem::Problem;
 use crate::ledger::{self, LedgerError, ProposalError, TransferId};
 use crate::sql::from_sql;
+
+/// The longest reason, in characters.
+const REASON_LEN_MAX: usize = 500;
 
 /// A transfer that corrects another.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,29 +55,30 @@ pub(super) struct CorrectionPage {
 }
 
 /// Corrections in the order of their numbers; an operator sees its own.
-#[utoipa::path(get, path = "/v1/corrections", params(Paging), tag = "passages", security(("bearer" = [])),
-    responses((status = 200, body = CorrectionPage), (status = 400, body = Problem),
-              (status = 401, body = Problem), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/corrections", params(Paging), tag = "passages",
+    responses((status = 200, body = CorrectionPage)))]
 pub(super) async fn corrections(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Query(paging): Query<Paging>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<CorrectionPage>, Problem> {
-    let operator = caller.may_see_roads()?;
+    let (operator, limit) = (caller.roads()?, paging.limit()?);
+    let after = paging.after::<i64>()?.unwrap_or(0);
+    let mut view = app.view(operator).await?;
     let rows = sqlx::query(
         "select transfer, kind, amount, operator, day::text, posted_at, \
                 case when seq is not null then lane || ':' || epoch || ':' || seq end, reference \
          from transfer_v1 where kind in ('reversal', 'repost', 'adjustment') and transfer > $1 \
            and ($2::text is null or operator = $2) order by transfer limit $3",
     )
-    .bind(paging.after::<i64>()?.unwrap_or(0))
+    .bind(after)
     .bind(operator.map(OperatorId::as_str))
-    .bind(paging.limit())
-    .fetch_all(&app.0.pool)
+    .bind(limit)
+    .fetch_all(&mut *view)
     .await
     .map_err(|error| Problem::books(&error))?;
     let place: Option<i64> = rows.last().map(|row| row.get(0));
-    let next = next(i64::try_from(rows.len()).ok() == Some(paging.limit()), place);
+    let next = paging::next(rows.len(), limit, place);
     let line = |row: &sqlx::postgres::PgRow| Correction {
         transfer: row.get(0),
         kind: row.get(1),
@@ -108,21 +112,21 @@ pub(super) struct Proposed {
 }
 
 /// Proposes what a transfer should have been; nothing moves before another one approves.
-#[utoipa::path(post, path = "/v1/corrections", request_body = NewProposal, tag = "money",
-    params(("Idempotency-Key" = String, Header)), security(("bearer" = [])),
-    responses((status = 200, body = Proposed), (status = 400, body = Problem), (status = 401, body = Problem),
-              (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
-              (status = 422, body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/corrections", request_body = NewProposal, tag = "money",
+    params(("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = Proposed), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
 pub(super) async fn propose(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let of = caller.may_propose_corrections()?;
+    let of = caller.roads()?;
     let request: [&[u8]; 2] = [b"correction", &body];
     once(&app, &caller, &headers, &request, async {
         let new: NewProposal = read(&body)?;
+        text("reason", &new.reason, REASON_LEN_MAX)?;
         let wanted = (TransferId::new(new.transfer), amount(new.should_be)?);
         let now = app.0.clock.now();
         let proposal =
@@ -151,19 +155,17 @@ pub(super) struct Approved {
 }
 
 /// Approves a proposal as another one than who proposed it, and posts the correction.
-#[utoipa::path(post, path = "/v1/corrections/{proposal}/approval", request_body = NewApproval, tag = "money",
-    params(("proposal" = i64, Path), ("Idempotency-Key" = String, Header)), security(("bearer" = [])),
-    responses((status = 200, body = Approved), (status = 400, body = Problem), (status = 401, body = Problem),
-              (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
-              (status = 422, body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(post, path = "/api/v1/corrections/{proposal}/approval", request_body = NewApproval, tag = "money",
+    params(("proposal" = i64, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = Approved), (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
 pub(super) async fn approve(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Path(proposal): Path<i64>,
+    At(proposal): At<i64>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    caller.may_approve_corrections()?;
     let request: [&[u8]; 3] = [b"approval", &proposal.to_be_bytes(), &body];
     once(&app, &caller, &headers, &request, async {
         let NewApproval { day } = read(&body)?;
@@ -204,19 +206,16 @@ pub(super) struct ProposalPage {
 }
 
 /// Proposals in the order of their numbers, for the centre and its auditors.
-#[utoipa::path(get, path = "/v1/corrections/proposals", params(Paging), tag = "passages", security(("bearer" = [])),
-    responses((status = 200, body = ProposalPage), (status = 400, body = Problem),
-              (status = 401, body = Problem), (status = 403, body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/corrections/proposals", params(Paging), tag = "passages",
+    responses((status = 200, body = ProposalPage)))]
 pub(super) async fn proposals(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
-    Query(paging): Query<Paging>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<ProposalPage>, Problem> {
-    caller.may_see_proposals()?;
-    let after = paging.after::<i64>()?.unwrap_or(0);
-    let found = ledger::proposals(&app.0.pool, after, paging.limit()).await?;
+    let (after, limit) = (paging.after::<i64>()?.unwrap_or(0), paging.limit()?);
+    let found = ledger::proposals(&app.0.pool, after, limit).await?;
     let place = found.last().map(|last| last.proposal);
-    let next = next(i64::try_from(found.len()).ok() == Some(paging.limit()), place);
+    let next = paging::next(found.len(), limit, place);
     let line = |one: ledger::Proposal| {
         let (approved_by, day) = one.approved.unzip();
         Proposal {

@@ -1,60 +1,22 @@
-//! Passages and quarantine, page by page.
+//! Passages and quarantine, page by page. Plates and tags are in none of them: they are personal.
 
 #![expect(unused_qualifications, reason = "what the macro writes for query parameters")]
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use domain::{OperatorId, Timestamp};
-use serde::de::DeserializeOwned;
+use domain::{BusinessDate, OperatorId, PassageId};
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::accounts::of_scope;
+use super::body::{Asked, At};
 use super::caller::Caller;
+use super::paging::{self, Paging};
 use super::problem::Problem;
-use crate::sql::{from_sql, to_sql};
-
-const PAGE_LEN_MAX: i64 = 500;
-const PAGE_LEN: i64 = 100;
-
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Paging {
-    /// Where to go on: the `next` of the page before.
-    cursor: Option<String>,
-    /// How many at most: 100 where absent, and never more than 500.
-    limit: Option<i64>,
-    /// From when; from the beginning where absent. Passages only.
-    #[param(value_type = Option<String>)]
-    from: Option<Timestamp>,
-    /// Until before when; until now where absent. Passages only.
-    #[param(value_type = Option<String>)]
-    until: Option<Timestamp>,
-}
-
-impl Paging {
-    pub(super) fn limit(&self) -> i64 {
-        self.limit.unwrap_or(PAGE_LEN).clamp(1, PAGE_LEN_MAX)
-    }
-
-    pub(super) fn after<T: DeserializeOwned>(&self) -> Result<Option<T>, Problem> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-        let place = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        place.map(Some).ok_or_else(|| Problem::bad("cursor: it is not the `next` of a page"))
-    }
-}
-
-/// Where the next page begins, if this one is full.
-pub(super) fn next<T: Serialize>(is_full: bool, last: Option<T>) -> Option<String> {
-    let place = last.filter(|_| is_full)?;
-    serde_json::to_vec(&place).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
-}
+use crate::search::{self, Days, Found, Sought, Whose};
+use crate::sql::from_sql;
 
 /// A passage and what became of it. Without tag and plate: they are personal data.
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +27,8 @@ pub(super) struct PassageLine {
     at: String,
     /// What the lane decided.
     decision: Option<String>,
+    /// Why the vehicle did not simply pass.
+    exception: Option<String>,
     /// The group it went by.
     group: Option<i16>,
     /// What became of it; `pending` while nothing has.
@@ -81,7 +45,26 @@ pub(super) struct PassageLine {
     tariff: Option<String>,
 }
 
-/// A page of passages.
+impl From<Found> for PassageLine {
+    fn from(found: Found) -> Self {
+        Self {
+            passage: found.passage(),
+            at: found.at().to_string(),
+            day: found.day().map(|day| day.to_string()),
+            decision: found.decision,
+            exception: found.exception,
+            group: found.vehicle_group,
+            disposition: found.disposition,
+            why: found.why,
+            payer: found.payer,
+            amount: found.amount,
+            tariff: found.tariff,
+        }
+    }
+}
+
+/// A page of passages. It may have fewer than were asked for, even none, and still a next one: a
+/// search that finds little in much is cut into pieces.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PassagePage {
     items: Vec<PassageLine>,
@@ -89,68 +72,120 @@ pub(super) struct PassagePage {
     next: Option<String>,
 }
 
-/// Where a page of passages ended.
-#[derive(Serialize, Deserialize)]
-struct PassagePlace {
-    at: Timestamp,
-    lane: String,
-    epoch: i32,
-    seq: i64,
+/// Which passages, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PassageQuery {
+    /// From this settlement day on; from the first where absent.
+    #[param(value_type = Option<String>, format = Date)]
+    from: Option<BusinessDate>,
+    /// Up to this settlement day; up to the last where absent.
+    #[param(value_type = Option<String>, format = Date)]
+    to: Option<BusinessDate>,
+    /// Of this operator.
+    operator: Option<String>,
+    /// Of this station.
+    station: Option<String>,
+    /// Of this lane of a station, by its own name.
+    lane: Option<String>,
+    /// With this disposition: `posted`, `not-posted`, `invalid`, …; `pending` is found so alone.
+    disposition: Option<String>,
+    /// Where to go on: the `next` of the page before.
+    cursor: Option<String>,
+    /// How many at most: 100 where absent, and never more than 500.
+    #[param(minimum = 1)]
+    limit: Option<i64>,
 }
 
-/// Passages in the order of time; an operator sees its own.
-#[utoipa::path(get, path = "/v1/passages", params(Paging), tag = "passages", security(("bearer" = [])),
-    responses((status = 200, body = PassagePage), (status = 400, body = Problem),
-              (status = 401, body = Problem), (status = 403, body = Problem)))]
+impl PassageQuery {
+    /// What is looked for, by one operator alone where there is one.
+    fn sought(&self, of: Option<&OperatorId>) -> Option<Sought> {
+        let named = [&self.operator, &self.station, &self.lane, &self.disposition];
+        if named.into_iter().flatten().any(|name| name.contains('\0')) {
+            return None;
+        }
+        let foreign =
+            |of: &OperatorId| self.operator.as_deref().is_some_and(|one| one != of.as_str());
+        if of.is_some_and(foreign) {
+            return None;
+        }
+        Some(Sought {
+            operator: of.map(ToString::to_string).or_else(|| self.operator.clone()),
+            station: self.station.clone(),
+            lane: self.lane.clone(),
+            disposition: self.disposition.clone(),
+            ..Sought::default()
+        })
+    }
+
+    async fn page(
+        self,
+        app: &App,
+        of: Option<&OperatorId>,
+        whose: Option<Whose>,
+    ) -> Result<Json<PassagePage>, Problem> {
+        let (after, limit) = (paging::after(self.cursor.as_deref())?, paging::limit(self.limit)?);
+        let Some(sought) = self.sought(of) else {
+            return Ok(Json(PassagePage { items: Vec::new(), next: None }));
+        };
+        let sought = Sought { whose, ..sought };
+        let days = Days { first: self.from, last: self.to };
+        let mut view = app.view(of).await?;
+        let len = usize::try_from(limit).unwrap_or(1);
+        let found = search::page(&mut view, &sought, days, after, len, app.0.clock).await;
+        let found = found.map_err(|error| Problem::books(&error))?;
+        let next = found.next.as_ref().and_then(paging::cursor);
+        let items = found.passages.into_iter().map(PassageLine::from).collect();
+        Ok(Json(PassagePage { items, next }))
+    }
+}
+
+/// Passages by settlement day and time, the newest first; an operator sees its own.
+#[utoipa::path(get, path = "/api/v1/passages", params(PassageQuery), tag = "passages",
+    responses((status = 200, body = PassagePage)))]
 pub(super) async fn passages(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Query(paging): Query<Paging>,
+    Asked(query): Asked<PassageQuery>,
 ) -> Result<Json<PassagePage>, Problem> {
-    let operator = caller.may_see_roads()?;
-    let after = paging.after::<PassagePlace>()?;
-    let from = paging.from.unwrap_or(Timestamp::UNIX_EPOCH);
-    let rows = sqlx::query(
-        "select lane, epoch, seq, at, decision, vehicle_group, disposition, why, day::text, payer, amount, tariff \
-         from passage_v1 where at >= $1 and at < $2 and ($3::text is null or operator = $3) \
-           and ($4::text is null or (at, lane, epoch, seq) > ($1, $4, $5, $6)) \
-         order by at, lane, epoch, seq limit $7",
-    )
-    .bind(to_sql(after.as_ref().map_or(from, |place| place.at)))
-    .bind(to_sql(paging.until.unwrap_or_else(|| app.0.clock.now())))
-    .bind(operator.map(OperatorId::as_str))
-    .bind(after.as_ref().map(|place| place.lane.as_str()))
-    .bind(after.as_ref().map_or(0, |place| place.epoch))
-    .bind(after.as_ref().map_or(0, |place| place.seq))
-    .bind(paging.limit())
-    .fetch_all(&app.0.pool)
-    .await
-    .map_err(|error| Problem::books(&error))?;
-    let place = rows.last().map(|row| PassagePlace {
-        at: from_sql(row.get(3)),
-        lane: row.get(0),
-        epoch: row.get(1),
-        seq: row.get(2),
-    });
-    let next = next(i64::try_from(rows.len()).ok() == Some(paging.limit()), place);
-    let line = |row: &sqlx::postgres::PgRow| PassageLine {
-        passage: format!(
-            "{}:{}:{}",
-            row.get::<&str, _>(0),
-            row.get::<i32, _>(1),
-            row.get::<i64, _>(2)
-        ),
-        at: from_sql(row.get(3)).to_string(),
-        decision: row.get(4),
-        group: row.get(5),
-        disposition: row.get(6),
-        why: row.get(7),
-        day: row.get(8),
-        payer: row.get(9),
-        amount: row.get(10),
-        tariff: row.get(11),
-    };
-    Ok(Json(PassagePage { items: rows.iter().map(line).collect(), next }))
+    query.page(&app, caller.roads()?, None).await
+}
+
+/// Passages that an account paid, the newest first.
+#[utoipa::path(get, path = "/api/v1/accounts/{account}/passages", tag = "accounts",
+    params(("account" = i64, Path), PassageQuery),
+    responses((status = 200, body = PassagePage), (status = 404, body = Problem)))]
+pub(super) async fn of_account(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    At(account): At<i64>,
+    Asked(query): Asked<PassageQuery>,
+) -> Result<Json<PassagePage>, Problem> {
+    let account = of_scope(&app, account, caller.accounts()?).await?;
+    query.page(&app, None, Some(Whose::Account(account.as_i64()))).await
+}
+
+/// One passage.
+#[utoipa::path(get, path = "/api/v1/passages/{operator}/{station}/{lane}/{epoch}/{seq}", tag = "passages",
+    params(("operator" = String, Path), ("station" = String, Path), ("lane" = String, Path),
+           ("epoch" = i32, Path), ("seq" = i64, Path)),
+    responses((status = 200, body = PassageLine), (status = 404, body = Problem)))]
+pub(super) async fn passage(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    At((operator, station, lane, epoch, seq)): At<(String, String, String, i32, i64)>,
+) -> Result<Json<PassageLine>, Problem> {
+    let of = caller.roads()?;
+    let none = || Problem::none("passage", "there is no such passage");
+    let id = format!("{operator}/{station}/{lane}:{epoch}:{seq}");
+    let id: PassageId = id.parse().map_err(|_not_one| none())?;
+    if of.is_some_and(|of| of != id.lane.operator()) {
+        return Err(none());
+    }
+    let mut view = app.view(of).await?;
+    let found = search::one(&mut view, &id).await.map_err(|error| Problem::books(&error))?;
+    Ok(Json(found.ok_or_else(none)?.into()))
 }
 
 /// A message that could not be taken, without its bytes.
@@ -177,28 +212,30 @@ pub(super) struct QuarantinePage {
 }
 
 /// What is in quarantine; an operator sees what came on its own lanes' subjects.
-#[utoipa::path(get, path = "/v1/quarantine", params(Paging), tag = "passages", security(("bearer" = [])),
-    responses((status = 200, body = QuarantinePage), (status = 400, body = Problem),
-              (status = 401, body = Problem), (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/quarantine", params(Paging), tag = "passages",
+    responses((status = 200, body = QuarantinePage)))]
 pub(super) async fn quarantine(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Query(paging): Query<Paging>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<QuarantinePage>, Problem> {
-    let operator = caller.may_see_roads()?;
+    let (operator, limit) = (caller.roads()?, paging.limit()?);
+    let after = paging.after::<i64>()?.unwrap_or(0);
+    // Rows are of no operator for the database: it is told here which are.
+    let mut view = app.view(None).await?;
     let rows = sqlx::query(
         "select quarantine, received_at, subject, reason, length(payload) from quarantine \
          where quarantine > $1 and ($2::text is null or split_part(subject, '.', 4) = $2) \
          order by quarantine limit $3",
     )
-    .bind(paging.after::<i64>()?.unwrap_or(0))
+    .bind(after)
     .bind(operator.map(OperatorId::as_str))
-    .bind(paging.limit())
-    .fetch_all(&app.0.pool)
+    .bind(limit)
+    .fetch_all(&mut *view)
     .await
     .map_err(|error| Problem::books(&error))?;
     let place: Option<i64> = rows.last().map(|row| row.get(0));
-    let next = next(i64::try_from(rows.len()).ok() == Some(paging.limit()), place);
+    let next = paging::next(rows.len(), limit, place);
     let line = |row: &sqlx::postgres::PgRow| Quarantined {
         quarantine: row.get(0),
         received_at: from_sql(row.get(1)).to_string(),

@@ -36,6 +36,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
+    /// There is no such thing, or not for this caller.
+    pub(super) fn none(what: &str, detail: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, &format!("no-{what}"), detail)
+    }
+
     /// The books do not answer. What they said is for the log.
     pub(super) fn books(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "the books did not answer the API");

@@ -1,16 +1,19 @@
 //! What is registered: tariffs with their fares, and lanes.
 
-use axum::extract::{Path, State};
+#![expect(unused_qualifications, reason = "what the macro writes for query parameters")]
+
+use axum::extract::State;
 use axum::{Extension, Json};
-use domain::OperatorId;
-use serde::Serialize;
+use domain::{OperatorId, Timestamp};
+use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::App;
+use super::body::{Asked, At, instant};
 use super::caller::Caller;
 use super::problem::Problem;
-use crate::sql::from_sql;
+use crate::sql::{from_sql, to_sql};
 
 /// A version of an operator's tariff.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,21 +30,38 @@ pub(super) struct TariffLine {
     source: String,
 }
 
-/// All versions of tariffs; an operator sees its own.
-#[utoipa::path(get, path = "/v1/tariffs", tag = "register", security(("bearer" = [])),
-    responses((status = 200, body = [TariffLine]), (status = 401, body = Problem),
-              (status = 403, body = Problem)))]
+/// Which tariffs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TariffQuery {
+    /// Those that were in force at this instant alone; all versions where absent.
+    #[param(value_type = Option<String>, format = DateTime)]
+    in_force_at: Option<Timestamp>,
+}
+
+/// Versions of tariffs; an operator sees its own.
+#[utoipa::path(get, path = "/api/v1/tariffs", params(TariffQuery), tag = "register",
+    responses((status = 200, body = [TariffLine])))]
 pub(super) async fn tariffs(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
+    Asked(query): Asked<TariffQuery>,
 ) -> Result<Json<Vec<TariffLine>>, Problem> {
-    let operator = caller.may_see_roads()?;
+    let operator = caller.roads()?;
+    let at = query.in_force_at.map(|at| instant(Some(at), at)).transpose()?;
+    let mut view = app.view(operator).await?;
     let rows = sqlx::query(
-        "select operator, version, currency, valid_from, source from tariff \
-         where $1::text is null or operator = $1 order by operator, valid_from",
+        "select operator, version, currency, valid_from, source from tariff t
+         where ($1::text is null or operator = $1)
+           and ($2::timestamptz is null
+                or valid_from = (select max(o.valid_from) from tariff o
+                                 where o.operator = t.operator and o.valid_from <= $2))
+         order by operator, valid_from",
     )
     .bind(operator.map(OperatorId::as_str))
-    .fetch_all(&app.0.pool)
+    .bind(at.map(to_sql))
+    .fetch_all(&mut *view)
     .await
     .map_err(|error| Problem::books(&error))?;
     let line = |row: &sqlx::postgres::PgRow| TariffLine {
@@ -68,24 +88,25 @@ pub(super) struct FareLine {
 }
 
 /// The fares of one version.
-#[utoipa::path(get, path = "/v1/tariffs/{operator}/{version}", tag = "register",
-    params(("operator" = String, Path), ("version" = String, Path)), security(("bearer" = [])),
-    responses((status = 200, body = [FareLine]), (status = 401, body = Problem),
-              (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/tariffs/{operator}/{version}", tag = "register",
+    params(("operator" = String, Path), ("version" = String, Path)),
+    responses((status = 200, body = [FareLine])))]
 pub(super) async fn fares(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
-    Path((operator, version)): Path<(String, String)>,
+    At((operator, version)): At<(OperatorId, String)>,
 ) -> Result<Json<Vec<FareLine>>, Problem> {
-    let own = caller.may_see_roads()?.is_none_or(|own| own.as_str() == operator);
+    let of = caller.roads()?;
+    let own = of.is_none_or(|own| *own == operator);
+    let mut view = app.view(of).await?;
     let rows = sqlx::query(
-        "select entry, station, vehicle_group, amount from fare \
+        "select entry, station, vehicle_group, amount from fare_v1 \
          where operator = $1 and version = $2 and $3 order by entry, station, vehicle_group",
     )
-    .bind(operator)
+    .bind(operator.as_str())
     .bind(version)
     .bind(own)
-    .fetch_all(&app.0.pool)
+    .fetch_all(&mut *view)
     .await
     .map_err(|error| Problem::books(&error))?;
     let line = |row: &sqlx::postgres::PgRow| FareLine {
@@ -113,14 +134,14 @@ pub(super) struct LaneLine {
 }
 
 /// All lanes; an operator sees its own.
-#[utoipa::path(get, path = "/v1/lanes", tag = "register", security(("bearer" = [])),
-    responses((status = 200, body = [LaneLine]), (status = 401, body = Problem),
-              (status = 403, body = Problem)))]
+#[utoipa::path(get, path = "/api/v1/lanes", tag = "register",
+    responses((status = 200, body = [LaneLine])))]
 pub(super) async fn lanes(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Vec<LaneLine>>, Problem> {
-    let operator = caller.may_see_roads()?;
+    let operator = caller.roads()?;
+    let mut view = app.view(operator).await?;
     let rows = sqlx::query(
         "select l.lane, l.role, e.epoch, e.posted_upto, \
                 exists (select from lane_key k where k.lane = l.lane and k.valid_until is null) \
@@ -129,7 +150,7 @@ pub(super) async fn lanes(
          where $1::text is null or l.operator = $1 order by l.lane",
     )
     .bind(operator.map(OperatorId::as_str))
-    .fetch_all(&app.0.pool)
+    .fetch_all(&mut *view)
     .await
     .map_err(|error| Problem::books(&error))?;
     let line = |row: &sqlx::postgres::PgRow| LaneLine {

@@ -134,8 +134,8 @@ pub(crate) enum Deed {
     BooksAsked { act: Act, subject: String },
     /// The books refused it.
     BooksRefused { act: Act, subject: String, why: String },
-    /// Passages were looked for by something personal, which is not written down, on a day.
-    Searched { by: SearchedBy, day: BusinessDate },
+    /// Passages were looked for by something personal, which is not written down, on a day or on all.
+    Searched { by: SearchedBy, day: Option<BusinessDate> },
     /// Somebody gave themselves a new password.
     PasswordChanged,
     /// A tariff version was proposed; the proposal's number is this entry's.

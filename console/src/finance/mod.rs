@@ -24,6 +24,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use clearing_house::search::{Found, Place};
 use domain::wire::v1::{Disposition, ExceptionRecord};
 use domain::{PassageId, Plate, TagId};
 use jiff::tz::TimeZone;
@@ -42,7 +43,6 @@ pub(crate) use days::{days_page, ways};
 pub(crate) use papers::statement;
 pub(crate) use passage::{Sight, passage_page, record, unmask};
 pub(crate) use payments::{order_payments, payment_file, payments_page, take_booking};
-use repo::PassageRow;
 pub(crate) use repo::{StationRow, stations};
 use search::{Personal, PersonalForm, Search, SearchForm};
 
@@ -127,7 +127,7 @@ struct PassageLine {
 }
 
 impl PassageLine {
-    fn new(row: &PassageRow, t: Language) -> Result<Self, BooksError> {
+    fn new(row: &Found, t: Language) -> Result<Self, BooksError> {
         let shape = |what| BooksError::Shape { what };
         let zone = TimeZone::get(&row.zone).or(Err(shape("zone of an operator")))?;
         let currency = row.currency.parse().or(Err(shape("currency of an operator")))?;
@@ -137,7 +137,7 @@ impl PassageLine {
         let exception = row.exception.as_deref();
         let decision = row.decision.as_deref();
         Ok(Self {
-            url: row.url(),
+            url: url_of(row),
             at: t.date_and_time(row.at(), &zone),
             station: row.station_name.clone(),
             lane: row.lane_name.to_uppercase(),
@@ -159,6 +159,11 @@ impl PassageLine {
             day: row.day().map(|day| day.to_string()).unwrap_or_default(),
         })
     }
+}
+
+/// Where everything that is known of a passage is.
+fn url_of(row: &Found) -> String {
+    format!("/passages/{}/{}/{}", row.lane, row.epoch, row.seq)
 }
 
 fn masked_tag(hex: &str) -> String {
@@ -199,7 +204,7 @@ pub(crate) async fn passages_page(
     listed(&app, &visit, form, (&search, None)).await
 }
 
-/// The search by plate or tag on one day, which is written down; what is found is masked all the same.
+/// The search by plate or tag, on one day or all, which is written down; what is found is masked all the same.
 pub(crate) async fn find_passages(
     State(app): State<App>,
     Extension(visit): Extension<Visit>,
@@ -217,7 +222,8 @@ pub(crate) async fn find_passages(
         error!("a search by something personal could not be written down");
         return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.audit_away());
     }
-    let form = SearchForm { day: day.to_string(), ..SearchForm::default() };
+    let day = day.map(|day| day.to_string()).unwrap_or_default();
+    let form = SearchForm { day, ..SearchForm::default() };
     let Some(search) = form.search() else {
         return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
     };
@@ -248,19 +254,20 @@ async fn listed(
     respond(whole, &template)
 }
 
-type Found = (Vec<StationRow>, Vec<PassageLine>, Option<search::Cursor>);
+type Shown = (Vec<StationRow>, Vec<PassageLine>, Option<Place>);
 
 async fn found(
     app: &App,
     (search, personal): (&Search, Option<&Personal>),
     visit: &Visit,
-) -> Result<Found, BooksError> {
+) -> Result<Shown, BooksError> {
     let (t, scope) = (visit.t, visit.scope());
     let stations = stations(app.books(), &scope).await?;
-    let (rows, more) = repo::passages(app.books(), search, personal, &scope).await?;
-    let older = rows.last().filter(|_| more).map(PassageRow::cursor).transpose()?;
-    let lines = rows.iter().map(|row| PassageLine::new(row, t)).collect::<Result<Vec<_>, _>>()?;
-    Ok((stations, lines, older))
+    let books = (app.books(), *app.clock());
+    let found = repo::passages(books, search, personal, &scope).await?;
+    let lines =
+        found.passages.iter().map(|row| PassageLine::new(row, t)).collect::<Result<Vec<_>, _>>()?;
+    Ok((stations, lines, found.next))
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! What the search for passages asks the books, and the page of one of them.
 
-use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
-use domain::{BusinessDate, OperatorId, Timestamp};
+use clearing_house::search::{self, Days, Found, Page, Sought, Whose};
+use clearing_house::sql::day_from_sql;
+use domain::{BusinessDate, Clock, OperatorId};
 use reconciliation::statement::Paper;
-use sqlx::types::time::{Date, OffsetDateTime};
+use sqlx::types::time::Date;
 
 use crate::access::Scope;
 use crate::books::{Books, BooksError, in_time};
 
 use super::days_repo::has_settlement;
 use super::name_of;
-use super::search::{Cursor, ExceptionFilter, Personal, Search};
+use super::search::{ExceptionFilter, Personal, Search};
 
 /// How many passages a page has.
-const PASSAGES_MAX: i64 = 50;
+const PASSAGES_MAX: usize = 50;
 
 /// The statement of a closed day.
 pub(super) async fn statement(
@@ -50,57 +51,9 @@ pub(crate) async fn stations(books: &Books, scope: &Scope) -> Result<Vec<Station
     .await
 }
 
-/// A passage with its charge.
-#[derive(sqlx::FromRow)]
-pub(super) struct PassageRow {
-    lane: String,
-    pub station_name: String,
-    pub lane_name: String,
-    pub epoch: i32,
-    pub seq: i64,
-    pub zone: String,
-    pub currency: String,
-    at: OffsetDateTime,
-    pub tag: Option<String>,
-    pub plate: Option<String>,
-    pub vehicle_group: Option<i16>,
-    pub exception: Option<String>,
-    pub decision: Option<String>,
-    pub disposition: String,
-    pub why: Option<String>,
-    day: Option<Date>,
-    account: Option<i64>,
-    pub payer: Option<String>,
-    pub amount: Option<i64>,
-}
-
-impl PassageRow {
-    /// When the lane saw it; when it came in, where that cannot be read.
-    pub(super) fn at(&self) -> Timestamp {
-        from_sql(self.at)
-    }
-
-    /// Where everything that is known of it is.
-    pub(super) fn url(&self) -> String {
-        format!("/passages/{}/{}/{}", self.lane, self.epoch, self.seq)
-    }
-
-    /// The settlement day it fell into.
-    pub(super) fn day(&self) -> Option<BusinessDate> {
-        self.day.map(day_from_sql)
-    }
-
-    /// The place in the list after this passage.
-    pub(super) fn cursor(&self) -> Result<Cursor, BooksError> {
-        let shape = BooksError::Shape { what: "identity of a passage" };
-        let id = format!("{}:{}:{}", self.lane, self.epoch, self.seq);
-        Ok(Cursor { at: self.at(), passage: id.parse().or(Err(shape))? })
-    }
-}
-
 /// Everything the books have of one passage.
 pub(super) struct Whole {
-    pub row: PassageRow,
+    pub row: Found,
     /// Gross, discount, its name, and what caps took, where the amount is not simply a fare.
     pub basis: Option<BasisRow>,
     pub transfers: Vec<TransferRow>,
@@ -146,23 +99,8 @@ pub(super) async fn passage(
     let lane = id.lane.to_string();
     let epoch = i32::try_from(id.epoch).unwrap_or(i32::MAX);
     let seq = i64::try_from(id.seq.get()).unwrap_or(i64::MAX);
-    let row: Option<PassageRow> = in_time(
-        sqlx::query_as(
-            "select p.lane, s.name as station_name, p.lane_name, p.epoch, p.seq, o.zone,
-                    o.currency::text as currency, coalesce(p.at, p.received_at) as at, p.tag,
-                    p.plate, p.vehicle_group, p.exception, p.decision, p.disposition, p.why, p.day,
-                    p.account, p.payer, p.amount
-             from passage_v1 p
-             join operator o using (operator)
-             join station s using (operator, station)
-             where p.lane = $1 and p.epoch = $2 and p.seq = $3",
-        )
-        .bind(&lane)
-        .bind(epoch)
-        .bind(seq)
-        .fetch_optional(pool),
-    )
-    .await?;
+    let mut connection = in_time(pool.acquire()).await?;
+    let row = in_time(search::one(&mut connection, id)).await?;
     let Some(row) = row else { return Ok(None) };
     let basis = in_time(
         sqlx::query_as(
@@ -186,7 +124,6 @@ pub(super) async fn passage(
         .fetch_all(pool),
     )
     .await?;
-    let mut connection = in_time(pool.acquire()).await?;
     let kept =
         in_time(clearing_house::intake::evidence::find(&mut connection, (&lane, epoch, seq)));
     let record = kept.await?.map(|kept| kept.payload);
@@ -204,74 +141,44 @@ pub(super) async fn passage(
     Ok(Some(Whole { row, basis, transfers, record, issuer }))
 }
 
-/// One page of passages, newest first, and whether there are more.
+/// One page of passages, newest first.
 pub(super) async fn passages(
-    books: &Books,
-    search: &Search,
+    (books, clock): (&Books, Clock),
+    asked_for: &Search,
     personal: Option<&Personal>,
     scope: &Scope,
-) -> Result<(Vec<PassageRow>, bool), BooksError> {
-    let (has_exception, exception) = match search.exception {
+) -> Result<Page, BooksError> {
+    let (has_exception, exception) = match asked_for.exception {
         ExceptionFilter::Whatever => (None, None),
         ExceptionFilter::None => (Some(false), None),
         ExceptionFilter::Some => (Some(true), None),
         ExceptionFilter::Kind(kind) => (Some(true), Some(name_of(kind))),
     };
-    let (plate, tag) = match personal {
-        None => (None, None),
-        Some(Personal::Plate(plate)) => (Some(plate.as_str()), None),
-        Some(Personal::Tag(tag)) => (None, Some(tag.to_hex().to_lowercase())),
+    let asked =
+        asked_for.station.as_ref().map(|(operator, station)| (operator.as_str(), station.as_str()));
+    let operator = scope.operator().or(asked.map(|(operator, _)| operator));
+    let station = scope.station().or(asked.map(|(_, station)| station));
+    if asked.is_some_and(|(own, one)| operator != Some(own) || station != Some(one)) {
+        // It is asked for what lies outside the scope.
+        return Ok(Page::default());
+    }
+    let whose = match (personal, asked_for.account) {
+        (Some(Personal::Plate(plate)), _) => Some(Whose::Plate(plate.clone())),
+        (Some(Personal::Tag(tag)), _) => Some(Whose::Tag(tag.clone())),
+        (None, account) => account.map(Whose::Account),
     };
-    let after = search.after.as_ref();
-    let mut rows: Vec<PassageRow> = in_time(
-        sqlx::query_as(
-            "select p.lane, s.name as station_name, p.lane_name, p.epoch, p.seq, o.zone,
-                    o.currency::text as currency, coalesce(p.at, p.received_at) as at, p.tag,
-                    p.plate, p.vehicle_group, p.exception, p.decision, p.disposition, p.why, p.day,
-                    p.account, p.payer, p.amount
-             from passage_v1 p
-             join operator o using (operator)
-             join station s using (operator, station)
-             where ($1::text is null or p.operator = $1)
-               and ($2::text is null or p.station = $2)
-               and ($3::date is null or p.day = $3)
-               and ($4::text is null or p.disposition = $4)
-               and ($5::bool is null or (p.exception is not null) = $5)
-               and ($6::text is null or p.exception = $6)
-               and ($7::timestamptz is null
-                    or (coalesce(p.at, p.received_at), p.lane, p.epoch, p.seq)
-                       < ($7, $8::text, $9::int, $10::bigint))
-               and ($12::text is null or p.operator = $12)
-               and ($13::text is null or p.station = $13)
-               and ($14::bigint is null or p.account = $14)
-               and ($15::bigint is null or p.amount = $15)
-               and ($16::text is null or p.plate = $16)
-               and ($17::text is null or p.tag = $17)
-             order by coalesce(p.at, p.received_at) desc, p.lane desc, p.epoch desc, p.seq desc
-             limit $11",
-        )
-        .bind(search.station.as_ref().map(|(operator, _)| operator.as_str()))
-        .bind(search.station.as_ref().map(|(_, station)| station.as_str()))
-        .bind(search.day.map(day_to_sql))
-        .bind(search.disposition.map(domain::wire::v1::Disposition::name))
-        .bind(has_exception)
-        .bind(exception)
-        .bind(after.map(|after| to_sql(after.at)))
-        .bind(after.map(|after| after.passage.lane.to_string()))
-        .bind(after.map(|after| i32::try_from(after.passage.epoch).unwrap_or(i32::MAX)))
-        .bind(after.map(|after| i64::try_from(after.passage.seq.get()).unwrap_or(i64::MAX)))
-        .bind(PASSAGES_MAX + 1)
-        .bind(scope.operator())
-        .bind(scope.station())
-        .bind(search.account)
-        .bind(search.amount)
-        .bind(plate)
-        .bind(tag)
-        .fetch_all(books.pool()?),
-    )
-    .await?;
-    let page = usize::try_from(PASSAGES_MAX).unwrap_or(usize::MAX);
-    let more = rows.len() > page;
-    rows.truncate(page);
-    Ok((rows, more))
+    let sought = Sought {
+        operator: operator.map(str::to_owned),
+        station: station.map(str::to_owned),
+        lane: None,
+        disposition: asked_for.disposition.map(|one| one.name().to_owned()),
+        has_exception,
+        exception,
+        amount: asked_for.amount,
+        whose,
+    };
+    let days = asked_for.day.map_or(Days::default(), Days::only);
+    let mut connection = in_time(books.pool()?.acquire()).await?;
+    let after = asked_for.after.clone();
+    in_time(search::page(&mut connection, &sought, days, after, PASSAGES_MAX, clock)).await
 }

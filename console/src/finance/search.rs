@@ -1,12 +1,13 @@
 //! What a person searches passages by: a form in the address, read strictly. Pure.
 //!
-//! *Cursor*: the last passage of a page, after which the next page begins; with it a page deep in
-//! the list costs no more than the first.
+//! The place where a page begins is part of it, so that a page deep in the list costs no more than the
+//! first.
 
 use std::fmt::Write as _;
 
+use clearing_house::search::Place;
 use domain::wire::v1::{Disposition, ExceptionRecord};
-use domain::{BusinessDate, OperatorId, PassageId, Plate, StationId, TagId, Timestamp};
+use domain::{BusinessDate, OperatorId, Plate, StationId, TagId, Timestamp};
 use serde::Deserialize;
 
 use super::named;
@@ -61,8 +62,8 @@ pub(super) enum Personal {
 }
 
 impl PersonalForm {
-    /// What is looked for, and on which day.
-    pub(super) fn search(&self) -> Option<(Personal, BusinessDate)> {
+    /// What is looked for, and on which day if on one alone.
+    pub(super) fn search(&self) -> Option<(Personal, Option<BusinessDate>)> {
         let what = self.what.trim();
         let personal = match self.by.as_str() {
             "plate" => {
@@ -73,7 +74,7 @@ impl PersonalForm {
             "tag" => Personal::Tag(what.parse().ok()?),
             _ => return None,
         };
-        Some((personal, self.day.parse().ok()?))
+        Some((personal, field(&self.day, |text| text.parse().ok())?))
     }
 }
 
@@ -86,13 +87,6 @@ pub(super) enum ExceptionFilter {
     Kind(ExceptionRecord),
 }
 
-/// The last passage of a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cursor {
-    pub at: Timestamp,
-    pub passage: PassageId,
-}
-
 /// A search that is understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Search {
@@ -102,7 +96,7 @@ pub(super) struct Search {
     pub exception: ExceptionFilter,
     pub account: Option<i64>,
     pub amount: Option<i64>,
-    pub after: Option<Cursor>,
+    pub after: Option<Place>,
 }
 
 /// Reads a field that may be empty: nothing is asked for, or it must be readable.
@@ -125,10 +119,6 @@ impl SearchForm {
             text.chars().filter(grouping).collect::<String>().parse().ok()
         })?;
         let day: Option<BusinessDate> = field(&self.day, |text| text.parse().ok())?;
-        // No index knows them: they are looked for in one day.
-        if (account.is_some() || amount.is_some()) && day.is_none() {
-            return None;
-        }
         // What names a passage leads to it; what is here names none.
         if !self.passage.trim().is_empty() {
             return None;
@@ -143,7 +133,7 @@ impl SearchForm {
             day,
             disposition: field(&self.disposition, named)?,
             exception,
-            after: field(&self.after, Cursor::of_text)?,
+            after: field(&self.after, place_of)?,
         })
     }
 
@@ -151,7 +141,7 @@ impl SearchForm {
     ///
     /// Every part is made of characters that an address takes as they are; of what people write
     /// between thousands, only the digits go on.
-    pub(super) fn page_url(&self, after: &Cursor) -> String {
+    pub(super) fn page_url(&self, after: &Place) -> String {
         let mut url = String::from("/passages?");
         for (name, value) in [
             ("station", &self.station),
@@ -167,22 +157,25 @@ impl SearchForm {
                 write!(url, "{name}={plain}&").ok();
             }
         }
-        write!(url, "after={}", after.to_text()).ok();
+        write!(url, "after={}", place_text(after)).ok();
         url
     }
 }
 
-impl Cursor {
-    /// `microseconds_operator/station/lane:epoch:sequence`.
-    fn to_text(&self) -> String {
-        format!("{}_{}", self.at.as_microsecond(), self.passage)
-    }
+/// `day_microseconds_journal_sequence`; what has no day yet begins with `_`.
+fn place_text(place: &Place) -> String {
+    let day = place.day.map(|day| day.to_string()).unwrap_or_default();
+    format!("{day}_{}_{}_{}", place.at.as_microsecond(), place.journal, place.seq)
+}
 
-    fn of_text(text: &str) -> Option<Self> {
-        let (at, passage) = text.split_once('_')?;
-        Some(Self {
-            at: Timestamp::from_microsecond(at.parse().ok()?).ok()?,
-            passage: passage.parse().ok()?,
-        })
-    }
+fn place_of(text: &str) -> Option<Place> {
+    let mut parts = text.split('_');
+    let day = parts.next()?;
+    let place = Place {
+        day: if day.is_empty() { None } else { Some(day.parse().ok()?) },
+        at: Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?,
+        journal: parts.next()?.parse().ok()?,
+        seq: parts.next()?.parse().ok()?,
+    };
+    parts.next().is_none().then_some(place)
 }

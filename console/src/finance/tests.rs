@@ -1,6 +1,7 @@
+use clearing_house::search::Place;
 use domain::wire::v1::{Disposition, ExceptionRecord};
 
-use super::search::{Cursor, ExceptionFilter, Personal, PersonalForm, Search, SearchForm};
+use super::search::{ExceptionFilter, Personal, PersonalForm, Search, SearchForm};
 use super::{DISPOSITIONS, EXCEPTIONS, masked_plate, masked_tag, name_of, named};
 
 fn form(station: &str, day: &str, disposition: &str, exception: &str, after: &str) -> SearchForm {
@@ -47,27 +48,28 @@ fn a_field_that_is_not_understood_is_not_left_out_in_silence() {
         form("", "", "lost", "", ""),
         form("", "", "", "tag", ""),
         form("", "", "", "", "1_x"),
-        form("", "", "", "", "x_a/b/c:1:1"),
+        form("", "", "", "", "2026-11-21_1_2"),
+        form("", "", "", "", "2026-11-21_1_2_3_4"),
     ] {
         assert_eq!(wrong.search(), None, "{wrong:?}");
     }
 }
 
 #[test]
-fn account_and_amount_are_looked_for_in_one_day_alone() {
+fn account_and_amount_are_numbers_as_people_write_them() {
     let with = |day: &str, account: &str, amount: &str| {
         let (account, amount) = (account.to_owned(), amount.to_owned());
         SearchForm { account, amount, ..form("", day, "", "", "") }.search()
     };
     let search = with("2026-11-21", "1001", "47.000").unwrap();
     assert_eq!((search.account, search.amount), (Some(1001), Some(47_000)));
-    assert_eq!(with("", "1001", ""), None);
+    assert_eq!(with("", "1001", "").unwrap().day, None);
     assert_eq!(with("2026-11-21", "a", ""), None);
     assert_eq!(with("2026-11-21", "", "4,7x"), None);
 }
 
 #[test]
-fn a_plate_is_looked_for_as_people_write_it_and_never_without_a_day() {
+fn a_plate_is_looked_for_as_people_write_it() {
     let with = |by: &str, what: &str, day: &str| {
         let (by, what, day) = (by.to_owned(), what.to_owned(), day.to_owned());
         PersonalForm { by, what, day }.search().map(|(personal, _)| personal)
@@ -77,7 +79,7 @@ fn a_plate_is_looked_for_as_people_write_it_and_never_without_a_day() {
     let tag = Personal::Tag("3416214B88C0011762000493".parse().unwrap());
     assert!(with("tag", "3416214b88c0011762000493", "2026-11-21") == Some(tag));
     for (by, what, day) in
-        [("plate", "37A12345", ""), ("plate", "?", "2026-11-21"), ("name", "x", "2026-11-21")]
+        [("plate", "37A12345", "x"), ("plate", "?", "2026-11-21"), ("name", "x", "2026-11-21")]
     {
         assert!(with(by, what, day).is_none(), "{by} {day}");
     }
@@ -86,11 +88,13 @@ fn a_plate_is_looked_for_as_people_write_it_and_never_without_a_day() {
 #[test]
 fn the_next_page_has_the_same_search_and_begins_after_the_last_passage() {
     let form = form("cienco4/ben-thuy", "2026-11-21", "", "any", "");
-    let cursor = Cursor {
+    let place = Place {
+        day: Some("2026-11-21".parse().unwrap()),
         at: "2026-11-21T05:00:00.123456Z".parse().unwrap(),
-        passage: "cienco4/ben-thuy/l01:1:77".parse().unwrap(),
+        journal: 7,
+        seq: 77,
     };
-    let url = form.page_url(&cursor);
+    let url = form.page_url(&place);
     let query = url.strip_prefix("/passages?").unwrap();
     let mut next = SearchForm::default();
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
@@ -103,7 +107,7 @@ fn the_next_page_has_the_same_search_and_begins_after_the_last_passage() {
         }
     }
     let search = next.search().unwrap();
-    assert_eq!(search.after, Some(cursor));
+    assert_eq!(search.after, Some(place));
     assert_eq!(search.exception, ExceptionFilter::Some);
 }
 

@@ -56,12 +56,11 @@ texts! {
 
     account: "Tài khoản", "Account";
     passage_number: "Số lượt xe đầy đủ", "Passage number";
-    search_in_a_day: "Tìm theo tài khoản hoặc số tiền cần chọn ngày.", "A search by account or amount needs a day.";
     find_personal: "Tìm theo biển số hoặc thẻ", "Find by plate or tag";
     find_by: "Tìm theo", "Find by";
     find_what: "Biển số hoặc số thẻ đầy đủ", "The whole plate or tag";
     find_text: "Việc tra cứu được ghi vào nhật ký, không ghi biển số. Kết quả vẫn được che.", "The search is written into the audit log, without the plate. What is found stays masked.";
-    wrong_personal_search: "Hãy nhập đủ biển số hoặc số thẻ, và chọn ngày.", "Enter the whole plate or tag, and choose a day.";
+    wrong_personal_search: "Hãy nhập đủ biển số hoặc số thẻ.", "Enter the whole plate or tag.";
 
     password_old: "Mật khẩu hiện tại", "Present password";
     password_new: "Mật khẩu mới", "New password";

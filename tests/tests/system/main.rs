@@ -6,6 +6,7 @@
 
 mod accounts;
 mod api;
+mod contract;
 mod books;
 mod ledger;
 mod partner;
