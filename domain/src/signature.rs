@@ -67,6 +67,8 @@ pub enum Context {
     Command,
     /// Who may use the consoles.
     People,
+    /// A lane's turn with its manifest, and the centre's call.
+    Manifest,
 }
 
 impl Context {
@@ -85,6 +87,7 @@ impl Context {
             Self::ListConfirmation => b"etc/v1/list-confirmation\0",
             Self::Command => b"etc/v1/command\0",
             Self::People => b"etc/v1/people\0",
+            Self::Manifest => b"etc/v1/manifest\0",
         }
     }
 

@@ -29,7 +29,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::passage::{Decision, ExceptionKind, LaneRole};
-use domain::wire::v1::EventKind;
+use domain::wire::v1::{EventKind, LoopCounts};
 use domain::{Amount, LaneId, TagId};
 
 pub use action::{Action, Case, PassageDraft};
@@ -67,6 +67,8 @@ pub struct Lane {
     unread_until: Option<Duration>,
     untagged_in_row: u32,
     hold: Option<Hold>,
+    /// What the loops counted since the journal began, for the lane's manifests.
+    counts: LoopCounts,
 }
 
 /// One call of the core: when, what is known, and what is to be done.
@@ -113,6 +115,7 @@ impl Lane {
             unread_until: None,
             untagged_in_row: 0,
             hold: None,
+            counts: LoopCounts::default(),
         }
     }
 
