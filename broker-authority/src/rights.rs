@@ -119,7 +119,7 @@ pub(crate) fn of_lanes() -> Rights {
 
 const LANE: &str = "{{tag(operator)}}.{{tag(station)}}.{{tag(lane)}}";
 /// The kinds of subject that end in a lane and are that lane's to publish to.
-const LANE_SAYS: [&str; 4] = ["passage", "event", "heartbeat", "ask"];
+const LANE_SAYS: [&str; 5] = ["passage", "event", "heartbeat", "ask", "manifest"];
 /// The kinds of subject that end in a lane and are that lane's to hear.
 const LANE_HEARS: [&str; 2] = ["receipt", "command"];
 

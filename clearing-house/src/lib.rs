@@ -18,6 +18,7 @@ pub mod directives;
 pub mod receipts;
 pub mod epochs;
 pub mod question;
+pub mod manifests;
 pub mod registry;
 pub mod tariff;
 pub mod credentials;

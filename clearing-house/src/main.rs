@@ -20,7 +20,9 @@ use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
-use clearing_house::{api, broker, epochs, gate, question, report, rights, sql, tariff, verify};
+use clearing_house::{
+    api, broker, epochs, gate, manifests, question, report, rights, sql, tariff, verify,
+};
 use domain::Clock;
 use domain::signature::SecretKey;
 use mimalloc::MiMalloc;
@@ -273,6 +275,13 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let manifests = async {
+        loop {
+            let served = manifests::serve(client.clone(), pool.clone(), key.clone(), clock).await;
+            tracing::warn!(?served, "the desk for manifests closed, again");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
     let api = api::run(config.api.as_ref(), lists, client.clone(), config.list, clock);
     let herald = Herald {
         pool: pool.clone(),
@@ -287,6 +296,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         () = grants => {}
         () = telling => {}
         () = questions => {}
+        () = manifests => {}
         failed = api => failed?,
         () = herald.run() => {}
         () = publisher.run(woken) => {}

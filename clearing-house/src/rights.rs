@@ -69,6 +69,10 @@ pub const TABLES: &[Table] = &[
     table("lane_credential",     LANE,     ["",     "",     "rau",  "",   "",  ""]),
     table("broker_account",      NOBODYS,  ["r",    "",     "ra",   "",   "",  ""]),
     table("lane_epoch",          LANE,     ["rau",  "r",    "r",    "r",  "r", ""]),
+    table("lane_manifest",       LANE,     ["ra",   "",     "",     "r",  "r", ""]),
+    table("manifest_verdict",    NOBODYS,  ["r",    "",     "",     "ra", "",  ""]),
+    table("manifest_turn",       LANE,     ["rau",  "",     "",     "r",  "",  ""]),
+    table("lane_manifest_v1",    NOBODYS,  ["r",    "",     "",     "r",  "",  ""]),
     // Customers.
     table("account",             NOBODYS,  ["r",    "raud", "",     "r",  "",  ""]),
     table("vehicle",             NOBODYS,  ["r", "r", "", "", "", ""]),

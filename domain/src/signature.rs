@@ -69,6 +69,8 @@ pub enum Context {
     People,
     /// A desk's word for who holds a key of its own.
     Badge,
+    /// A lane's turn with its manifest, and the centre's call.
+    Manifest,
 }
 
 impl Context {
@@ -88,6 +90,7 @@ impl Context {
             Self::Command => b"etc/v1/command\0",
             Self::People => b"etc/v1/people\0",
             Self::Badge => b"etc/v1/badge\0",
+            Self::Manifest => b"etc/v1/manifest\0",
         }
     }
 

@@ -30,6 +30,7 @@ pub mod vitals;
 pub mod downlink;
 pub mod desk;
 pub mod epoch;
+pub mod manifest;
 pub mod supervise;
 pub mod health;
 pub mod notify;

@@ -31,7 +31,8 @@ use crate::display::Notice;
 use crate::field_io::{FieldWord, Outputs};
 use crate::journal::{self, Journal, JournalError};
 use crate::lane::safety::SafetyMonitor;
-use crate::lane::{LanePolicy, SavedLane};
+use crate::lane::{LanePolicy, Layout, SavedLane};
+use crate::manifest::Teller;
 use crate::runner::{Device, Equipment, LaneEnded, LaneError, LaneParts, LaneThread, Shared, Wake};
 use crate::uplink::{Marks, Posted, Uplink, UplinkState};
 use crate::{cases, desk, epoch};
@@ -255,6 +256,7 @@ impl LanePlace {
         let (written, follow_written) = watch::channel(journal.last_seq());
         let (say, words) = mpsc::unbounded_channel();
         let (reader, case_reader) = (journal.reader()?, journal.reader()?);
+        let telling = self.teller(epoch)?.run(journal.reader()?);
         let marks = Marks { written: follow_written, posted: self.posted.subscribe(), noted: upto };
         let mut thread = LaneThread::try_new(LaneParts {
             id: self.id.clone(),
@@ -298,8 +300,7 @@ impl LanePlace {
             state: self.uplink.clone(),
             clock: self.shared.clock,
         };
-        let task = Some(self.handle.spawn(uplink.run()));
-        let _uplink = Task { handle: self.handle.clone(), task };
+        let _uplink = self.task(uplink.run());
         let sending = cases::run(
             (self.id.clone(), epoch),
             case_reader,
@@ -307,10 +308,28 @@ impl LanePlace {
             Arc::clone(&self.equipment.case_noted),
             self.wakes.clone(),
         );
-        let _cases = Task { handle: self.handle.clone(), task: Some(self.handle.spawn(sending)) };
+        let _cases = self.task(sending);
+        let _manifests = self.task(telling);
         self.handle.spawn(desk::words(self.asker()?, words, written, self.events.clone()));
         self.condition.send_replace(Condition::Running);
         Ok(thread.run(wakes)?)
+    }
+
+    fn task(&self, work: impl Future<Output = ()> + Send + 'static) -> Task {
+        Task { handle: self.handle.clone(), task: Some(self.handle.spawn(work)) }
+    }
+
+    fn teller(&self, epoch: u32) -> Result<Teller, LaneTrouble> {
+        let layout = policy(&self.config, self.shared.clock).layout;
+        Ok(Teller {
+            lane: self.id.clone(),
+            epoch,
+            key: self.lane.key()?,
+            centre: self.config.centre.public_key,
+            client: self.client.clone(),
+            clock: self.shared.clock,
+            loops_count: layout == Layout::Barrier,
+        })
     }
 
     fn asker(&self) -> Result<Asker, LaneTrouble> {

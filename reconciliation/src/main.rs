@@ -114,7 +114,7 @@ async fn on_books(what: OfBooks, config: &Config) -> Result<ExitCode, Box<dyn Er
         }
         OfBooks::Close(what) => command::close::run(&pool, config, &what).await,
         OfBooks::Pay(what) => command::pay::run(&pool, config, &what).await,
-        OfBooks::Manifest(what) => command::manifest::run(&pool, &what).await,
+        OfBooks::Manifest(what) => command::manifest::run(&pool, config, &what).await,
         OfBooks::Case(what) => command::case::run(&pool, config, &what).await,
         OfBooks::Schedule(what) => command::schedule::run(&pool, config, &what).await,
         OfBooks::Terms(what) => command::terms::run(&pool, config, &what).await,

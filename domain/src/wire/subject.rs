@@ -81,6 +81,8 @@ pub const TIME: &str = "etc.v1.time";
 pub const EPOCH_REQUEST: &str = "etc.v1.epoch";
 /// Every lane's questions about accounts, for the centre that answers them.
 pub const ALL_QUESTIONS: &str = "etc.v1.ask.>";
+/// Every lane's manifests, for the centre that takes them in.
+pub const ALL_MANIFESTS: &str = "etc.v1.manifest.>";
 /// Everything lanes tell, for a subscriber.
 pub const ALL_EVENTS: &str = "etc.v1.event.>";
 /// Every lane's heartbeat, for a subscriber.
@@ -124,6 +126,12 @@ pub fn command(lane: &LaneId) -> String {
 #[must_use]
 pub fn question(lane: &LaneId) -> String {
     of("ask", lane)
+}
+
+/// Where a lane has its turn with a manifest. Request and reply; never stored.
+#[must_use]
+pub fn manifest(lane: &LaneId) -> String {
+    of("manifest", lane)
 }
 
 /// The tariffs of an operator.

@@ -4,6 +4,7 @@ mod command;
 mod directive;
 mod event;
 mod list;
+mod manifest;
 mod passage;
 mod question;
 mod time;
@@ -20,6 +21,9 @@ pub use event::{
     Vitals,
 };
 pub use list::{ChangeRecord, DeltaRecord, ListEntryRecord, Manifest, PassRecord, StatusRecord};
+pub use manifest::{
+    DayManifest, LoopCounts, LoopDay, LoopHour, ManifestCall, ManifestTurn, PassageSums, WantedDay,
+};
 pub use passage::{
     AttendanceRecord, ClockRecord, CorrectionRecord, DecisionRecord, EntryRefRecord,
     ExceptionRecord, PassageRecord, PaymentRecord, RoleRecord,

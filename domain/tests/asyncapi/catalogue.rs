@@ -6,8 +6,8 @@ use domain::wire::v1::{
     AccountAnswer, AccountQuestion, Badge, ChoiceRecord, ClockRecord, Command, CommandReply,
     ConvoyRecord, DegradedMode, DeltaRecord, DeskRole, EntryRecord, EpochGrant, EpochRequest,
     Heartbeat, LaneDirective, LaneEvent, LaneMode, ListConfirmation, ListEntryRecord, Manifest,
-    PassageRecord, PaymentRecord, PolicyRecord, ReaderHealth, Receipt, TariffDirective, TimeAnswer,
-    TimeQuestion, Verb, Vitals,
+    ManifestCall, ManifestTurn, PassageRecord, PaymentRecord, PolicyRecord, ReaderHealth, Receipt,
+    TariffDirective, TimeAnswer, TimeQuestion, Verb, Vitals,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -142,6 +142,14 @@ pub(crate) const CHANNELS: &[Channel] = &[
         "etc.v1.ask.{operator}.{station}.{lane}",
         "AccountQuestion",
         "AccountAnswer",
+        "lane",
+        "lane; centre",
+    ),
+    asked(
+        "manifest",
+        "etc.v1.manifest.{operator}.{station}.{lane}",
+        "ManifestTurn",
+        "ManifestCall",
         "lane",
         "lane; centre",
     ),
@@ -313,6 +321,18 @@ pub(crate) fn samples() -> Vec<Sample> {
                 r##"{"v":1,"lane":"a/b/c","question":"#","ruling":"may-pass","answered_at":"2026-11-21T05:00:01Z"}"##,
             ),
             |t| Sample::of::<AccountAnswer>("AccountAnswer", t),
+        ),
+        texts(
+            &one(
+                r##"{"v":1,"lane":"a/b/c","epoch":1,"at":"2026-11-21T05:00:01Z","manifest":{"day":"2026-11-20","first_seq":1,"last_seq":2,"head":"#","sums":{"passages":2,"amount":1,"groups":{},"decisions":{}},"loops":{"before":{"crossings":0,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":0,"lost":0},"hours":[{"from":"2026-11-20T05:00:00Z","last_seq":2,"counts":{"crossings":1,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":1,"lost":0}}]}}}"##,
+            ),
+            |t| Sample::of::<ManifestTurn>("ManifestTurn", t),
+        ),
+        texts(
+            &one(
+                r##"{"v":1,"lane":"a/b/c","turn":"#","wanted":{"day":"2026-11-20","ends_at":"2026-11-20T17:00:00Z","after_seq":0,"last_seq":2},"next_at":"2026-11-21T17:00:00Z"}"##,
+            ),
+            |t| Sample::of::<ManifestCall>("ManifestCall", t),
         ),
         texts(&one(r##"{"v":1,"lane":"a/b/c","journal":"#"}"##), |t| {
             Sample::of::<EpochRequest>("EpochRequest", t)

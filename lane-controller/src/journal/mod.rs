@@ -23,6 +23,7 @@ mod row;
 mod scribe;
 mod store;
 mod survey;
+mod tally;
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,7 @@ pub use reader::{JournalReader, Record};
 pub use retention::Retention;
 pub use scribe::{Kept, Page, Scribe, ScribeEnded};
 pub use survey::{Finding, Found, Survey, Walk};
+pub use tally::Counted;
 
 use self::error::store;
 use self::mark::Mark;
@@ -239,6 +241,7 @@ impl Journal {
     ) -> Result<PassageId, JournalError> {
         let seq = NonZeroU64::MIN.saturating_add(self.last);
         let id = PassageId { lane: self.lane.clone(), epoch: self.epoch, seq };
+        let at = draft.at;
         let payload = emit(&PassageRecord::from(self.passage(id.clone(), role, draft)));
         let signature = self.key.sign(Context::Passage, &payload);
         let digest = Digest256::of(&payload);
@@ -250,7 +253,7 @@ impl Journal {
             crc32c: None,
         };
         self.attempted = Some((row.seq, digest));
-        write(&mut self.connection, &row, saved, posted_upto)
+        write(&mut self.connection, &row, at, saved, posted_upto)
             .map_err(store(&self.path, "write a passage"))?;
         self.mark.note(row.seq);
         self.last = row.seq;
@@ -334,6 +337,7 @@ impl Journal {
     /// When the store fails.
     pub fn inherit(&mut self, saved: &SavedLane) -> Result<(), JournalError> {
         set_meta(&self.connection, "lane-state", &state_text(saved))
+            .and_then(|()| tally::note(&self.connection, 0, Timestamp::MIN, &saved.counts))
             .map_err(store(&self.path, "take over a state"))
     }
 
@@ -478,6 +482,7 @@ fn state_text(saved: &SavedLane) -> String {
 fn write(
     connection: &mut Connection,
     row: &Row,
+    at: Timestamp,
     saved: &SavedLane,
     posted_upto: u64,
 ) -> Result<(), rusqlite::Error> {
@@ -490,6 +495,7 @@ fn write(
         )?
         .execute(params![row.seq, row.payload, row.signature, row.digest, row.sum()])?;
     set_meta(&transaction, "lane-state", &state_text(saved))?;
+    tally::note(&transaction, row.seq, at, &saved.counts)?;
     set_meta(&transaction, "posted-upto", &posted_upto.to_string())?;
     set_meta(&transaction, "last", &row.seq.to_string())?;
     transaction.commit()

@@ -39,6 +39,12 @@ const SCHEMA: &str = "
         payload blob not null,
         crc32c  integer not null
     ) strict;
+    create table if not exists tally (
+        from_seq integer primary key,
+        quarter  integer not null,
+        last_seq integer not null,
+        counts   text not null
+    ) strict;
     create table if not exists receipt (
         upto integer primary key,
         at_s integer not null

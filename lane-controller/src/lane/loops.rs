@@ -102,11 +102,13 @@ impl Lane {
             VehicleState::AwaitingTag { .. }
             | VehicleState::Asking { .. }
             | VehicleState::Calling { .. } => {
+                self.counts.turned_back += 1;
                 self.end_call(index, m);
                 let draft = self.undecided(index, m);
                 self.record(index, draft, m);
             }
             VehicleState::Released { .. } => {
+                self.counts.turned_back += 1;
                 let vehicle = self.queue[index].number;
                 m.act(Action::Case { vehicle, case: Case::Reversed });
             }
@@ -206,7 +208,9 @@ impl Lane {
 
     pub(super) fn recall_overdue(&mut self, now: Duration) -> Option<Vehicle> {
         self.overdue.retain(|(_, until)| *until > now);
-        self.overdue.pop_front().map(|(vehicle, _)| vehicle)
+        let (vehicle, _) = self.overdue.pop_front()?;
+        self.counts.unseen = self.counts.unseen.saturating_sub(1);
+        Some(vehicle)
     }
 
     pub(super) fn safety_falls(&mut self, m: &mut Moment<'_>) {
@@ -216,12 +220,14 @@ impl Lane {
         }
         self.timers.clear(Timer::SafetyStuck);
         self.safety_fell_at = Some(m.now);
+        self.counts.crossings += 1;
         match self.crosses_again.take() {
             Some(again) => self.crossed_again(again, m),
             None if matches!(self.head(), Some(VehicleState::OnSafetyLoop)) => {
                 self.take_out(0, m);
             }
-            None => {}
+            // It came when the loops were silent, or before the controller started.
+            None => self.counts.strays += 1,
         }
         match self.policy.layout {
             Layout::Barrier => self.serve_next(m),
@@ -236,6 +242,7 @@ impl Lane {
         let has_left = self.presence_fell_at.is_some_and(|at| again.since < at);
         let is_behind = self.queue.front().map(|head| head.number) == again.behind;
         if !(is_long && has_left && is_behind && again.behind.is_some()) {
+            self.counts.repeats += 1;
             return;
         }
         match self.head() {
@@ -252,7 +259,7 @@ impl Lane {
                 self.take_out(0, m);
             }
             // It was sent back, and the presence loop is where it goes.
-            Some(VehicleState::BackingOut { .. }) | None => {}
+            Some(VehicleState::BackingOut { .. }) | None => self.counts.repeats += 1,
         }
     }
 
@@ -268,6 +275,7 @@ impl Lane {
         }
         let number = self.queue[index].number;
         m.act(Action::Case { vehicle: number, case: Case::LeftUnseen });
+        self.counts.unseen += 1;
         if let Some(vehicle) = self.take_out(index, m) {
             self.overdue.push_back((vehicle, m.now + self.policy.drive_timeout));
         }

@@ -31,7 +31,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use domain::passage::{Decision, ExceptionKind, LaneRole};
-use domain::wire::v1::{EventKind, LaneMode};
+use domain::wire::v1::{EventKind, LaneMode, LoopCounts};
 use domain::{Amount, LaneId, TagId};
 
 pub use action::{Action, Case, PassageDraft};
@@ -72,6 +72,8 @@ pub struct Lane {
     convoy: Option<Convoy>,
     /// How the desk wants the lane to work.
     ordered: Option<LaneMode>,
+    /// What the loops counted since the journal began, for the lane's manifests.
+    counts: LoopCounts,
 }
 
 /// One call of the core: when, what is known, and what is to be done.
@@ -119,6 +121,7 @@ impl Lane {
             untagged_in_row: 0,
             convoy: None,
             ordered: None,
+            counts: LoopCounts::default(),
         }
     }
 

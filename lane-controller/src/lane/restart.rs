@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use domain::TagId;
-use domain::wire::v1::EventKind;
+use domain::wire::v1::{EventKind, LoopCounts};
 use serde::{Deserialize, Serialize};
 
 use super::{Inputs, Lane, Layout, Moment, Timer, Vehicle, VehicleState};
@@ -57,6 +57,9 @@ pub struct SavedLane {
     /// Tags of vehicles that left not long before.
     #[serde(default)]
     pub dealt_with: Vec<TagId>,
+    /// What the loops counted since the journal began.
+    #[serde(default)]
+    pub counts: LoopCounts,
 }
 
 impl Lane {
@@ -96,7 +99,17 @@ impl Lane {
             safety_falls: inputs.safety_falls,
             calls: self.calls,
             dealt_with: self.dealt_with.iter().map(|(tag, _)| tag.clone()).collect(),
+            counts: self.counts(),
         }
+    }
+
+    /// What the loops counted, as it stands now.
+    fn counts(&self) -> LoopCounts {
+        let is_between = |vehicle: &&Vehicle| {
+            vehicle.recorded && !matches!(vehicle.state, VehicleState::BackingOut { .. })
+        };
+        let between = self.queue.iter().filter(is_between).count();
+        LoopCounts { between: u64::try_from(between).unwrap_or(u64::MAX), ..self.counts }
     }
 
     pub(super) fn restore(&mut self, inputs: Inputs, saved: Option<SavedLane>, m: &mut Moment<'_>) {
@@ -139,8 +152,12 @@ impl Lane {
             }
         }
         // More than a lane can hold means that the counters began anew: believe the loops alone.
+        if came > LANE_HOLDS || left > LANE_HOLDS {
+            self.counts.lost += 1;
+        }
         let came = if came > LANE_HOLDS { u16::from(inputs.presence) } else { came };
         let left = if left > LANE_HOLDS { 0 } else { left };
+        self.counts.crossings += u64::from(left);
         for _ in 0..came {
             let until = m.now + self.policy.tag_wait;
             let vehicle = self.new_vehicle(VehicleState::AwaitingTag { until }, None, m.now);
@@ -155,7 +172,10 @@ impl Lane {
 
     /// The head has left while nobody looked.
     fn left_meanwhile(&mut self, m: &mut Moment<'_>) {
-        let Some(vehicle) = self.queue.front() else { return };
+        let Some(vehicle) = self.queue.front() else {
+            self.counts.strays += 1;
+            return;
+        };
         if vehicle.is_undecided() {
             m.tell(EventKind::Violation);
             self.end_call(0, m);
@@ -222,6 +242,7 @@ impl Lane {
     fn recall(&mut self, saved: &SavedLane, now: Duration) {
         // A call is saved when it ends; those that stood when the controller died have numbers
         // that nobody may take for another vehicle's.
+        self.counts = saved.counts;
         self.calls = saved.calls + u64::from(LANE_HOLDS);
         self.dealt_with.extend(saved.dealt_with.iter().map(|tag| (tag.clone(), now)));
         let until = now + self.policy.tag_wait;

@@ -1,11 +1,14 @@
 //! What closing and payment find, as cases. Pure.
 
-use domain::{Amount, BusinessDate};
+use domain::time::SettlementCalendar;
+use domain::{Amount, BusinessDate, Timestamp};
 
 use super::{Finding, Kind};
+use crate::manifest::standing::{JournalDay, Standing, standing};
 use crate::payment::repo::Waiting;
 use crate::payment::{Booking, Confirmed, Unassigned};
 use crate::settlement::{DayClose, Outcome, Refusal};
+use crate::window::Window;
 
 /// The cases of a day that could not be closed.
 #[must_use]
@@ -17,6 +20,10 @@ pub fn of_close(close: &DayClose) -> Vec<Finding> {
                 // Named by where it begins: it is the same hole when a part of it has come.
                 let subject = format!("{lane}:{epoch}:{first_seq}");
                 (Kind::Hole, subject, refusal.to_string(), None, Amount::ZERO)
+            }
+            Refusal::ManifestDiffers { lane, epoch, first_seq, .. } => {
+                let subject = format!("{lane}:{epoch}:{first_seq}");
+                (Kind::ManifestDiffers, subject, refusal.to_string(), None, Amount::ZERO)
             }
             Refusal::NotProven(difference) => {
                 let apart = difference.charges.minor_units.abs_diff(difference.ledger.minor_units);
@@ -33,12 +40,51 @@ pub fn of_close(close: &DayClose) -> Vec<Finding> {
             Refusal::NotOver { .. }
             | Refusal::EarlierDay { .. }
             | Refusal::ReceiptsBehind { .. }
+            | Refusal::ManifestAwaited { .. }
             | Refusal::Undecided { .. } => return None,
         };
         let (operator, day) = (close.operator.clone(), close.day);
         Some(Finding { kind, operator, day, subject, ours: Some(ours), theirs, amount })
     };
     refusals.iter().filter_map(finding).collect()
+}
+
+/// The cases of a closed day's lanes: what was not told in time, and where the loops counted others.
+#[must_use]
+pub fn of_lanes(
+    window: &Window,
+    calendar: &SettlementCalendar,
+    journals: &[JournalDay],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for journal in journals {
+        let JournalDay { lane, epoch, .. } = journal;
+        let mut finding = |kind, ours: Option<String>, theirs: Option<String>| {
+            found.push(Finding {
+                kind,
+                operator: window.operator.clone(),
+                day: window.day,
+                subject: format!("{lane}:{epoch}:{}", window.day),
+                ours,
+                theirs,
+                amount: Amount::ZERO,
+            });
+        };
+        match (standing(window.day, calendar, journal, now), &journal.told) {
+            (Standing::Missing { due_at }, _) => {
+                let ours = format!("passages up to {} are stored", journal.stored_upto);
+                let theirs = format!("no manifest by {due_at}");
+                finding(Kind::ManifestMissing, Some(ours), Some(theirs));
+            }
+            (Standing::Told, Some(told)) if !told.loops.is_empty() => {
+                let ours = format!("passages {} to {}", told.first_seq, told.last_seq);
+                finding(Kind::LoopsDiffer, Some(ours), Some(told.loops.join("; ")));
+            }
+            (Standing::Silent | Standing::Awaited { .. } | Standing::Told, _) => {}
+        }
+    }
+    found
 }
 
 /// The case of a payment of which a bank shows too little or too much, or which it gave back.

@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 
 use crate::approval::Person;
+use crate::manifest::told::{calendar_of, journals_of_day};
 use crate::payment::{self, PaymentError};
-use crate::settlement::SettlementError;
-use crate::window::Actor;
+use crate::settlement::{self, DayClose, SettlementError};
+use crate::window::{Actor, Window};
 
 /// What kind of thing does not add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,6 +58,12 @@ pub enum Kind {
     BankLate,
     /// Somebody disputes a charge.
     Dispute,
+    /// A lane did not tell in time what it wrote on a day.
+    ManifestMissing,
+    /// A lane tells other figures than the books have.
+    ManifestDiffers,
+    /// A lane's loops counted other vehicles than it has passages.
+    LoopsDiffer,
 }
 
 impl Kind {
@@ -77,6 +84,9 @@ impl Kind {
             Self::BankUnknown => "bank-unknown",
             Self::BankLate => "bank-late",
             Self::Dispute => "dispute",
+            Self::ManifestMissing => "manifest-missing",
+            Self::ManifestDiffers => "manifest-differs",
+            Self::LoopsDiffer => "loops-differ",
         }
     }
 
@@ -90,13 +100,16 @@ impl Kind {
             | Self::BankShort
             | Self::BankReturned
             | Self::BankUnknown
-            | Self::BankLate => 1,
+            | Self::BankLate
+            | Self::ManifestMissing
+            | Self::ManifestDiffers => 1,
             Self::OnlyOurs
             | Self::OnlyTheirs
             | Self::AmountDiffers
             | Self::ClassDiffers
             | Self::Duplicate
-            | Self::BankOver => 5,
+            | Self::BankOver
+            | Self::LoopsDiffer => 5,
             Self::Dispute => 15,
         }
     }
@@ -249,6 +262,38 @@ pub async fn open_all(
     }
     tx.commit().await.map_err(SettlementError::database("commit cases"))?;
     Ok(codes)
+}
+
+/// Opens the cases of days that were closed now, or could not be. Returns each with its code.
+///
+/// # Errors
+/// When the database fails; cases of days before stay open.
+pub async fn open_of_closes(
+    pool: &PgPool,
+    closes: &[DayClose],
+    at: Timestamp,
+) -> Result<Vec<(String, Finding)>, CaseError> {
+    let mut opened = Vec::new();
+    for close in closes {
+        let mut findings = finding::of_close(close);
+        if matches!(close.outcome, settlement::Outcome::Closed { .. }) {
+            findings.extend(of_closed_day(pool, close, at).await?);
+        }
+        let codes = open_all(pool, &findings, &Actor::Program, at).await?;
+        opened.extend(codes.into_iter().zip(findings));
+    }
+    Ok(opened)
+}
+
+async fn of_closed_day(
+    pool: &PgPool,
+    close: &DayClose,
+    at: Timestamp,
+) -> Result<Vec<Finding>, SettlementError> {
+    let calendar = calendar_of(pool, &close.operator).await?;
+    let window = Window::new(close.operator.clone(), close.day);
+    let journals = journals_of_day(pool, &close.operator, close.day).await?;
+    Ok(finding::of_lanes(&window, &calendar, &journals, at))
 }
 
 fn due_at(kind: Kind, at: Timestamp) -> Timestamp {

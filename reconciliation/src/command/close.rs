@@ -10,12 +10,11 @@ use sqlx::PgPool;
 
 use super::{Failure, say};
 use crate::approval::Person;
-use crate::cases::{self, finding};
+use crate::cases;
 use crate::config::Config;
 use crate::settlement::{DayClose, Outcome, Today, close_through_by};
 use crate::statement::filed;
 use crate::statement::repo::papers_through;
-use crate::window::Actor;
 
 /// Which days, and on whose word.
 #[derive(Debug, Args)]
@@ -52,11 +51,14 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Close) -> Result<ExitCod
         say(&format!("no day up to {} has charges", what.through))?;
     }
     let mut refused = false;
+    for (code, found) in cases::open_of_closes(pool, &closes, clock.now()).await? {
+        tracing::warn!(
+            case = code,
+            kind = found.kind.name(),
+            "a day does not close, or lacks something"
+        );
+    }
     for close in &closes {
-        for found in finding::of_close(close) {
-            let code = cases::open(pool, &found, &Actor::Program, clock.now()).await?;
-            tracing::warn!(case = code, kind = found.kind.name(), "a day does not close");
-        }
         refused |= matches!(close.outcome, Outcome::Refused(_));
         say(&if what.json { object_of(close).to_string() } else { line_of(close) })?;
     }

@@ -2,11 +2,16 @@
 //!
 //! A *manifest* is a lane's account of one journal's numbers: first and last, how many, the sum of
 //! what was charged, the digest of the last record, counts by vehicle group and by disposition. The
-//! books make one of themselves ([`repo::of_day`]); a lane's or operator's own comes as a file, JSON
-//! lines of the same shape, with what it knows. Whatever both name must be equal. Deliberately
-//! absent: asking lanes for what is missing, which receipts do.
+//! books make one of themselves ([`repo::of_day`]); an operator's own comes as a file, JSON
+//! lines of the same shape, with what it knows. Whatever both name must be equal. A lane tells its own
+//! over the wire, signed: [`lanes`] holds it against the books, [`standing`] says what of it keeps a day
+//! open. Deliberately absent: asking lanes for manifests (`clearing_house::manifests`) and for what is
+//! missing, which receipts do.
 
+pub mod lanes;
 pub mod repo;
+pub mod standing;
+pub mod told;
 
 use std::collections::BTreeMap;
 

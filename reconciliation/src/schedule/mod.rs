@@ -17,7 +17,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::signature::SecretKey;
-use domain::time::SettlementCalendar;
 use domain::{BusinessDate, Clock, Timestamp};
 use jiff::ToSpan as _;
 use sqlx::PgPool;
@@ -27,7 +26,7 @@ use crate::calendar::{Item, Standing};
 use crate::cases::{self, finding};
 use crate::papers::period::{Period, PeriodPaper, PeriodStatement};
 use crate::payment::repo::waiting;
-use crate::settlement::repo::{Operator, operators};
+use crate::settlement::repo::operators;
 use crate::settlement::{DayClose, Outcome, Refusal, SettlementError, Today, close_through};
 use crate::statement::filed;
 use crate::statement::repo::papers_between;
@@ -87,11 +86,7 @@ impl Scheduler<'_> {
         let mut done = Vec::new();
         if let Some((through, closes)) = self.close(now).await? {
             done.extend(closes.iter().filter_map(told));
-            for close in &closes {
-                for found in finding::of_close(close) {
-                    cases::open(self.pool, &found, &Actor::Program, now).await?;
-                }
-            }
+            cases::open_of_closes(self.pool, &closes, now).await?;
             self.file(through).await?;
         }
         done.extend(self.months(now).await?);
@@ -121,7 +116,7 @@ impl Scheduler<'_> {
     ) -> Result<Option<(BusinessDate, Vec<DayClose>)>, SettlementError> {
         let mut last_over = None;
         for operator in operators(self.pool).await? {
-            let calendar = calendar_of(&operator)?;
+            let calendar = operator.calendar()?;
             last_over = last_over.max(Some(before(calendar.day_of(now))));
         }
         let Some(through) = last_over else { return Ok(None) };
@@ -174,7 +169,7 @@ impl Scheduler<'_> {
         let banks = Banks::of_contracts(self.pool).await?;
         let mut today = BTreeMap::new();
         for operator in operators(self.pool).await? {
-            let calendar = calendar_of(&operator)?;
+            let calendar = operator.calendar()?;
             today.insert(operator.operator, calendar.local(now).date());
         }
         let mut done = Vec::new();
@@ -223,12 +218,6 @@ impl Scheduler<'_> {
         }
         Ok(done)
     }
-}
-
-fn calendar_of(operator: &Operator) -> Result<SettlementCalendar, SettlementError> {
-    SettlementCalendar::try_new(&operator.zone, &operator.cut_off).map_err(|source| {
-        SettlementError::Calendar { operator: operator.operator.to_string(), source }
-    })
 }
 
 fn before(day: BusinessDate) -> BusinessDate {

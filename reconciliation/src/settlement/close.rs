@@ -11,6 +11,7 @@ use super::repo::{self, DayState, Operator};
 use super::{Refusal, SettlementError, completeness, figures, proof};
 use crate::approval::{ApprovalError, HoleInLane, Person, accepted_holes, propose_in_tx};
 use crate::contract::repo::fee_terms;
+use crate::manifest::{standing, told};
 use crate::money::Signed;
 use crate::statement::{Header, Paper, Position, Statement, Totals};
 use crate::window::repo::{change_in_tx, hold, state};
@@ -80,6 +81,8 @@ pub async fn close_through_by(
 ) -> Result<Vec<DayClose>, SettlementError> {
     let mut closes = Vec::new();
     for operator in repo::operators(pool).await? {
+        // Before the day is held: this may take its time, and what agrees once agrees for good.
+        told::check(pool, &operator.operator, through, today.clock.now()).await?;
         let days = repo::days_through(pool, &operator.operator, through).await?;
         let mut in_the_way = None;
         for day in days.to_close {
@@ -126,10 +129,7 @@ async fn seal(
     today: Today<'_>,
     actor: &Actor,
 ) -> Result<Option<Vec<Refusal>>, SettlementError> {
-    let calendar =
-        SettlementCalendar::try_new(&operator.zone, &operator.cut_off).map_err(|source| {
-            SettlementError::Calendar { operator: operator.operator.to_string(), source }
-        })?;
+    let calendar = operator.calendar()?;
     let Window { operator: id, day } = window;
     let mut tx = pool.begin().await.map_err(SettlementError::database("begin to seal a day"))?;
     hold(&mut tx, window).await?;
@@ -145,7 +145,9 @@ async fn seal(
             None => return Ok(Some(vec![Refusal::NotOver { today: current }])),
         },
     };
-    let refusals = obstacles_in_tx(&mut tx, window, &calendar).await?;
+    // The lanes cannot tell of a day that is not over.
+    let tells = early_reason.is_none().then_some(now);
+    let refusals = obstacles_in_tx(&mut tx, window, &calendar, tells).await?;
     if !refusals.is_empty() {
         return Ok(Some(refusals));
     }
@@ -162,12 +164,17 @@ async fn obstacles_in_tx(
     tx: &mut PgConnection,
     window: &Window,
     calendar: &SettlementCalendar,
+    tells: Option<Timestamp>,
 ) -> Result<Vec<Refusal>, SettlementError> {
     let id = &window.operator;
     let journals = repo::journals_behind(tx, id).await?;
     let holes = if journals.is_empty() { Vec::new() } else { repo::holes(tx, id).await? };
     let pending = repo::pending(tx, id).await?;
-    let found = completeness::obstacles(window.day, calendar, &journals, &holes, &pending);
+    let mut found = completeness::obstacles(window.day, calendar, &journals, &holes, &pending);
+    if let Some(now) = tells {
+        let journals = told::journals_of_day(&mut *tx, id, window.day).await?;
+        found.extend(standing::obstacles(window.day, calendar, &journals, now));
+    }
     let accepted: Vec<HoleInLane> = accepted_holes(tx, id)
         .await?
         .into_iter()

@@ -51,19 +51,23 @@ pub(super) struct Pending {
     pub(super) at: Timestamp,
 }
 
-/// Takes away what two people accepted: a hole that lies within one they named.
+/// Takes away what two people accepted: a hole, or a manifest that differs, within numbers they named.
 pub(super) fn without_accepted(refusals: Vec<Refusal>, accepted: &[HoleInLane]) -> Vec<Refusal> {
     let is_accepted = |refusal: &Refusal| match refusal {
-        Refusal::Missing { lane, epoch, first_seq, last_seq } => accepted.iter().any(|known| {
-            known.lane == *lane
-                && known.epoch == *epoch
-                && known.first_seq <= *first_seq
-                && *last_seq <= known.last_seq
-        }),
+        Refusal::Missing { lane, epoch, first_seq, last_seq }
+        | Refusal::ManifestDiffers { lane, epoch, first_seq, last_seq, .. } => {
+            accepted.iter().any(|known| {
+                known.lane == *lane
+                    && known.epoch == *epoch
+                    && known.first_seq <= *first_seq
+                    && *last_seq <= known.last_seq
+            })
+        }
         Refusal::NotOver { .. }
         | Refusal::EarlierDay { .. }
         | Refusal::ReceiptsBehind { .. }
         | Refusal::Undecided { .. }
+        | Refusal::ManifestAwaited { .. }
         | Refusal::NotProven(_) => false,
     };
     refusals.into_iter().filter(|refusal| !is_accepted(refusal)).collect()

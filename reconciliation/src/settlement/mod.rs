@@ -8,7 +8,7 @@
 //! and any number of closes at once end in one settlement.
 //!
 //! *Complete*: no lane's journal has a hole that may belong to the day, but those two people have
-//! accepted, and no passage of the day is still undecided. *Refusal*: what stands in the way, by name.
+//! accepted, each lane's own manifest agrees or is overdue, and no passage of the day is undecided. *Refusal*: what stands in the way, by name.
 //! *Adjustment*: a correction of an earlier toll that landed in the day. Deliberately absent: what
 //! becomes of a closed day (`window`), who stands behind it (`approval`), payment (`payment`).
 
@@ -25,7 +25,7 @@ pub use proof::Difference;
 
 use std::fmt;
 
-use domain::{Amount, BusinessDate, IssuerId, LaneId, MoneyError};
+use domain::{Amount, BusinessDate, IssuerId, LaneId, MoneyError, Timestamp};
 
 /// What stands in the way of closing a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,28 @@ pub enum Refusal {
         /// How many.
         passages: u64,
     },
+    /// A lane has not told yet what it wrote on the day.
+    ManifestAwaited {
+        /// The lane.
+        lane: LaneId,
+        /// The journal's epoch.
+        epoch: u32,
+        /// When the day no longer waits for it.
+        due_at: Timestamp,
+    },
+    /// A lane tells other figures than the books have, under the same numbers.
+    ManifestDiffers {
+        /// The lane.
+        lane: LaneId,
+        /// The journal's epoch.
+        epoch: u32,
+        /// The first number of its manifest.
+        first_seq: u64,
+        /// The last.
+        last_seq: u64,
+        /// The first figure that differs.
+        figure: String,
+    },
     /// Charges and ledger do not agree to the last unit.
     NotProven(Difference),
 }
@@ -99,6 +121,15 @@ impl fmt::Display for Refusal {
             Self::Undecided { lane, epoch, first_seq, last_seq, passages } => write!(
                 f,
                 "lane {lane} epoch {epoch}: {passages} undecided among passages {first_seq} to {last_seq}"
+            ),
+            Self::ManifestAwaited { lane, epoch, due_at } => write!(
+                f,
+                "lane {lane} epoch {epoch}: its manifest is missing, and is due at {due_at}"
+            ),
+            Self::ManifestDiffers { lane, epoch, first_seq, last_seq, figure } => write!(
+                f,
+                "lane {lane} epoch {epoch}: its manifest of passages {first_seq} to {last_seq} \
+                 differs: {figure}"
             ),
             Self::NotProven(difference) => write!(f, "{difference}"),
         }

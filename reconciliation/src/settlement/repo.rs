@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
+use domain::time::SettlementCalendar;
 use domain::{BusinessDate, Currency, OperatorId, Timestamp};
 use rust_decimal::Decimal;
 use sqlx::types::time::{Date, OffsetDateTime};
@@ -23,6 +24,15 @@ pub(crate) struct Operator {
     pub(crate) zone: String,
     pub(crate) cut_off: String,
     pub(crate) fee_share: Decimal,
+}
+
+impl Operator {
+    /// Its settlement days.
+    pub(crate) fn calendar(&self) -> Result<SettlementCalendar> {
+        SettlementCalendar::try_new(&self.zone, &self.cut_off).map_err(|source| {
+            SettlementError::Calendar { operator: self.operator.to_string(), source }
+        })
+    }
 }
 
 /// Whether a day still takes postings.

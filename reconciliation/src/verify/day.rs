@@ -7,6 +7,7 @@ use domain::{BusinessDate, IssuerId, OperatorId};
 
 use super::{Invariant, Verdict};
 use crate::approval::Person;
+use crate::manifest::told::Agreed;
 use crate::settlement::{Counted, Source, proof};
 use crate::statement::{Cash, DayFigures, Paper, Position, Statement, Totals};
 use crate::window::{Event, State};
@@ -71,6 +72,7 @@ pub(super) struct Invariants {
     signature: Invariant,
     recount: Invariant,
     partition: Invariant,
+    manifests: Invariant,
 }
 
 impl Invariants {
@@ -105,6 +107,10 @@ impl Invariants {
                 "each statement, made again from the charges, is the same to the byte",
             ),
             partition: invariant("I13", "the classes of the matching add up to both sides"),
+            manifests: invariant(
+                "I18",
+                "what a lane told of a day, and was agreed on, is what the books have",
+            ),
         }
     }
 
@@ -120,9 +126,11 @@ impl Invariants {
             signature,
             recount,
             partition,
+            manifests,
         } = self;
         let invariants = vec![
             closed, window, people, once, positions, fees, proof, signature, recount, partition,
+            manifests,
         ];
         Verdict { ok: invariants.iter().all(|invariant| invariant.broken == 0), invariants }
     }
@@ -156,6 +164,14 @@ impl Invariants {
         self.check_positions(day, &statement, &name);
         self.recount.look(recount(day, paper, &statement).map(|what| format!("{name}: {what}")));
         self.partition.look(partition(day, &statement).map(|what| format!("{name}: {what}")));
+    }
+
+    /// What both sides agreed on once they agree on for good: nothing of it changes any more.
+    pub(super) fn check_manifests(&mut self, agreed: &[Agreed]) {
+        for Agreed { lane, day, figures } in agreed {
+            let differs = figures.first().map(|figure| format!("lane {lane}, {day}: {figure}"));
+            self.manifests.look(differs);
+        }
     }
 
     fn check_positions(&mut self, day: &ClosedDay, statement: &Statement, name: &str) {

@@ -13,6 +13,7 @@ use domain::signature::PublicKey;
 use serde::Serialize;
 use sqlx::PgPool;
 
+use crate::manifest::told::agreed;
 use crate::settlement::SettlementError;
 
 /// How one invariant fared.
@@ -88,5 +89,6 @@ pub async fn verify(pool: &PgPool, key: &PublicKey) -> Result<Verdict, Settlemen
     }
     let (fees, strays) = repo::fees_without_position(&mut tx).await?;
     ledger.check_stray_fees(fees, &strays);
+    ledger.check_manifests(&agreed(&mut tx).await?);
     Ok(ledger.verdict())
 }

@@ -298,8 +298,13 @@ fn fares(books: &Books, facts: &Facts) -> Option<String> {
             None if goes_out => EntryFinding::Missing,
             None => EntryFinding::NotNeeded,
         };
-        let again =
-            rate(passage, vehicle_of(facts, passage, stored.rated_at), finding, &facts.tariffs);
+        let again = rate(
+            passage,
+            vehicle_of(facts, passage, stored.rated_at),
+            finding,
+            &facts.tariffs,
+            stored.rated_at,
+        );
         if again != Rating::Charged(charge.clone()) {
             return Some(format!("I14: {key:?} is rated otherwise the second time"));
         }

@@ -170,7 +170,7 @@ fn look(
         return Ok((record.id.clone(), hash, Some(Passage::from(record))));
     }
     let genuine = examine(index, delivery, &facts.registry, now)?;
-    Ok((genuine.id, genuine.content_hash, genuine.passage))
+    Ok((genuine.id, genuine.content_hash, genuine.passage.map(|passage| *passage)))
 }
 
 /// The vehicle a passage is of: the one its tag is on, or the one whose plate was typed.
@@ -225,7 +225,8 @@ fn charge(
             continue;
         };
         let finding = finding(books, facts, (*key, passage), &mut open, now, bug);
-        let charge = match rate(passage, vehicle_of(facts, passage, now), finding, &facts.tariffs) {
+        let vehicle = vehicle_of(facts, passage, now);
+        let charge = match rate(passage, vehicle, finding, &facts.tariffs, now) {
             Rating::Charged(charge) => charge,
             Rating::AwaitsEntry => {
                 if !books.awaiting.contains_key(key) {

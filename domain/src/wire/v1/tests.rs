@@ -33,6 +33,10 @@ const TIME: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","sent_at":"2026-11-21T05:0
 
 const CONFIRMED: &str = r#"{"v":1,"version":4,"hash":"0000000000000000000000000000000000000000000000000000000000000002","at":"2026-11-21T05:00:01Z"}"#;
 
+const TURN: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","epoch":2,"at":"2026-11-21T17:00:05Z","manifest":{"day":"2026-11-21","first_seq":7,"last_seq":8,"head":"00000000000000000000000000000000000000000000000000000000000000fe","sums":{"passages":2,"amount":94000,"groups":{"-":1,"1":1},"decisions":{"opened-by-tag":2}},"loops":{"before":{"crossings":5,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":1,"lost":0},"hours":[{"from":"2026-11-21T05:00:00Z","last_seq":8,"counts":{"crossings":8,"repeats":1,"strays":0,"unseen":0,"turned_back":0,"between":1,"lost":0}}]}}}"#;
+
+const CALL: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","turn":"00000000000000000000000000000000000000000000000000000000000000fe","wanted":{"day":"2026-11-21","ends_at":"2026-11-21T17:00:00Z","after_seq":6,"last_seq":null},"next_at":"2026-11-22T17:00:00Z"}"#;
+
 fn golden<T>(what: &'static str, text: &str) -> T
 where
     T: Serialize + for<'a> Deserialize<'a>,
@@ -73,6 +77,8 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
     golden::<TimeAnswer>("answer about the time", TIME);
     golden::<ListConfirmation>("confirmation of the list", CONFIRMED);
     golden::<TariffDirective>("tariffs", TARIFF);
+    golden::<ManifestTurn>("turn", TURN);
+    golden::<ManifestCall>("call", CALL);
 }
 
 #[test]

@@ -38,14 +38,19 @@ struct Plaza<'a> {
     recorded: std::collections::HashSet<u64>,
     none: u64,
     seq: u64,
+    /// Passages of vehicles that were not sent away.
+    gone: u64,
+    /// Times the safety loop became free.
+    pulses: u64,
 }
 
 impl Plaza<'_> {
     fn carry_out(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
-                Action::Record { vehicle, .. } => {
+                Action::Record { vehicle, draft } => {
                     self.seq += 1;
+                    self.gone += u64::from(draft.decision != Decision::TurnedAway);
                     self.recorded.insert(vehicle);
                     self.lane.recorded(vehicle, self.seq);
                 }
@@ -113,6 +118,7 @@ impl Plaza<'_> {
                 self.safety = !self.safety;
                 self.not_clear_at = self.now;
                 self.monitor.sees(Some(self.safety), true, self.now);
+                self.pulses += u64::from(!self.safety);
                 self.handle(if self.safety { Event::SafetyRose } else { Event::SafetyFell });
             }
             6 if self.hears => {
@@ -141,6 +147,15 @@ impl Plaza<'_> {
             self.recorded.len() as u64 + self.none + undecided as u64,
             "a vehicle without a passage and without a word"
         );
+        if self.lane.policy.layout == Layout::Barrier {
+            let counts = self.lane.saved().counts;
+            assert_eq!(counts.crossings, self.pulses);
+            assert_eq!(
+                self.gone + counts.repeats + counts.strays,
+                counts.crossings + counts.unseen + counts.turned_back + counts.between,
+                "the loops and the passages: {counts:?}"
+            );
+        }
     }
 }
 
@@ -203,6 +218,8 @@ fn whatever_happens_the_arm_spares_vehicles_and_every_vehicle_is_accounted_for()
             recorded: std::collections::HashSet::new(),
             none: 0,
             seq: 0,
+            gone: 0,
+            pulses: 0,
         };
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             for _ in 0..30 {

@@ -1,0 +1,103 @@
+//! The SQL of manifests as they come in.
+
+use domain::signature::Signature;
+use domain::wire::v1::{DayManifest, ManifestTurn};
+use domain::{LaneId, Timestamp};
+use sqlx::types::time::{Date, OffsetDateTime};
+use sqlx::{PgConnection, Row as _};
+
+use super::wanted::{Disputed, JournalManifests, Kept};
+use crate::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
+
+fn seq(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
+}
+
+fn stored(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+/// What there is of a journal, where there is such a journal.
+pub(super) async fn journal(
+    tx: &mut PgConnection,
+    lane: &LaneId,
+    epoch: u32,
+) -> Result<Option<JournalManifests>, sqlx::Error> {
+    let row = sqlx::query(
+        "select e.opened_at, l.day, l.last_seq, d.day, d.first_seq, d.last_seq, d.received_at,
+                (select min(x.received_at) from lane_manifest x
+                 where (x.lane, x.epoch, x.day) = (e.lane, e.epoch, d.day))
+         from lane_epoch e
+         left join lateral (select m.day, m.last_seq from lane_manifest m
+                            where m.lane = e.lane and m.epoch = e.epoch
+                            order by m.day desc, m.manifest desc limit 1) l on true
+         left join lateral (select v.* from lane_manifest_v1 v
+                            where v.lane = e.lane and v.epoch = e.epoch and v.day >= l.day - 3
+                              and v.verdict_of <> 'agrees'
+                            order by v.day limit 1) d on true
+         where e.lane = $1 and e.epoch = $2",
+    )
+    .bind(lane.to_string())
+    .bind(i32::try_from(epoch).unwrap_or(i32::MAX))
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| {
+        let last = row.get::<Option<Date>, _>(1).zip(row.get::<Option<i64>, _>(2));
+        let disputed = row.get::<Option<Date>, _>(3).map(|day| Disputed {
+            day: day_from_sql(day),
+            first_seq: seq(row.get(4)),
+            last_seq: seq(row.get(5)),
+            received_at: from_sql(row.get(6)),
+            since: from_sql(row.get(7)),
+        });
+        JournalManifests {
+            opened_at: from_sql(row.get::<OffsetDateTime, _>(0)),
+            last: last.map(|(day, last)| Kept { day: day_from_sql(day), last_seq: seq(last) }),
+            disputed,
+        }
+    }))
+}
+
+/// Notes that a lane takes turns.
+pub(super) async fn note_turn(
+    tx: &mut PgConnection,
+    lane: &LaneId,
+    epoch: u32,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into manifest_turn (lane, epoch, at) values ($1, $2, $3)
+         on conflict (lane) do update set epoch = excluded.epoch, at = excluded.at",
+    )
+    .bind(lane.to_string())
+    .bind(i32::try_from(epoch).unwrap_or(i32::MAX))
+    .bind(to_sql(at))
+    .execute(tx)
+    .await
+    .map(drop)
+}
+
+/// Keeps a manifest; one that came twice is kept once.
+pub(super) async fn keep(
+    tx: &mut PgConnection,
+    turn: &ManifestTurn,
+    manifest: &DayManifest,
+    (payload, signature): (&[u8], &Signature),
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into lane_manifest (lane, epoch, day, first_seq, last_seq, received_at, payload, signature)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+    )
+    .bind(turn.lane.to_string())
+    .bind(i32::try_from(turn.epoch).unwrap_or(i32::MAX))
+    .bind(day_to_sql(manifest.day))
+    .bind(stored(manifest.first_seq))
+    .bind(stored(manifest.last_seq))
+    .bind(to_sql(now))
+    .bind(payload)
+    .bind(signature.as_bytes().as_slice())
+    .execute(tx)
+    .await
+    .map(drop)
+}
