@@ -6,7 +6,7 @@ use std::fs;
 use domain::Clock;
 use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::configs::Common;
-use simulator::demo::database::Database;
+use simulator::demo::database::{Database, Standby};
 use simulator::demo::process::{Recipe, Supervised};
 use simulator::demo::run_folder::RunFolder;
 
@@ -76,6 +76,12 @@ impl Centre {
         self.broker.kill9();
         fs::remove_dir_all(self.run.join("broker/store")).expect("the broker's store");
         self.broker.restart().expect("the broker comes back");
+    }
+
+    /// Starts a second database server that follows the first.
+    #[must_use]
+    pub fn stand_by(&self) -> Standby {
+        self.database.stand_by(&self.run, &postgres_bin()).expect("a standby")
     }
 
     /// The last lines of what the clearing houses said, for a test that fails.

@@ -5,6 +5,8 @@
 //! alone, over TLS alone, with a certificate of the run's authority; there is no socket file, whose
 //! path would have to be short.
 
+mod standby;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
@@ -20,6 +22,8 @@ use super::ports::free_port;
 use super::process::{ProcessError, Recipe, Supervised};
 use super::run_folder::{RunFolder, make_folder, write_secret};
 use super::system_user::SystemUser;
+
+pub use self::standby::Standby;
 
 const SETTINGS: &str = include_str!("../../../deploy/postgresql.conf");
 const WHO_MAY_COME: &str = include_str!("../../../deploy/pg_hba.conf");

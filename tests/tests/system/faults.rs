@@ -164,3 +164,55 @@ async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
     let proof = verify(&books, centre_key().public(), POLICY).await.unwrap();
     assert!(proof.ok, "{:#?}", proof.invariants);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_standby_that_takes_over_has_every_passage_and_the_lanes_send_none_in_vain() {
+    let journals = block_in_place(|| traffic(4_000, VEHICLES));
+    let mut centre = block_in_place(Centre::start);
+    centre.found().await;
+    let expected = books_without_faults(&centre, &journals).await;
+    let books = pool(&centre.url).await;
+    open_accounts(&books, VEHICLES, at_noon()).await;
+    let standby = block_in_place(|| centre.stand_by());
+    for statement in ["alter system set synchronous_standby_names = '*'", "select pg_reload_conf()"]
+    {
+        sqlx::query(statement).execute(&books).await.unwrap();
+    }
+    let follows = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+    let clock = Clock::system();
+    while sqlx::query_scalar::<_, i64>(follows).fetch_one(&books).await.unwrap() == 0 {
+        assert!(clock.uptime() < PATIENCE, "the standby does not follow");
+        tokio::task::yield_now().await;
+    }
+    block_in_place(|| centre.open(2));
+    let mut lanes = JoinSet::new();
+    for journal in journals {
+        let client = centre.broker.connect(&BrokerUser::Centre).await.unwrap();
+        lanes.spawn(journal.send_until_posted(client));
+    }
+    // In the middle: some of it is posted, and receipts were given for it.
+    let some = "select coalesce(sum(posted_upto), 0)::int8 from lane_epoch";
+    while sqlx::query_scalar::<_, i64>(some).fetch_one(&books).await.unwrap() < 500 {
+        assert!(clock.uptime() < PATIENCE, "nothing is posted\n{}", centre.logs());
+        tokio::task::yield_now().await;
+    }
+    books.close().await;
+    block_in_place(|| centre.database.fail_over(standby).unwrap());
+    while let Some(ended) = lanes.join_next().await {
+        ended.unwrap();
+    }
+    let books = pool(&centre.url).await;
+    let waiting = "select count(*) from awaiting_entry";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&books).await.unwrap() > 0 {
+        assert!(clock.uptime() < PATIENCE, "exits wait for ever\n{}", centre.logs());
+        tokio::task::yield_now().await;
+    }
+    let other_life: i32 = sqlx::query_scalar("select timeline_id from pg_control_checkpoint()")
+        .fetch_one(&books)
+        .await
+        .unwrap();
+    assert_eq!(other_life, 2, "it is the standby that answers");
+    assert_eq!(picture(&books).await, expected);
+    let proof = verify(&books, centre_key().public(), POLICY).await.unwrap();
+    assert!(proof.ok, "{:#?}", proof.invariants);
+}
