@@ -212,6 +212,7 @@ impl Authority {
             Part::Centre
             | Part::Console
             | Part::OperatorConsole(_)
+            | Part::StationConsole(..)
             | Part::Simulator
             | Part::Observer => self.key("account.nk")?,
         };

@@ -4,8 +4,8 @@
 //! a user made the broker itself publish into another lane's subject. What a lane missed it fetches
 //! by direct get, subject by subject, and only what is its own or everybody's.
 
-use domain::OperatorId;
 use domain::wire::subject;
+use domain::{OperatorId, StationId};
 use serde_json::{Value, json};
 
 /// A user that is no lane.
@@ -17,6 +17,8 @@ pub enum Part {
     Console,
     /// The desk of one operator: the same for its lanes alone.
     OperatorConsole(OperatorId),
+    /// The desk of one station: the same for its lanes alone.
+    StationConsole(OperatorId, StationId),
     /// The simulator's attendants: as the console.
     Simulator,
     /// A person or program that only looks on.
@@ -33,6 +35,7 @@ impl Part {
             Self::Centre => "centre".to_owned(),
             Self::Console => "console".to_owned(),
             Self::OperatorConsole(operator) => format!("console-{operator}"),
+            Self::StationConsole(operator, station) => format!("console-{operator}-{station}"),
             Self::Simulator => "simulator".to_owned(),
             Self::Observer => "observer".to_owned(),
             Self::System => "system".to_owned(),
@@ -51,6 +54,10 @@ impl Part {
             }
             Self::OperatorConsole(operator) => {
                 let of = |kind: &str| format!("etc.v1.{kind}.{operator}.>");
+                Rights::new(vec![of("command")], vec![of("event"), of("heartbeat"), inbox])
+            }
+            Self::StationConsole(operator, station) => {
+                let of = |kind: &str| format!("etc.v1.{kind}.{operator}.{station}.*");
                 Rights::new(vec![of("command")], vec![of("event"), of("heartbeat"), inbox])
             }
             Self::Observer => Rights::new(Vec::new(), own(&["etc.v1.>", &inbox])),
@@ -153,5 +160,16 @@ mod tests {
         let foreign: Vec<_> =
             all.filter(|s| s.starts_with("etc.") && !s.contains(".cienco4.")).collect();
         assert!(foreign.is_empty(), "{foreign:?}");
+    }
+
+    #[test]
+    fn a_stations_desk_reaches_that_stations_lanes_alone() {
+        let part = Part::StationConsole("cienco4".parse().unwrap(), "ben-thuy".parse().unwrap());
+        let rights = part.rights("U");
+        let all = rights.publish.iter().chain(&rights.subscribe);
+        let subjects: Vec<_> = all.filter(|s| s.starts_with("etc.")).collect();
+        assert_eq!(subjects.len(), 3);
+        assert!(subjects.iter().all(|s| s.ends_with(".cienco4.ben-thuy.*")), "{subjects:?}");
+        assert_eq!(part.name(), "console-cienco4-ben-thuy");
     }
 }

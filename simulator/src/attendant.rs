@@ -12,10 +12,15 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_nats::HeaderMap;
 use async_nats::client::{Request, RequestErrorKind};
-use domain::wire::subject;
-use domain::wire::v1::{self, Command, CommandAnswer, CommandReply, EventKind, LaneEvent};
-use domain::{Clock, LaneId, OperatorId, StationId};
+use domain::order::{self, Identity};
+use domain::signature::SecretKey;
+use domain::wire::v1::{
+    self, Command, CommandAnswer, CommandReply, DeskRole, EventKind, LaneEvent,
+};
+use domain::wire::{SIGNERS_HEADER, subject};
+use domain::{Clock, LaneId, OperatorId, StationId, Timestamp};
 use futures::StreamExt as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -30,6 +35,8 @@ const THINKS_S: std::ops::Range<f64> = 3.0..7.0;
 const VALID_RUN: Duration = Duration::from_secs(10);
 /// but at least this long on the machine, so that a busy one does not let it expire.
 const VALID_REAL_MIN: Duration = Duration::from_secs(2);
+/// How long an attendant's badge is good: longer than any vehicle waits.
+const BADGE_VALID: Duration = Duration::from_hours(24);
 /// How long to wait before a command is sent again whose reply did not come.
 const NOBODY_PAUSE: Duration = Duration::from_millis(100);
 /// How often an attendant looks whether a vehicle has come to a stand,
@@ -48,6 +55,8 @@ pub(crate) struct Attendant {
     pub(crate) operator: OperatorId,
     pub(crate) station: StationId,
     pub(crate) client: async_nats::Client,
+    /// The key of the desk that vouches for the attendant.
+    pub(crate) desk: SecretKey,
     pub(crate) world: Arc<Mutex<World>>,
     pub(crate) clock: Clock,
     pub(crate) seed: u64,
@@ -121,19 +130,20 @@ impl Attendant {
             tokio::time::sleep(SETTLES_REAL).await;
         }
         let now = self.clock.now();
+        let Some(identity) = self.identity(now) else { return };
         let command = Command {
             v: 1,
             id: format!("{}-{call}-{:x}", lane.lane(), now.as_microsecond()),
             lane: lane.clone(),
             call,
-            attendant: format!("simulated-{}", self.station),
+            attendant: identity.badge().person.clone(),
             second: None,
             issued_at: now,
             expires_at: now,
             verb,
         };
         self.world().handle_answer_sent(seen, verdict);
-        let send = |command, timeout| self.send(command, timeout);
+        let send = |command, timeout| self.send(command, &identity, timeout);
         let still_there = || self.world().head(index).is_some_and(|head| head.crossing == seen);
         match carry_out(command, verdict, &self.clock, send, still_there).await {
             Outcome::Done => self.world().handle_answer_done(seen, verdict),
@@ -154,8 +164,23 @@ impl Attendant {
         }
     }
 
-    async fn send(&self, command: Command, timeout: Duration) -> Sent {
-        let request = Request::new().payload(v1::emit(&command).into()).timeout(Some(timeout));
+    /// What the attendant signs with from now on, as somebody who has logged in would.
+    fn identity(&self, now: Timestamp) -> Option<Identity> {
+        let scope = format!("{}/{}", self.operator, self.station);
+        let who = (format!("simulated-{}", self.station), vec![DeskRole::StationOperator], scope);
+        let until = now.saturating_add(BADGE_VALID).unwrap_or(now);
+        Identity::try_issue(&self.desk, who, (now, until))
+            .inspect_err(|error| tracing::error!(%error, "an attendant without a key"))
+            .ok()
+    }
+
+    async fn send(&self, command: Command, identity: &Identity, timeout: Duration) -> Sent {
+        let mut headers = HeaderMap::new();
+        headers.insert(SIGNERS_HEADER, order::header(&[identity.sign(&command)]).as_str());
+        let request = Request::new()
+            .payload(v1::emit(&command).into())
+            .headers(headers)
+            .timeout(Some(timeout));
         let subject = subject::command(&command.lane);
         match self.client.send_request(subject, request).await {
             Ok(message) => match v1::parse::<CommandReply>("command reply", &message.payload) {

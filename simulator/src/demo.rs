@@ -44,6 +44,7 @@ use tokio::task::{JoinHandle, block_in_place};
 
 use self::broker::BrokerUser;
 use self::check::TruthTotals;
+use self::configs::desk_key;
 use self::database::Role;
 use self::options::Options;
 use self::people::DESK_USER;
@@ -246,6 +247,7 @@ async fn run(options: Options) -> Result<Finished, DemoError> {
         seed: options.seed,
         devices_folder: ground.run.join("data"),
         broker: ground.broker.link(&BrokerUser::Simulator),
+        desk: desk_key(&ground.run)?,
         truth: truth.clone(),
         fittings: Fittings::Mixed,
     })

@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use broker_link::{Link, LinkError};
+use domain::signature::SecretKey;
 use domain::tariff::TariffError;
 use domain::{Clock, LaneId, StationId};
 use tokio::sync::{mpsc, watch};
@@ -58,6 +59,8 @@ pub struct PlazaSetup {
     pub devices_folder: PathBuf,
     /// Where the attendants work.
     pub broker: Link,
+    /// The key of the desk that vouches for them.
+    pub desk: SecretKey,
     /// The file that the truth is written to.
     pub truth: PathBuf,
     /// What its lanes have.
@@ -151,8 +154,8 @@ impl Plaza {
     /// # Errors
     /// When a device cannot be made or the truth cannot be written. The broker may be away.
     pub async fn start(setup: PlazaSetup) -> Result<Self, PlazaError> {
-        let PlazaSetup { network, plan, clock, seed, devices_folder, broker, truth, fittings } =
-            setup;
+        let PlazaSetup { network, plan, clock, seed, devices_folder, broker, .. } = setup;
+        let (desk, truth, fittings) = (setup.desk, setup.truth, setup.fittings);
         std::fs::create_dir_all(&devices_folder)
             .map_err(|source| PlazaError::Folder { path: devices_folder.clone(), source })?;
         let truth = TruthFile::create(truth)?;
@@ -172,6 +175,7 @@ impl Plaza {
                 operator: station.operator,
                 station: station.id,
                 client: client.clone(),
+                desk: desk.clone(),
                 world: Arc::clone(&world),
                 clock,
                 seed,

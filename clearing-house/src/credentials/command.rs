@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use broker_authority::{Authority, Part};
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{Clock, LaneId, OperatorId};
+use domain::{Clock, LaneId, OperatorId, StationId};
 use sqlx::PgPool;
 
 use super::{Again, Enrolment, Moment};
@@ -53,9 +53,12 @@ pub enum AuthorityCommand {
         keys: Keys,
         /// For whom.
         part: PartName,
-        /// Whose desk; for an operator's console.
-        #[arg(long, required_if_eq("part", "operator-console"))]
+        /// Whose desk; for the console of an operator or of a station.
+        #[arg(long, required_if_eq_any([("part", "operator-console"), ("part", "station-console")]))]
         operator: Option<OperatorId>,
+        /// Where the desk stands; for a station's console.
+        #[arg(long, required_if_eq("part", "station-console"))]
+        station: Option<StationId>,
         /// Where to write the files.
         #[arg(long, value_name = "DIR")]
         folder: PathBuf,
@@ -86,6 +89,7 @@ pub enum PartName {
     Centre,
     Console,
     OperatorConsole,
+    StationConsole,
     Observer,
     System,
 }
@@ -144,12 +148,18 @@ pub fn authority(command: AuthorityCommand) -> Result<Option<Keys>, Failure> {
             Authority::open(&keys.authority)?.write_database(&server.folder, &server.hosts, now)?;
             Ok(None)
         }
-        AuthorityCommand::Credential { keys, part, operator, folder } => {
+        AuthorityCommand::Credential { keys, part, operator, station, folder } => {
             let part = match (part, operator) {
                 (PartName::Centre, _) => Part::Centre,
                 (PartName::Console, _) => Part::Console,
                 (PartName::OperatorConsole, Some(operator)) => Part::OperatorConsole(operator),
                 (PartName::OperatorConsole, None) => return Err("--operator is missing".into()),
+                (PartName::StationConsole, operator) => match (operator, station) {
+                    (Some(operator), Some(station)) => Part::StationConsole(operator, station),
+                    (None, _) | (_, None) => {
+                        return Err("--operator or --station is missing".into());
+                    }
+                },
                 (PartName::Observer, _) => Part::Observer,
                 (PartName::System, _) => Part::System,
             };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use broker_authority::{Authority, Issued, Part};
 use broker_link::{Link, LinkError};
-use domain::{Clock, LaneId};
+use domain::{Clock, LaneId, OperatorId, StationId};
 
 use super::authority::{authority_of, refused};
 use super::ports::free_port;
@@ -32,6 +32,8 @@ pub enum BrokerUser {
     Centre,
     /// The console: sees what lanes tell, and sends commands.
     Console,
+    /// The console of one station: the same for its lanes alone.
+    StationConsole(OperatorId, StationId),
     /// The simulator's attendant and the demo's watch: as the console.
     Simulator,
     /// A person who looks on during a run: hears everything, says nothing.
@@ -49,6 +51,9 @@ impl BrokerUser {
         match self {
             Self::Centre => Part::Centre.name(),
             Self::Console => Part::Console.name(),
+            Self::StationConsole(operator, station) => {
+                Part::StationConsole(operator.clone(), station.clone()).name()
+            }
             Self::Simulator => Part::Simulator.name(),
             Self::Observer => Part::Observer.name(),
             Self::System => Part::System.name(),
@@ -64,6 +69,10 @@ impl BrokerUser {
         match self {
             Self::Centre => authority.issue_to(&Part::Centre, now),
             Self::Console => authority.issue_to(&Part::Console, now),
+            Self::StationConsole(operator, station) => {
+                let part = Part::StationConsole(operator.clone(), station.clone());
+                authority.issue_to(&part, now)
+            }
             Self::Simulator => authority.issue_to(&Part::Simulator, now),
             Self::Observer => authority.issue_to(&Part::Observer, now),
             Self::System => authority.issue_to(&Part::System, now),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use broker_link::Link;
 use domain::passage::LaneRole;
+use domain::signature::{PublicKey, SecretKey};
 use domain::time::ClockConfig;
 use domain::{OperatorId, StationId};
 use serde::Serialize;
@@ -104,6 +105,17 @@ struct AuditPart {
 }
 
 #[derive(Serialize)]
+struct DeskFilePart {
+    key_file: PathBuf,
+}
+
+/// The desk whose people the lanes obey.
+#[derive(Serialize)]
+struct DeskPart {
+    keys: Vec<PublicKey>,
+}
+
+#[derive(Serialize)]
 struct ConsoleFile<'a> {
     clock: ClockConfig,
     broker: Link,
@@ -113,6 +125,7 @@ struct ConsoleFile<'a> {
     http: HttpPart,
     access: AccessPart<'a>,
     audit: AuditPart,
+    desk: DeskFilePart,
 }
 
 #[derive(Serialize)]
@@ -203,6 +216,7 @@ struct LaneControllerFile<'a> {
     station: StationPart<'a>,
     broker: Link,
     centre: PublicKeyPart<'a>,
+    desk: DeskPart,
     data: DataPart,
     field_io: FieldIoPart,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -266,6 +280,7 @@ impl Common<'_> {
             http: HttpPart { listen, behind_tls: false },
             access: AccessPart { people_file: &people.file, people_key: &people.public_key },
             audit: AuditPart { file: self.run.join("console-audit.log") },
+            desk: DeskFilePart { key_file: desk_key_file(self.run) },
         };
         self.write("console", &file)
     }
@@ -292,6 +307,7 @@ impl Common<'_> {
             },
             broker: Link::of_folder(self.broker.url(), &lane_folder(self.run, &name)),
             centre: PublicKeyPart { public_key },
+            desk: DeskPart { keys: vec![desk_key(self.run)?.public()] },
             data: DataPart { folder: self.run.join("data").join(&name), tariffs },
             field_io: FieldIoPart { address: devices.field_io, poll_ms: poll_ms(self.clock.speed) },
             cameras: devices.cameras.map(|listen| CamerasPart { listen }),
@@ -357,6 +373,28 @@ impl Common<'_> {
 #[must_use]
 pub fn lane_controller_name(operator: &OperatorId, station: &StationId) -> String {
     format!("lane-controller-{operator}-{station}")
+}
+
+fn desk_key_file(run: &RunFolder) -> PathBuf {
+    run.secret("desk.key")
+}
+
+/// The key of the run's desk: of its console, and of the attendants who stand in for people. The
+/// first who asks makes it.
+///
+/// # Errors
+/// When its file cannot be read or written.
+pub fn desk_key(run: &RunFolder) -> Result<SecretKey, ProcessError> {
+    let file = desk_key_file(run);
+    if let Ok(text) = fs::read_to_string(&file)
+        && let Ok(key) = SecretKey::try_from_secret_text(&text)
+    {
+        return Ok(key);
+    }
+    let no_random = |error| ProcessError::preparing(&file)(std::io::Error::other(error));
+    let key = SecretKey::try_generate().map_err(no_random)?;
+    write_secret(&file, &key.to_secret_text())?;
+    Ok(key)
 }
 
 /// Where what a station's lanes were given at their enrolment is, by their controller's name.

@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(25);
 /// The key named Enter, and the one named Escape, as `WebDriver` writes them.
 pub(crate) const ENTER: &str = "\u{e007}";
 pub(crate) const ESCAPE: &str = "\u{e00c}";
+/// To the next field, and down a list.
+pub(crate) const TAB: &str = "\u{e004}";
+pub(crate) const DOWN: &str = "\u{e015}";
 
 /// How a person has their screen.
 #[derive(Debug, Clone, Copy)]

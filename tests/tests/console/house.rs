@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use broker_link::Link;
-use console::command::{NewPerson, PeopleFiles, make_key};
+use console::command::{NewPerson, PeopleFiles, make_desk_key, make_key};
 use console::{Role, Scope};
+use domain::signature::PublicKey;
 use domain::time::ClockConfig;
 use domain::{Clock, Timestamp};
 use simulator::demo::broker::{Broker, BrokerUser};
@@ -22,7 +23,7 @@ use super::browser::Browser;
 const CONSOLE_WITHIN: Duration = Duration::from_secs(15);
 
 /// What everybody logs in with.
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 const ALL_BUT_ADMINISTRATION: &[Role] = &[
     Role::StationOperator,
@@ -61,6 +62,8 @@ pub(crate) struct House {
     broker: Option<Broker>,
     url: String,
     people: PeopleFiles,
+    /// What the lanes know of this desk.
+    desk: PublicKey,
     run: RunFolder,
 }
 
@@ -74,9 +77,12 @@ impl House {
     /// A desk at Bến Thủy that knows nothing but its own broker. Blocks.
     pub(crate) fn at_station() -> Self {
         let run = RunFolder::temporary().unwrap();
-        let users = [BrokerUser::Centre, BrokerUser::Console];
+        // Its credential reaches its own lanes, and no others.
+        let own =
+            BrokerUser::StationConsole("cienco4".parse().unwrap(), "ben-thuy".parse().unwrap());
+        let users = [BrokerUser::Centre, own.clone()];
         let broker = Broker::start(&run, &nats_server(), &users).unwrap();
-        let link = broker.link(&BrokerUser::Console);
+        let link = broker.link(&own);
         Self::open(
             run,
             link,
@@ -112,18 +118,27 @@ impl House {
             people.add(new, Some(PASSWORD)).unwrap();
         }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port().unwrap()));
-        let text = config((&people, &key, &run.join("audit.log")), link, (place, clock), address);
+        let desk_file = run.join("desk.key");
+        let told = make_desk_key(&desk_file).unwrap();
+        let desk = PublicKey::try_from(told.split('"').nth(1).unwrap().to_owned()).unwrap();
+        let files = (&people, &run.join("audit.log"), &desk_file);
+        let text = config(files, &key, link, (place, clock), address);
         let config = run.join("console.toml");
         fs::write(&config, text).unwrap();
         let recipe = Recipe::new("console", &built("console"), &run);
         let console = Supervised::start(recipe.arg("--config").arg(&config).arg("run")).unwrap();
         console.wait_until(CONSOLE_WITHIN, |_| TcpStream::connect(address).is_ok()).unwrap();
-        Self { console, broker, url: format!("http://{address}"), people, run }
+        Self { console, broker, url: format!("http://{address}"), people, desk, run }
     }
 
     /// The station's own broker.
     pub(crate) fn broker(&self) -> &Broker {
         self.broker.as_ref().unwrap()
+    }
+
+    /// What the lanes know of this desk.
+    pub(crate) fn desk(&self) -> PublicKey {
+        self.desk
     }
 
     /// The address of a page.
@@ -172,7 +187,8 @@ impl House {
 }
 
 fn config(
-    (people, key, audit): (&PeopleFiles, &str, &PathBuf),
+    (people, audit, desk): (&PeopleFiles, &PathBuf, &PathBuf),
+    key: &str,
     link: Link,
     (place, clock): (&Place, ClockConfig),
     address: SocketAddr,
@@ -198,6 +214,7 @@ fn config(
             ]),
         ),
         ("audit", section(vec![("file", text(&audit.display()))])),
+        ("desk", section(vec![("key_file", text(&desk.display()))])),
     ];
     match place {
         Place::Station => whole.push((

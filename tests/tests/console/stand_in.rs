@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_nats::Client;
+use domain::order::{self, SignedOrder};
 use domain::signature::Digest256;
-use domain::wire::subject;
 use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, DecisionRecord, EventKind, ExceptionRecord, Heartbeat,
-    LaneEvent, ReaderHealth, Verb, emit, parse,
+    LaneEvent, LaneMode, ReaderHealth, Verb, Vitals, emit, parse,
 };
-use domain::{Amount, Clock, LaneId, PassageId};
+use domain::wire::{SIGNERS_HEADER, subject};
+use domain::{Amount, Clock, LaneId};
 use futures::StreamExt;
 use simulator::demo::broker::{Broker, BrokerUser};
 use tokio::sync::mpsc;
@@ -31,7 +32,8 @@ pub(crate) struct StandIn {
     lane: LaneId,
     client: Client,
     waiting: Arc<Mutex<Waiting>>,
-    commands: mpsc::UnboundedReceiver<Command>,
+    mode: Arc<Mutex<LaneMode>>,
+    commands: mpsc::UnboundedReceiver<SignedOrder>,
     _tasks: JoinSet<()>,
 }
 
@@ -47,12 +49,13 @@ impl StandIn {
         let waiting: Arc<Mutex<Waiting>> = Arc::default();
         let (told, commands) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(live(client.clone(), lane.clone(), Arc::clone(&waiting)));
+        let mode: Arc<Mutex<LaneMode>> = Arc::default();
+        tasks.spawn(live(client.clone(), lane.clone(), Arc::clone(&waiting), Arc::clone(&mode)));
         tasks.spawn(call_again(client.clone(), lane.clone(), Arc::clone(&waiting)));
         let orders = client.subscribe(subject::command(&lane)).await.unwrap();
         client.flush().await.unwrap();
         tasks.spawn(obey(client.clone(), orders, lane.clone(), Arc::clone(&waiting), told));
-        Self { lane, client, waiting, commands, _tasks: tasks }
+        Self { lane, client, waiting, mode, commands, _tasks: tasks }
     }
 
     /// A vehicle waits for a person.
@@ -63,8 +66,20 @@ impl StandIn {
 
     /// The next command that came.
     pub(crate) async fn next_command(&mut self) -> Command {
+        self.next_order().await.command
+    }
+
+    /// The same, with who signed it.
+    pub(crate) async fn next_order(&mut self) -> SignedOrder {
         let next = tokio::time::timeout(Duration::from_secs(15), self.commands.recv()).await;
         next.expect("a command comes").unwrap()
+    }
+
+    /// How the lane works, by its own word.
+    pub(crate) async fn works(&self, mode: LaneMode) {
+        *self.mode.lock().unwrap() = mode;
+        let kind = EventKind::ModeOrdered { mode, by: "binh".to_owned() };
+        tell(&self.client, &self.lane, kind).await;
     }
 }
 
@@ -80,7 +95,12 @@ async fn tell(client: &Client, lane: &LaneId, kind: EventKind) {
     client.flush().await.unwrap();
 }
 
-async fn live(client: Client, lane: LaneId, waiting: Arc<Mutex<Waiting>>) {
+async fn live(
+    client: Client,
+    lane: LaneId,
+    waiting: Arc<Mutex<Waiting>>,
+    mode: Arc<Mutex<LaneMode>>,
+) {
     let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
     loop {
         beat.tick().await;
@@ -101,7 +121,7 @@ async fn live(client: Client, lane: LaneId, waiting: Arc<Mutex<Waiting>>) {
             arm_up: Some(false),
             unwritten: None,
             degraded: Vec::new(),
-            vitals: None,
+            vitals: Some(Vitals { mode: Some(*mode.lock().unwrap()), ..Vitals::default() }),
         };
         client.publish(subject::heartbeat(&lane), emit(&heartbeat).into()).await.unwrap();
     }
@@ -123,33 +143,44 @@ async fn obey(
     mut orders: async_nats::Subscriber,
     lane: LaneId,
     waiting: Arc<Mutex<Waiting>>,
-    told: mpsc::UnboundedSender<Command>,
+    told: mpsc::UnboundedSender<SignedOrder>,
 ) {
     let mut seq = 100_u64;
     while let Some(message) = orders.next().await {
         let command: Command = parse("command", &message.payload).unwrap();
-        seq += 1;
-        *waiting.lock().unwrap() = None;
+        let header = message.headers.as_ref().and_then(|all| all.get(SIGNERS_HEADER));
+        let signers = order::signers(header.map(async_nats::HeaderValue::as_str)).unwrap();
         let decision = match command.verb {
-            Verb::Open { .. } => DecisionRecord::OpenedByAttendant,
-            Verb::ChargeByPlate { .. } => DecisionRecord::ChargedByPlate,
-            Verb::TurnAway { .. } => DecisionRecord::TurnedAway,
+            Verb::Open { .. } => Some(DecisionRecord::OpenedByAttendant),
+            Verb::ChargeByPlate { .. } => Some(DecisionRecord::ChargedByPlate),
+            Verb::TurnAway { .. } => Some(DecisionRecord::TurnedAway),
+            Verb::ChangeGroup { .. }
+            | Verb::RetryRead
+            | Verb::BeginConvoy { .. }
+            | Verb::EndConvoy
+            | Verb::SetMode { .. } => None,
         };
-        let fare = Amount::try_new(FARE).ok();
-        let recorded = EventKind::PassageRecorded {
-            epoch: 1,
-            seq,
-            decision,
-            group: None,
-            fare,
-            read_to_decision_us: None,
+        let answer = match decision {
+            None => CommandAnswer::Obeyed,
+            Some(decision) => {
+                seq += 1;
+                *waiting.lock().unwrap() = None;
+                let fare = Amount::try_new(FARE).ok();
+                let recorded = EventKind::PassageRecorded {
+                    epoch: 1,
+                    seq,
+                    decision,
+                    group: None,
+                    fare,
+                    read_to_decision_us: None,
+                };
+                tell(&client, &lane, recorded).await;
+                tell(&client, &lane, EventKind::CallEnded { call: command.call }).await;
+                CommandAnswer::Done { passage: format!("{lane}:1:{seq}").parse().unwrap() }
+            }
         };
-        tell(&client, &lane, recorded).await;
-        tell(&client, &lane, EventKind::CallEnded { call: command.call }).await;
-        let passage: PassageId = format!("{lane}:1:{seq}").parse().unwrap();
-        let answer = CommandAnswer::Done { passage };
         let reply = CommandReply { v: 1, id: command.id.clone(), answer };
         client.publish(message.reply.unwrap(), emit(&reply).into()).await.unwrap();
-        told.send(command).ok();
+        told.send(SignedOrder { command, signers }).ok();
     }
 }

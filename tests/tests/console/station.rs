@@ -1,11 +1,11 @@
 //! Journeys at a station's desk whose line to the centre is cut: it has its own broker alone.
 
 use console::command::check_audit;
-use domain::wire::v1::{ExceptionRecord, ReasonRecord, Verb};
+use domain::wire::v1::{ExceptionRecord, LaneMode, ReasonRecord, Verb};
 use tokio::task::block_in_place;
 
-use super::browser::{Browser, ENTER, ESCAPE, Screen, browse};
-use super::house::House;
+use super::browser::{Browser, DOWN, ENTER, ESCAPE, Screen, TAB, browse};
+use super::house::{House, PASSWORD};
 use super::stand_in::{FARE, StandIn};
 
 const LANE: &str = "cienco4/ben-thuy/l01";
@@ -96,6 +96,78 @@ async fn every_kind_of_vehicle_is_helped_by_keys_alone_while_the_centre_is_away(
     }
     assert!(!log.contains("37A12345"), "a plate is in the audit log");
     check_audit(&house.audit_log(), None).unwrap();
+}
+
+/// Waits until the desk says that the lane has obeyed.
+async fn obeyed(browser: &Browser) {
+    browser.reads("#answer[data-kind='done']", "The lane has obeyed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_another_read_a_mode_and_a_convoy_are_ordered_by_keys_alone_and_signed() {
+    let (house, mut lane) = desk().await;
+    let desks = [house.desk()];
+    browse(Screen::DESK, async |browser| {
+        house.log_in(browser, "lan").await;
+        lane.call(1, ExceptionRecord::NoMoney).await;
+        browser.reads(".call h3", "Not enough money").await;
+        browser.press("r").await;
+        browser.press(ENTER).await;
+        let order = lane.next_order().await;
+        assert_eq!((order.command.call, &order.command.verb), (1, &Verb::RetryRead));
+        order.prove(&desks).unwrap();
+        obeyed(browser).await;
+        browser.press("3").await;
+        browser.press("g").await;
+        browser.press(ENTER).await;
+        let order = lane.next_order().await;
+        let group = 3.try_into().unwrap();
+        assert_eq!(order.command.verb, Verb::ChangeGroup { group });
+        order.prove(&desks).unwrap();
+        // One who operates a station signs the mode too, and no lane believes it.
+        browser.press("m").await;
+        browser.press(&format!("{DOWN}{TAB}{ENTER}")).await;
+        let order = lane.next_order().await;
+        assert_eq!(order.command.verb, Verb::SetMode { mode: LaneMode::EtcOnly });
+        assert_eq!(order.prove(&desks).unwrap_err().to_string(), "the order needs a supervisor");
+        lane.works(LaneMode::EtcOnly).await;
+        browser.reads(".lane dl", "ETC only").await;
+
+        // A convoy takes somebody else, who shows who they are.
+        let ask = |second: &str, password: &str| {
+            format!("visit{TAB}{TAB}{TAB}{second}{TAB}{password}{ENTER}")
+        };
+        browser.press(ESCAPE).await;
+        browser.press("v").await;
+        browser.press(&ask("lan", PASSWORD)).await;
+        browser.reads("#answer[data-kind='refused']", "Somebody else has to agree").await;
+        browser.go(&house.url("/station")).await;
+        browser.sees(".call").await;
+        browser.press("v").await;
+        browser.press(&ask("binh", "not the password")).await;
+        browser.reads("#answer[data-kind='refused']", "was not let in").await;
+        browser.go(&house.url("/station")).await;
+        browser.sees(".call").await;
+        browser.press("v").await;
+        browser.press(&ask("binh", PASSWORD)).await;
+        let order = lane.next_order().await;
+        let people = (order.command.attendant.as_str(), order.command.second.as_deref());
+        assert_eq!(people, ("lan", Some("binh")));
+        let convoy = Verb::BeginConvoy { name: "visit".to_owned(), vehicles_max: 20, lasts_s: 900 };
+        assert_eq!(order.command.verb, convoy);
+        order.prove(&desks).unwrap();
+        obeyed(browser).await;
+        browser.press(ESCAPE).await;
+        browser.press("x").await;
+        browser.press(ENTER).await;
+        assert_eq!(lane.next_order().await.command.verb, Verb::EndConvoy);
+    })
+    .await;
+    let log = std::fs::read_to_string(house.audit_log()).unwrap();
+    for deed in ["change-group", "retry-read", "set-mode", "begin-convoy", "order-agreed"] {
+        assert!(log.contains(deed), "{deed} is not in the audit log");
+    }
+    assert!(!log.contains(PASSWORD), "a password is in the audit log");
 }
 
 #[tokio::test(flavor = "multi_thread")]
