@@ -20,7 +20,9 @@ use clearing_house::receipts::Receipts;
 use clearing_house::registry::{self, NetworkFile};
 use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
-use clearing_house::{api, broker, epochs, gate, question, report, rights, sql, tariff, verify};
+use clearing_house::{
+    api, broker, epochs, gate, question, report, rights, search, sql, tariff, verify,
+};
 use domain::Clock;
 use domain::signature::SecretKey;
 use sqlx::PgPool;
@@ -74,6 +76,9 @@ enum Command {
     #[command(subcommand)]
     Api(ApiCommand),
 }
+
+/// How often days are made ready for pages: how old what they tell of an open day may be.
+const READY_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 struct Output {
@@ -268,6 +273,17 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let readying = async {
+        loop {
+            if let Err(error) = search::make_ready(&pool, clock.now()).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "days are not ready to be looked at"
+                );
+            }
+            tokio::time::sleep(READY_EVERY).await;
+        }
+    };
     let api = api::run(config.api.as_ref(), lists, client.clone(), config.list, clock);
     let herald = Herald {
         pool: pool.clone(),
@@ -281,6 +297,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         () = intake => {}
         () = grants => {}
         () = telling => {}
+        () = readying => {}
         () = questions => {}
         failed = api => failed?,
         () = herald.run() => {}
