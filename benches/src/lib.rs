@@ -21,6 +21,7 @@ pub mod journal;
 pub mod lane;
 pub mod list;
 pub mod matching;
+pub mod pages;
 pub mod posting;
 pub mod reader;
 pub mod whole_way;

@@ -21,7 +21,7 @@ use clearing_house::registry::{self, NetworkFile};
 use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
 use clearing_house::{
-    api, broker, epochs, gate, manifests, question, report, rights, sql, tariff, verify,
+    api, broker, epochs, gate, manifests, question, report, rights, search, sql, tariff, verify,
 };
 use domain::Clock;
 use domain::signature::SecretKey;
@@ -81,6 +81,9 @@ enum Command {
     #[command(subcommand)]
     Api(ApiCommand),
 }
+
+/// How often days are made ready for pages: how old what they tell of an open day may be.
+const READY_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Args)]
 struct Output {
@@ -282,6 +285,17 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let readying = async {
+        loop {
+            if let Err(error) = search::make_ready(&pool, clock.now()).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "days are not ready to be looked at"
+                );
+            }
+            tokio::time::sleep(READY_EVERY).await;
+        }
+    };
     let api = api::run(config.api.as_ref(), lists, client.clone(), config.list, clock);
     let herald = Herald {
         pool: pool.clone(),
@@ -295,6 +309,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         () = intake => {}
         () = grants => {}
         () = telling => {}
+        () = readying => {}
         () = questions => {}
         () = manifests => {}
         failed = api => failed?,

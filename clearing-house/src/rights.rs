@@ -160,6 +160,8 @@ pub const TABLES: &[Table] = &[
     table("correction_proposal", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("correction_approval", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("api_answer",          NOBODYS,  ["", "ra", "", "", "", ""]),
+    table("day_traffic",         NUMBERED, ["", "", "", "r", "r", ""]),
+    table("day_counted",         NOBODYS,  ["r", "r", "", "r", "r", ""]),
     table("api_key",             NOBODYS,  ["", "r", "ra", "", "", ""]),
     table("api_key_revocation",  NOBODYS,  ["", "r", "ra", "", "", ""]),
     table("api_change",          NOBODYS,  ["", "ra", "", "", "", ""]),
@@ -168,13 +170,15 @@ pub const TABLES: &[Table] = &[
 ];
 
 /// Functions that do what only their owner may, each with who may call it.
-const WITH_OWNERS_HANDS: [(&str, &str); 5] = [
+const WITH_OWNERS_HANDS: [(&str, &str); 6] = [
     // Counts and sums, personal to nobody.
     ("traffic", "etc_authority, etc_reconciliation, etc_auditor"),
     // Makes partitions ahead.
     ("make_posting_days", "etc_intake"),
     // Gives closed days what they are searched by.
     ("file_posting_days", "etc_intake"),
+    // Counts what passed on a large day.
+    ("count_day", "etc_intake"),
     // Opens the case of a trip that an account's issuer disputes.
     ("open_dispute", "etc_accounts"),
     // Tells the lanes' list of accounts that a correction touched.

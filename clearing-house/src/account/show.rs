@@ -2,9 +2,10 @@
 
 use domain::{AccountId, Plate, TagId, Timestamp};
 use serde::Serialize;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use super::{AccountError, failed};
+use crate::search::{self, Toll};
 use crate::sql::{from_sql, to_sql};
 
 /// An account as it stands. Holds plates and tags: for those who may see them, and never for a log.
@@ -204,7 +205,7 @@ pub struct StatementLine {
 }
 
 /// The most lines a statement has.
-const LINES_MAX: i64 = 10_000;
+const LINES_MAX: usize = 10_000;
 
 /// Makes the statement of an account, at most of its first 10,000 lines: ask for the next from the
 /// last one's instant.
@@ -217,52 +218,43 @@ pub async fn statement(
     from: Timestamp,
     until: Timestamp,
 ) -> Result<AccountStatement, AccountError> {
-    let row = sqlx::query("select issuer, ledger_account from balance_v1 where account = $1")
-        .bind(account.as_i64())
-        .fetch_optional(pool)
+    let mut books = pool.begin().await.map_err(failed("begin a statement"))?;
+    // Balance and movements as they are at one moment.
+    sqlx::query("set transaction isolation level repeatable read, read only")
+        .execute(&mut *books)
         .await
-        .map_err(failed("look up the account"))?
-        .ok_or(AccountError::NoAccount(account))?;
-    let (issuer, ledger_account): (String, i64) = (row.get(0), row.get(1));
-    let opening: i64 = sqlx::query_scalar(
-        "select coalesce(sum(amount), 0)::int8 from entry_v1 where ledger_account = $1 and posted_at < $2",
-    )
-    .bind(ledger_account)
-    .bind(to_sql(from))
-    .fetch_one(pool)
-    .await
-    .map_err(failed("sum what came before"))?;
-    let rows = sqlx::query(
-        "select transfer, posted_at, kind, case when credit = $1 then amount else -amount end, \
-                case when seq is not null then lane || ':' || epoch || ':' || seq end, reference \
-         from transfer_v1 where (debit = $1 or credit = $1) and posted_at >= $2 and posted_at < $3 \
-         order by posted_at, transfer limit $4",
-    )
-    .bind(ledger_account)
-    .bind(to_sql(from))
-    .bind(to_sql(until))
-    .bind(LINES_MAX)
-    .fetch_all(pool)
-    .await
-    .map_err(failed("read what came and went"))?;
-    let own = format!("{issuer}/");
+        .map_err(failed("hold the books still"))?;
+    let row =
+        sqlx::query("select issuer, ledger_account, balance from balance_v1 where account = $1")
+            .bind(account.as_i64())
+            .fetch_optional(&mut *books)
+            .await
+            .map_err(failed("look up the account"))?
+            .ok_or(AccountError::NoAccount(account))?;
+    let (issuer, ledger_account, balance): (String, i64, i64) =
+        (row.get(0), row.get(1), row.get(2));
+    let mut moved = movements(&mut books, (&issuer, ledger_account), from).await?;
+    let tolls = search::tolls(&mut books, account.as_i64(), from).await;
+    moved.extend(tolls.map_err(failed("read the tolls"))?.into_iter().map(Moved::from));
+    moved.sort_by_key(|one| (one.at, one.transfer));
+    let since: i64 = moved.iter().map(|one| one.amount).sum();
+    let opening = balance - since;
     let mut balance = opening;
-    let mut lines = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let amount: i64 = row.get(3);
-        balance += amount;
-        let reference: Option<String> = row.get(5);
-        lines.push(StatementLine {
-            transfer: row.get(0),
-            at: text(row.get(1)),
-            kind: row.get(2),
-            amount,
-            balance,
-            passage: row.get(4),
-            reference: reference
-                .map(|one| one.strip_prefix(&own).map_or(one.clone(), ToOwned::to_owned)),
-        });
-    }
+    let shown = moved.into_iter().take_while(|one| one.at < until).take(LINES_MAX);
+    let lines: Vec<StatementLine> = shown
+        .map(|one| {
+            balance += one.amount;
+            StatementLine {
+                transfer: one.transfer,
+                at: one.at.to_string(),
+                kind: one.kind,
+                amount: one.amount,
+                balance,
+                passage: one.passage,
+                reference: one.reference,
+            }
+        })
+        .collect();
     Ok(AccountStatement {
         account: account.as_i64(),
         issuer,
@@ -272,4 +264,58 @@ pub async fn statement(
         closing: balance,
         lines,
     })
+}
+
+/// Money that came, above zero, or went.
+struct Moved {
+    transfer: i64,
+    at: Timestamp,
+    kind: String,
+    amount: i64,
+    passage: Option<String>,
+    reference: Option<String>,
+}
+
+impl From<Toll> for Moved {
+    fn from(toll: Toll) -> Self {
+        Self {
+            transfer: toll.transfer,
+            at: from_sql(toll.posted_at),
+            kind: "toll".to_owned(),
+            amount: -toll.amount,
+            passage: Some(toll.passage),
+            reference: None,
+        }
+    }
+}
+
+/// What moved from an instant on, but for tolls.
+async fn movements(
+    books: &mut PgConnection,
+    (issuer, ledger_account): (&str, i64),
+    from: Timestamp,
+) -> Result<Vec<Moved>, AccountError> {
+    let rows = sqlx::query(
+        "select t.transfer, t.posted_at, t.kind, case when t.credit = $1 then t.amount else -t.amount end,
+                case when t.seq is not null then e.lane || ':' || e.epoch || ':' || t.seq end, t.reference
+         from direct_transfer t left join lane_epoch e on e.journal_no = t.journal_no
+         where (t.debit = $1 or t.credit = $1) and t.posted_at >= $2",
+    )
+    .bind(ledger_account)
+    .bind(to_sql(from))
+    .fetch_all(books)
+    .await
+    .map_err(failed("read what came and went"))?;
+    let own = format!("{issuer}/");
+    let moved = |row: &sqlx::postgres::PgRow| Moved {
+        transfer: row.get(0),
+        at: from_sql(row.get(1)),
+        kind: row.get(2),
+        amount: row.get(3),
+        passage: row.get(4),
+        reference: row
+            .get::<Option<String>, _>(5)
+            .map(|one| one.strip_prefix(&own).map_or(one.clone(), ToOwned::to_owned)),
+    };
+    Ok(rows.iter().map(moved).collect())
 }

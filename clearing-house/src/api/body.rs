@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use domain::{Amount, Timestamp};
+use domain::{Amount, BusinessDate, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -91,4 +91,17 @@ pub(super) fn instant(
         Some(at) => Ok(at),
         None => Ok(otherwise),
     }
+}
+
+/// A day that the books can hold.
+pub(super) fn day(asked: BusinessDate) -> Result<BusinessDate, Problem> {
+    if asked.date().year() < 1970 {
+        return Err(Problem::bad("a day before 1970 is not in the books"));
+    }
+    Ok(asked)
+}
+
+/// A day that the books can hold, where one is asked for.
+pub(super) fn some_day(asked: Option<BusinessDate>) -> Result<Option<BusinessDate>, Problem> {
+    asked.map(day).transpose()
 }

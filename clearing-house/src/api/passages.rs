@@ -11,11 +11,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::App;
 use super::accounts::of_scope;
-use super::body::{Asked, At};
+use super::body::{Asked, At, some_day};
 use super::caller::Caller;
 use super::paging::{self, Paging};
 use super::problem::Problem;
-use crate::search::{self, Days, Found, Sought, Whose};
+use crate::search::{self, Days, Found, Place, Sought, Whose};
 use crate::sql::from_sql;
 
 /// A passage and what became of it. Without tag and plate: they are personal data.
@@ -125,12 +125,14 @@ impl PassageQuery {
         of: Option<&OperatorId>,
         whose: Option<Whose>,
     ) -> Result<Json<PassagePage>, Problem> {
-        let (after, limit) = (paging::after(self.cursor.as_deref())?, paging::limit(self.limit)?);
+        let (after, limit) =
+            (paging::after::<Place>(self.cursor.as_deref())?, paging::limit(self.limit)?);
+        some_day(after.as_ref().and_then(|after| after.day))?;
+        let days = Days { first: some_day(self.from)?, last: some_day(self.to)? };
         let Some(sought) = self.sought(of) else {
             return Ok(Json(PassagePage { items: Vec::new(), next: None }));
         };
         let sought = Sought { whose, ..sought };
-        let days = Days { first: self.from, last: self.to };
         let mut view = app.view(of).await?;
         let len = usize::try_from(limit).unwrap_or(1);
         let found = search::page(&mut view, &sought, days, after, len, app.0.clock).await;

@@ -21,7 +21,7 @@ use sqlx::postgres::PgRow;
 use utoipa::{IntoParams, ToSchema};
 
 use super::App;
-use super::body::{Asked, At};
+use super::body::{Asked, At, day as whole_day, some_day};
 use super::caller::Caller;
 use super::paging::{self, Paging};
 use super::problem::Problem;
@@ -133,6 +133,8 @@ pub(super) async fn days(
 ) -> Result<Json<DayPage>, Problem> {
     let (of, limit) = (caller.roads()?, paging::limit(query.limit)?);
     let after: Option<(BusinessDate, OperatorId)> = paging::after(query.cursor.as_deref())?;
+    some_day(after.as_ref().map(|(day, _)| *day))?;
+    let (from, to) = (some_day(query.from)?, some_day(query.to)?);
     let mut view = app.view(of).await?;
     let rows = sqlx::query(
         "select d.operator, d.day,
@@ -148,8 +150,8 @@ pub(super) async fn days(
          order by d.day desc, d.operator limit $6",
     )
     .bind(of.map(OperatorId::as_str))
-    .bind(query.from.map(day_to_sql))
-    .bind(query.to.map(day_to_sql))
+    .bind(from.map(day_to_sql))
+    .bind(to.map(day_to_sql))
     .bind(after.as_ref().map(|(day, _)| day_to_sql(*day)))
     .bind(after.as_ref().map(|(_, operator)| operator.as_str()))
     .bind(limit)
@@ -190,7 +192,7 @@ pub(super) async fn day(
     Extension(caller): Extension<Caller>,
     At((operator, day)): At<(OperatorId, BusinessDate)>,
 ) -> Result<Json<Day>, Problem> {
-    let of = own(&caller, &operator)?;
+    let (of, day) = (own(&caller, &operator)?, whole_day(day)?);
     let mut view = app.view(of).await?;
     let row = sqlx::query(
         "select d.operator, d.day,
@@ -263,7 +265,7 @@ pub(super) async fn statement(
     Extension(caller): Extension<Caller>,
     At((operator, day)): At<(OperatorId, BusinessDate)>,
 ) -> Result<Json<Statement>, Problem> {
-    let of = own(&caller, &operator)?;
+    let (of, day) = (own(&caller, &operator)?, whole_day(day)?);
     let mut view = app.view(of).await?;
     let row = sqlx::query(
         "select issued_at, canonical, digest, signature from statement

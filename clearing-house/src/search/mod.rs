@@ -16,10 +16,11 @@ use std::time::Duration;
 
 use domain::{BusinessDate, Clock, PassageId, Plate, TagId, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
 pub use repo::Found;
 use repo::Slice;
+pub(crate) use repo::Toll;
 
 /// What is looked for; what is absent may be anything.
 #[derive(Clone, Default)]
@@ -111,6 +112,22 @@ const GROWS_BY: u32 = 2;
 /// After how long a search hands back what it has.
 pub const PATIENCE: Duration = Duration::from_millis(30);
 
+/// From which size on a day is counted ahead: some hundred thousand passages.
+const LARGE_FROM_BYTES: i64 = 16 * 1024 * 1024;
+
+/// Makes ready what pages are quick by: gives closed days their indexes, and counts what passed on
+/// days that are large. Doing it twice, or not at all for a while, does no harm.
+///
+/// # Errors
+/// When the database fails.
+pub async fn make_ready(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
+    repo::file_days(pool).await?;
+    for day in repo::days_to_count(pool).await? {
+        repo::count(pool, day, LARGE_FROM_BYTES, now).await?;
+    }
+    Ok(())
+}
+
 /// Finds one passage by its identity.
 ///
 /// # Errors
@@ -120,6 +137,15 @@ pub async fn one(
     passage: &PassageId,
 ) -> Result<Option<Found>, sqlx::Error> {
     repo::one(books, passage).await
+}
+
+/// The tolls that an account paid, posted from an instant on, in no order.
+pub(crate) async fn tolls(
+    books: &mut PgConnection,
+    account: i64,
+    from: Timestamp,
+) -> Result<Vec<Toll>, sqlx::Error> {
+    repo::tolls(books, account, from).await
 }
 
 /// Finds one page of passages.

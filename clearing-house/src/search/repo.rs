@@ -3,6 +3,7 @@
 use std::fmt;
 
 use domain::{BusinessDate, PassageId, Timestamp};
+use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use sqlx::types::time::{Date, OffsetDateTime};
 
@@ -162,6 +163,32 @@ pub(super) async fn days(
     Ok(rows.into_iter().map(|(day, ends_at)| (day_from_sql(day), from_sql(ends_at))).collect())
 }
 
+/// Gives one closed day its indexes; there is one each day.
+pub(super) async fn file_days(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("select file_posting_days(1)").execute(pool).await.map(drop)
+}
+
+/// Days that are open, or closed and not counted for the last time.
+pub(super) async fn days_to_count(pool: &PgPool) -> Result<Vec<Date>, sqlx::Error> {
+    sqlx::query_scalar(
+        "select d.day from settlement_day d
+         where not exists (select from day_counted c where c.day = d.day and c.is_final)
+         group by d.day order by d.day desc",
+    )
+    .fetch_all(pool)
+    .await
+}
+
+pub(super) async fn count(
+    pool: &PgPool,
+    day: Date,
+    large_from_bytes: i64,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let asked = sqlx::query("select count_day($1, $2, $3)").bind(day);
+    asked.bind(large_from_bytes).bind(to_sql(now)).execute(pool).await.map(drop)
+}
+
 /// One passage, posted or waiting.
 pub(super) async fn one(
     books: &mut PgConnection,
@@ -210,7 +237,7 @@ pub(super) async fn slice(
     .bind(sought.has_exception)
     .bind(&sought.exception)
     .bind(sought.amount)
-    .bind(after.map(|after| to_sql(after.at)))
+    .bind(after.map(|after| to_sql(after.at.max(Timestamp::UNIX_EPOCH))))
     .bind(after.map(|after| after.journal))
     .bind(after.map(|after| after.seq))
     .bind(limit(len))
@@ -256,7 +283,7 @@ pub(super) async fn of(
     .bind(&sought.exception)
     .bind(sought.amount)
     .bind(after.and_then(|after| after.day).map(day_to_sql))
-    .bind(after.map(|after| to_sql(after.at)))
+    .bind(after.map(|after| to_sql(after.at.max(Timestamp::UNIX_EPOCH))))
     .bind(after.map(|after| after.journal))
     .bind(known.pays)
     .bind(after.map(|after| after.seq))
@@ -334,10 +361,44 @@ pub(super) async fn waiting(
     .bind(&sought.exception)
     .bind(tags)
     .bind(plates)
-    .bind(after.map(|after| to_sql(after.at)))
+    .bind(after.map(|after| to_sql(after.at.max(Timestamp::UNIX_EPOCH))))
     .bind(after.map(|after| after.journal))
     .bind(after.map(|after| after.seq))
     .bind(limit(len))
+    .fetch_all(books)
+    .await
+}
+
+/// A toll that an account paid.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Toll {
+    pub(crate) transfer: i64,
+    pub(crate) posted_at: OffsetDateTime,
+    pub(crate) amount: i64,
+    pub(crate) passage: String,
+}
+
+/// The tolls of an account that were posted from an instant on.
+pub(super) async fn tolls(
+    books: &mut PgConnection,
+    account: i64,
+    from: Timestamp,
+) -> Result<Vec<Toll>, sqlx::Error> {
+    let known = known(books, &Whose::Account(account)).await?;
+    // A day takes postings until it is closed, however late that is.
+    sqlx::query_as(
+        "select (p.journal_no::bigint << 32) + p.seq as transfer, b.posted_at, p.amount,
+                e.lane || ':' || e.epoch || ':' || p.seq as passage
+         from postings_of((select coalesce(array_agg(distinct day), '{}') from settlement_day
+                           where closed_at is null or closed_at >= $1), $2, $3, 2147483647, $4) p
+         join posting_batch b on b.batch = p.batch
+         join lane_epoch e on e.journal_no = p.journal_no
+         where b.posted_at >= $1 and p.amount > 0",
+    )
+    .bind(to_sql(from))
+    .bind(known.tags)
+    .bind(known.plates)
+    .bind(known.pays)
     .fetch_all(books)
     .await
 }

@@ -33,8 +33,7 @@ pub(super) async fn days(books: &Books) -> Result<Vec<BusinessDate>, BooksError>
 
 /// Vehicles that went through and tolls posted on one day, by station, local hour and group.
 ///
-/// The day's own partition is summed before anything is joined; in quarters of an hour, because
-/// zones lie so far apart.
+/// It is counted in quarters of an hour, because zones lie so far apart.
 pub(super) async fn hours(
     books: &Books,
     day: BusinessDate,
@@ -48,9 +47,8 @@ pub(super) async fn hours(
                     sum(p.vehicles)::bigint as vehicles,
                     coalesce(sum(p.amount) filter (where m.disposition = 'posted'), 0)::bigint
                         as revenue
-             from (select journal_no, manner, date_bin('15 minutes', at, 'epoch'::timestamptz) as quarter,
-                          count(*) as vehicles, sum(amount) as amount
-                   from posting where day = $1 group by journal_no, manner, quarter) p
+             from (select journal_no, manner, quarter, passages as vehicles, amount
+                   from traffic_of_day($1)) p
              join manner m using (manner)
              join lane_epoch e using (journal_no)
              join lane l using (lane)

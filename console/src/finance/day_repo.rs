@@ -18,7 +18,7 @@ pub(super) struct CountRow {
     pub amount: i64,
 }
 
-/// What is behind a day's total: one look at the day's own partition.
+/// What is behind a day's total: as it was counted, or one look at the day's own partition.
 pub(super) async fn counts(
     books: &Books,
     operator: &OperatorId,
@@ -29,10 +29,9 @@ pub(super) async fn counts(
             "select l.operator, l.station, s.name as station_name,
                     coalesce(m.disposition, 'pending') as disposition, m.payer,
                     sum(p.passages)::bigint as passages, sum(p.amount)::bigint as amount
-             from (select journal_no, manner, count(*) as passages, sum(amount) as amount
-                   from posting
-                   where day = $2 and operator_no = (select operator_no from operator
-                                                     where operator = $1)
+             from (select journal_no, manner, sum(passages) as passages, sum(amount) as amount
+                   from traffic_of_day($2)
+                   where operator_no = (select operator_no from operator where operator = $1)
                    group by journal_no, manner) p
              join lane_epoch e using (journal_no)
              join lane l using (lane)

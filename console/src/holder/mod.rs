@@ -121,17 +121,18 @@ async fn found(
 ) -> Result<Found, BooksError> {
     let (t, books, zone) = (visit.t, app.books(), app.desk().zone());
     let Some(known) = repo::account(books, account).await? else { return Ok(Found::default()) };
-    let trips = repo::trips(books, account, day).await?;
+    let trips = repo::trips(books, account, day, *app.clock()).await?;
     let disputes = repo::disputes(books, &trips).await?;
     let trip = |row: &repo::TripRow| {
-        let (currency, zone) = crate::finance::ways(&row.currency, &row.zone)?;
+        let found = row.found();
+        let (currency, zone) = crate::finance::ways(&found.currency, &found.zone)?;
         let passage = row.passage();
         let dispute = disputes.iter().find(|(subject, _, _)| *subject == passage);
         Ok(TripLine {
             at: t.date_and_time(row.at(), &zone),
-            station: row.station_name.clone(),
-            group: row.vehicle_group.map(|group| group.to_string()).unwrap_or_default(),
-            amount: t.money(row.amount, currency),
+            station: found.station_name.clone(),
+            group: found.vehicle_group.map(|group| group.to_string()).unwrap_or_default(),
+            amount: t.money(row.amount(), currency),
             dispute: dispute.map(|(_, code, state)| (code.clone(), t.case_state(state))),
             passage,
         })
@@ -178,7 +179,9 @@ pub(crate) async fn dispute(
             return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.books_away());
         }
     };
-    let day = trip.day();
+    let Some(day) = trip.day() else {
+        return problem(&app, &visit, StatusCode::NOT_FOUND, t.not_found());
+    };
     let finding = Finding {
         kind: Kind::Dispute,
         operator: passage.lane.operator().clone(),
@@ -186,7 +189,7 @@ pub(crate) async fn dispute(
         subject: passage.to_string(),
         ours: Some(trip.told()),
         theirs: Some(text.to_owned()),
-        amount: Amount::try_new(trip.amount).unwrap_or_default(),
+        amount: Amount::try_new(trip.amount()).unwrap_or_default(),
     };
     let opening = async {
         let pool = app.books().pool_for(Purpose::Settlement)?;

@@ -1,11 +1,15 @@
 //! What an account holder's page asks the books: of one account alone.
 
-use clearing_house::sql::{day_from_sql, day_to_sql, from_sql};
-use domain::{BusinessDate, PassageId, Timestamp};
-use sqlx::types::time::{Date, OffsetDateTime};
+use clearing_house::search::{self, Days, Found, Sought, Whose};
+use clearing_house::sql::from_sql;
+use domain::{BusinessDate, Clock, PassageId, Timestamp};
+use sqlx::types::time::OffsetDateTime;
 
 use crate::books::{Books, BooksError, in_time};
 use crate::finance::days_repo::has_settlement;
+
+/// How many trips of a day a page has.
+const TRIPS_MAX: usize = 100;
 
 /// An account and what it has.
 #[derive(sqlx::FromRow)]
@@ -30,69 +34,60 @@ pub(super) async fn account(books: &Books, account: i64) -> Result<Option<Accoun
 }
 
 /// A trip that the account paid.
-#[derive(sqlx::FromRow)]
-pub(super) struct TripRow {
-    lane: String,
-    epoch: i32,
-    seq: i64,
-    at: OffsetDateTime,
-    day: Date,
-    pub station_name: String,
-    pub currency: String,
-    pub zone: String,
-    pub vehicle_group: Option<i16>,
-    pub amount: i64,
-}
+pub(super) struct TripRow(Found);
 
 impl TripRow {
-    pub(super) fn at(&self) -> Timestamp {
-        from_sql(self.at)
+    pub(super) fn found(&self) -> &Found {
+        &self.0
     }
 
-    pub(super) fn day(&self) -> BusinessDate {
-        day_from_sql(self.day)
+    pub(super) fn at(&self) -> Timestamp {
+        self.0.at()
+    }
+
+    /// The settlement day it fell into; every trip that somebody paid has one.
+    pub(super) fn day(&self) -> Option<BusinessDate> {
+        self.0.day()
+    }
+
+    pub(super) fn amount(&self) -> i64 {
+        self.0.amount.unwrap_or(0)
     }
 
     /// Its passage's number.
     pub(super) fn passage(&self) -> String {
-        format!("{}:{}:{}", self.lane, self.epoch, self.seq)
+        self.0.passage()
     }
 
     /// What we know of it, for the case of its dispute; no plate and no tag.
     pub(super) fn told(&self) -> String {
-        let group = self.vehicle_group.map(|group| group.to_string()).unwrap_or_default();
+        let group = self.0.vehicle_group.map(|group| group.to_string()).unwrap_or_default();
         format!(
             "{} at {}, group {group}, {} {}",
             self.passage(),
             self.at(),
-            self.amount,
-            self.currency
+            self.amount(),
+            self.0.currency
         )
     }
 }
 
-/// The trips of a day: one look at its partition.
+/// The trips of a day.
 pub(super) async fn trips(
     books: &Books,
     account: i64,
     day: BusinessDate,
+    clock: Clock,
 ) -> Result<Vec<TripRow>, BooksError> {
-    in_time(
-        sqlx::query_as(
-            "select p.lane, p.epoch, p.seq, coalesce(p.at, p.received_at) as at, p.day,
-                    s.name as station_name, o.currency::text as currency, o.zone, p.vehicle_group,
-                    coalesce(p.amount, 0) as amount
-             from passage_v1 p
-             join operator o using (operator)
-             join station s using (operator, station)
-             where p.day = $2 and p.account = $1 and p.disposition = 'posted'
-             order by at desc limit 100",
-        )
-        .bind(account)
-        .bind(day_to_sql(day))
-        .fetch_all(books.pool()?),
-    )
-    .await
+    let sought = Sought {
+        disposition: Some("posted".to_owned()),
+        whose: Some(Whose::Account(account)),
+        ..Sought::default()
+    };
+    let mut connection = in_time(books.pool()?.acquire()).await?;
+    let days = Days::only(day);
+    let page = search::page(&mut connection, &sought, days, None, TRIPS_MAX, clock);
+    Ok(in_time(page).await?.passages.into_iter().map(TripRow).collect())
 }
 
 /// One trip, if the account paid it.
@@ -101,24 +96,10 @@ pub(super) async fn trip(
     account: i64,
     passage: &PassageId,
 ) -> Result<Option<TripRow>, BooksError> {
-    in_time(
-        sqlx::query_as(
-            "select p.lane, p.epoch, p.seq, coalesce(p.at, p.received_at) as at, p.day,
-                    s.name as station_name, o.currency::text as currency, o.zone, p.vehicle_group,
-                    coalesce(p.amount, 0) as amount
-             from passage_v1 p
-             join operator o using (operator)
-             join station s using (operator, station)
-             where p.lane = $2 and p.epoch = $3 and p.seq = $4 and p.account = $1
-               and p.disposition = 'posted'",
-        )
-        .bind(account)
-        .bind(passage.lane.to_string())
-        .bind(i32::try_from(passage.epoch).unwrap_or(i32::MAX))
-        .bind(i64::try_from(passage.seq.get()).unwrap_or(i64::MAX))
-        .fetch_optional(books.pool()?),
-    )
-    .await
+    let mut connection = in_time(books.pool()?.acquire()).await?;
+    let found = in_time(search::one(&mut connection, passage)).await?;
+    let own = |one: &Found| one.account == Some(account) && one.disposition == "posted";
+    Ok(found.filter(own).map(TripRow))
 }
 
 /// The disputes of trips: passage, code, state.

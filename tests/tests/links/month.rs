@@ -88,7 +88,7 @@ async fn connect(broker: &Broker, user: &BrokerUser, lane: &CutOffLane, folder: 
         journal: JournalReader::open(&folder.join("l01.journal")).unwrap(),
         client: client.clone(),
         jetstream: jetstream.clone(),
-        marks: Marks { written: follow_written, posted: follow_posted },
+        marks: Marks { written: follow_written, posted: follow_posted, noted: 0 },
         wakes: wakes.clone(),
         state: watch::channel(UplinkState::default()).0,
         clock,

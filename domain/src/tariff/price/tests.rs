@@ -452,6 +452,7 @@ prop_compose! {
             impossible_speed: Some(ImpossibleSpeed { above_kmh: 180, charge: fast }),
             missing_exit: None,
             missed_gantry: if seen_only { MissedGantry::SeenOnly } else { MissedGantry::Infer },
+            too_late: None,
         }
     }
 }

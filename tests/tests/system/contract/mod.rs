@@ -22,7 +22,7 @@ use crate::api::{Answer, Api, CALLERS};
 use request::{Asker, Request};
 
 /// Requests of each operation with each key.
-const CASES: u64 = 14;
+const CASES: u64 = 8;
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -133,3 +133,71 @@ begin
         exit when found >= most;
     end loop;
 end $$;
+
+-- What passed, in quarters of an hour ------------------------------------------------------------
+--
+-- Counted again and again while a day takes postings, in the background, and once more when it is
+-- closed: whoever looks at a day reads some thousand rows and not a million. Derived from the
+-- postings, which are only added to; so a count only grows, and can be made again.
+
+create table day_traffic (
+    day         date not null,
+    operator_no int not null,
+    journal_no  int not null,
+    manner      int not null,
+    quarter     timestamptz not null,
+    passages    bigint not null,
+    amount      bigint not null,
+    primary key (day, journal_no, manner, quarter)
+) with (fillfactor = 80);
+
+-- Which days are counted, as of when; a final count is that of a closed day.
+create table day_counted (
+    day        date primary key,
+    counted_at timestamptz not null,
+    is_final   boolean not null
+);
+
+-- Counts a day, if it is large: of a small one everybody may ask the postings themselves. Says
+-- whether it did.
+create function count_day(of_day date, large_from_bytes bigint, at timestamptz) returns boolean
+language plpgsql security definer set search_path = public, pg_temp
+set plan_cache_mode = force_custom_plan as $$
+declare
+    partition regclass := to_regclass('posting_' || to_char(of_day, 'YYYY_MM_DD'));
+    closed boolean;
+begin
+    if partition is null or pg_relation_size(partition) < large_from_bytes then
+        return false;
+    end if;
+    -- Before the count: what is posted after it is seen by the next.
+    select bool_and(d.state = 'closed') into closed from settlement_day d where d.day = of_day;
+    insert into day_traffic (day, operator_no, journal_no, manner, quarter, passages, amount)
+    select p.day, p.operator_no, p.journal_no, p.manner,
+           date_bin('15 minutes', p.at, 'epoch'::timestamptz) as quarter, count(*), sum(p.amount)
+    from posting p where p.day = of_day
+    group by p.day, p.operator_no, p.journal_no, p.manner, quarter
+    on conflict (day, journal_no, manner, quarter)
+        do update set passages = excluded.passages, amount = excluded.amount
+        where day_traffic.passages <> excluded.passages;
+    insert into day_counted (day, counted_at, is_final) values (of_day, at, coalesce(closed, false))
+    on conflict (day) do update set counted_at = excluded.counted_at, is_final = excluded.is_final;
+    return true;
+end $$;
+
+-- Traffic of a day by quarter of an hour: as it was counted, or from its postings where nobody has.
+create function traffic_of_day(of_day date) returns table (
+    operator_no int, journal_no int, manner int, quarter timestamptz, passages bigint, amount bigint)
+language plpgsql stable set plan_cache_mode = force_custom_plan as $$
+begin
+    if exists (select from day_counted c where c.day = of_day) then
+        return query select t.operator_no, t.journal_no, t.manner, t.quarter, t.passages, t.amount
+                     from day_traffic t where t.day = of_day;
+    else
+        return query select p.operator_no, p.journal_no, p.manner,
+                            date_bin('15 minutes', p.at, 'epoch'::timestamptz) as q, count(*),
+                            sum(p.amount)::bigint
+                     from posting p where p.day = of_day
+                     group by p.operator_no, p.journal_no, p.manner, q;
+    end if;
+end $$;
