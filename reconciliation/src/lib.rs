@@ -29,6 +29,7 @@ pub mod partner;
 pub mod papers;
 pub mod verify;
 pub mod report;
+pub mod reports;
 pub mod schema;
 pub mod config;
 pub mod command;

@@ -14,7 +14,6 @@ use clearing_house::sql::connect;
 use reconciliation::command::{self, say};
 use reconciliation::config::Config;
 use reconciliation::partner;
-use reconciliation::report::report;
 use reconciliation::schema;
 use reconciliation::verify::verify;
 
@@ -60,12 +59,8 @@ enum OfBooks {
     Schedule(command::schedule::Command),
     #[command(flatten)]
     Terms(command::terms::Command),
-    /// Prints every day and what it came to.
-    Report {
-        /// As one JSON object, which is the only form there is.
-        #[arg(long, required = true)]
-        json: bool,
-    },
+    /// Prints revenue, exceptions, manual openings or the age of cases; or every day and what it came to.
+    Report(command::report::Report),
     #[command(flatten)]
     Statement(command::statement::Command),
     /// Proves every closed day from the stored rows; fails when something is broken.
@@ -119,10 +114,7 @@ async fn on_books(what: OfBooks, config: &Config) -> Result<ExitCode, Box<dyn Er
         OfBooks::Schedule(what) => command::schedule::run(&pool, config, &what).await,
         OfBooks::Terms(what) => command::terms::run(&pool, config, &what).await,
         OfBooks::Window(what) => command::window::run(&pool, config, &what).await,
-        OfBooks::Report { json: _ } => {
-            say(&serde_json::to_string(&report(&pool, &config.statements.folder).await?)?)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        OfBooks::Report(what) => command::report::run(&pool, config, &what).await,
         OfBooks::Statement(what) => command::statement::run(&pool, config, &what).await,
         OfBooks::Verify { json } => {
             let verdict = verify(&pool, &config.centre.secret_key()?.public()).await?;

@@ -244,6 +244,16 @@ pub async fn open(
     Ok(codes.into_iter().collect())
 }
 
+/// The same in the transaction of what was found.
+pub(crate) async fn open_in_tx(
+    tx: &mut PgConnection,
+    finding: &Finding,
+    actor: &Actor,
+    at: Timestamp,
+) -> Result<String, SettlementError> {
+    repo::open(tx, finding, actor, at, due_at(finding.kind, at)).await
+}
+
 /// Opens a case for each of many findings, or for none of them. Returns their codes, in order.
 ///
 /// # Errors
@@ -257,8 +267,7 @@ pub async fn open_all(
     let mut tx = pool.begin().await.map_err(SettlementError::database("begin to open cases"))?;
     let mut codes = Vec::with_capacity(findings.len());
     for finding in findings {
-        let due_at = due_at(finding.kind, at);
-        codes.push(repo::open(&mut tx, finding, actor, at, due_at).await?);
+        codes.push(open_in_tx(&mut tx, finding, actor, at).await?);
     }
     tx.commit().await.map_err(SettlementError::database("commit cases"))?;
     Ok(codes)

@@ -5,6 +5,7 @@ pub mod close;
 pub mod confirm;
 pub mod manifest;
 pub mod pay;
+pub mod report;
 pub mod schedule;
 pub mod statement;
 pub mod terms;

@@ -205,7 +205,7 @@ mod tests {
             VerdictOf::Short,
             &[
                 "the count is 2 in the books, 3 at the lane",
-                "the sum is 94000 in the books, 141000 at the lane",
+                "the sum is 94.000 in the books, 141.000 at the lane",
                 &head,
                 "the count of group 1 is 2 in the books, 3 at the lane",
                 "the count of opened-by-tag is 2 in the books, 3 at the lane",
@@ -218,7 +218,7 @@ mod tests {
         check(
             |manifest, _| manifest.sums.amount = domain::Amount::try_new(141_001).unwrap(),
             VerdictOf::Differs,
-            &["the sum is 141000 in the books, 141001 at the lane"],
+            &["the sum is 141.000 in the books, 141.001 at the lane"],
         );
         check(
             |manifest, _| {

@@ -11,6 +11,7 @@ use domain::{Amount, BusinessDate, IssuerId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
 use super::{PaymentError, repo};
+use crate::cases::{self, finding};
 use crate::money::Signed;
 use crate::settlement::SettlementError;
 use crate::window::repo::{change_in_tx, hold};
@@ -82,7 +83,8 @@ pub enum Confirmed {
     },
 }
 
-/// Takes a line of a bank's statement: posts what was paid and matches what is whole.
+/// Takes a line of a bank's statement: posts what was paid and matches what is whole. What it leaves
+/// wrong is a case in the same transaction: a line that was taken before opens none any more.
 ///
 /// # Errors
 /// When the payment is unknown, the reference was used for something else, more came back than was
@@ -94,6 +96,9 @@ pub async fn confirm(
 ) -> Result<Confirmed, PaymentError> {
     let mut tx = pool.begin().await.map_err(SettlementError::database("begin to confirm"))?;
     let confirmed = confirm_in_tx(&mut tx, booking, now).await?;
+    if let Some(found) = finding::of_payment(booking, &confirmed) {
+        cases::open_in_tx(&mut tx, &found, &Actor::Program, now).await?;
+    }
     tx.commit().await.map_err(SettlementError::database("commit a booking"))?;
     Ok(confirmed)
 }
@@ -230,7 +235,8 @@ pub struct Unassigned {
     pub window: Window,
 }
 
-/// Keeps a line about a payment that nobody ordered. Nothing is posted: nobody knows whose it is.
+/// Keeps a line about a payment that nobody ordered, with its case. Nothing is posted: nobody knows
+/// whose it is.
 /// None where it was kept before.
 ///
 /// # Errors
@@ -254,9 +260,11 @@ pub async fn keep_unknown(
     let window = window.ok_or_else(|| PaymentError::NeverPaid(issuer.clone()))?;
     let candidates = repo::unbooked(&mut tx, issuer, booking.amount).await?;
     repo::insert_unknown(&mut tx, issuer, booking, now).await?;
-    tx.commit().await.map_err(SettlementError::database("commit a line"))?;
     let (issuer, booking) = (issuer.clone(), booking.clone());
-    Ok(Some(Unassigned { issuer, booking, candidates, window }))
+    let kept = Unassigned { issuer, booking, candidates, window };
+    cases::open_in_tx(&mut tx, &finding::of_unknown(&kept), &Actor::Program, now).await?;
+    tx.commit().await.map_err(SettlementError::database("commit a line"))?;
+    Ok(Some(kept))
 }
 
 /// Takes a line that was kept as one about a payment after all.

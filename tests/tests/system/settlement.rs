@@ -492,6 +492,72 @@ async fn a_case_is_opened_once_and_settled_by_two_people_together_with_its_money
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_toll_that_a_case_charges_is_told_to_the_lanes_list() {
+    let office = Office::open().await;
+    let pool = &office.pool;
+    let car = vehicle(CAR);
+    sqlx::query("delete from list_change").execute(pool).await.unwrap();
+    let finding = Finding {
+        kind: Kind::OnlyTheirs,
+        operator: "cienco4".parse().unwrap(),
+        day: day("2026-03-02"),
+        subject: "cienco4/ben-thuy/l01:1:9".to_owned(),
+        ours: None,
+        theirs: Some("group 1, 47000".to_owned()),
+        amount: Amount::try_new(47_000).unwrap(),
+    };
+    let code = cases::open(pool, &finding, &Actor::Program, noon()).await.unwrap();
+    // All the account has but a dong: no lane may let it through any more.
+    let amount = Amount::try_new(4_999_999).unwrap();
+    let outcome = cases::Outcome::Charged { account: car.account, amount, day: day("2026-03-02") };
+    let (lan, minh) = (person("lan"), person("minh"));
+    cases::propose(pool, &code, &lan, &outcome, "it passed", noon()).await.unwrap();
+    cases::settle(pool, &code, &minh, "seen the picture", noon()).await.unwrap();
+    assert_eq!(office.balance(car.account).await, 1);
+    let told: i64 = sqlx::query_scalar("select count(*) from list_change where tag = $1")
+        .bind(car.tag.as_bytes())
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(told, 1, "the list is not told of what the account has left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_is_killed_at_every_step_is_taken_once_and_with_its_case() {
+    let office = Office::open().await;
+    let pool = &office.pool;
+    bring_in(&office, CONTRACTS).await;
+    bring_in(&office, OPERATORS_ACCOUNT).await;
+    approved_day(&office).await;
+    let lan = Actor::Person(person("lan"));
+    let (through, on) = (day("2026-03-02"), day("2026-03-03"));
+    let orders = pay(pool, through, on, &lan, at(EVENING)).await.unwrap();
+    let end_to_end = format!("ETC{:012}-0001", orders[1].number);
+    let short = booking(&end_to_end, BookingKind::Paid, 45_000, "B1");
+    let mut killed = 0;
+    for steps in 1..2_000 {
+        let taking = Box::pin(confirm(pool, &short, at(NEXT_EVENING)));
+        if let Some(taken) = (Killed { future: taking, steps }).await {
+            assert!(matches!(taken.unwrap(), Confirmed::Short { .. } | Confirmed::Before));
+            break;
+        }
+        killed += 1;
+        let (bookings, cases) = halves(&office).await;
+        assert_eq!(bookings, cases, "killed at step {steps}: half of it is there");
+    }
+    assert!(killed > 5, "there were {killed} steps only");
+    assert_eq!(confirm(pool, &short, at(NEXT_EVENING)).await.unwrap(), Confirmed::Before);
+    assert_eq!(halves(&office).await, (1, 1));
+    office.assert_proven().await;
+}
+
+/// How many bookings there are, and how many cases of one that is too short.
+async fn halves(office: &Office) -> (i64, i64) {
+    let cases = "select count(*) from settlement_case where kind = 'bank-short'";
+    (office.number("select count(*) from payment_booking").await, office.number(cases).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_scheduler_closes_files_and_warns_and_does_nothing_twice() {
     let office = Office::open().await;
     let folder = tempfile::tempdir().unwrap();
