@@ -90,7 +90,7 @@ async fn vehicles_with_tags_drive_through_real_wires_without_a_broker() {
         devices_folder: folder.path().join("devices"),
         // The discard port: nobody listens, and a plaza does not mind.
         broker: Link::of_folder("tls://127.0.0.1:9", &identity),
-        desk: domain::signature::SecretKey::from_seed(&[3; 32]),
+        desk: SecretKey::from_seed(&[3; 32]),
         truth: truth.clone(),
         fittings: Fittings::Alike,
     })
