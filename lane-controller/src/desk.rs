@@ -66,6 +66,12 @@ pub async fn commands(
     Ok(())
 }
 
+/// All that is asked of an order that is not understood.
+#[derive(serde::Deserialize)]
+struct Named {
+    id: String,
+}
+
 /// Reads an order for a lane, and proves it as far as the site asks. What is refused has a reply,
 /// where it can be told to what.
 fn read(
@@ -77,10 +83,6 @@ fn read(
     let command: Command = parse("command", payload).map_err(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, "no command");
         // A desk that is newer than this lane may order what the lane does not know.
-        #[derive(serde::Deserialize)]
-        struct Named {
-            id: String,
-        }
         let named: Option<Named> = serde_json::from_slice(payload).ok();
         named.map(|Named { id }| refused(id, "this lane's program does not know such an order"))
     })?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use domain::order::Identity;
 use domain::signature::SecretKey;
-use domain::wire::v1::DeskRole;
+use domain::wire::v1::{Command, DeskRole};
 use domain::{Clock, Timestamp};
 use tracing::error;
 
@@ -44,19 +44,18 @@ impl DeskKey {
         Self(Some(key))
     }
 
-    /// Makes a key for a person and vouches for it; nothing where the desk has none, or the machine
-    /// gives no random bytes.
+    /// Makes a key for a person and vouches for it from an instant on, which is that of the order it
+    /// is made for; nothing where the desk has none, or the machine gives no random bytes.
     fn vouch(
         &self,
         person: &Person,
         roles: Vec<DeskRole>,
-        (clock, lasts): (&Clock, Duration),
+        (from, lasts, clock): (Timestamp, Duration, &Clock),
     ) -> Option<Identity> {
         let desk = self.0.as_ref()?;
-        let now = clock.now();
-        let until = now.saturating_add(lasts.mul_f64(clock.speed())).unwrap_or(Timestamp::MAX);
+        let until = from.saturating_add(lasts.mul_f64(clock.speed())).unwrap_or(Timestamp::MAX);
         let who = (person.name.clone(), roles, person.scope.to_string());
-        Identity::try_issue(desk, who, (now, until))
+        Identity::try_issue(desk, who, (from, until))
             .inspect_err(|error| error!(%error, "a key for a person"))
             .ok()
     }
@@ -80,23 +79,25 @@ fn at_desk(roles: impl IntoIterator<Item = Role>) -> Vec<DeskRole> {
 }
 
 impl App {
-    /// What the person of a visit signs orders with that are good until an instant; nothing at a
-    /// desk without a key.
-    pub(crate) fn identity(&self, visit: &Visit, until: Timestamp) -> Option<Arc<Identity>> {
+    /// What the person of a visit signs an order with; nothing at a desk without a key.
+    pub(crate) fn identity(&self, visit: &Visit, order: &Command) -> Option<Arc<Identity>> {
         let person = visit.person.as_ref()?;
         let roles = at_desk(visit.roles());
         let scope = person.scope.to_string();
         let fits = |identity: &Identity| {
             let badge = identity.badge();
-            badge.roles == roles && badge.scope == scope && badge.expires_at >= until
+            let is_good =
+                badge.issued_at <= order.issued_at && badge.expires_at >= order.expires_at;
+            is_good && badge.roles == roles && badge.scope == scope
         };
-        let make = || self.desk_key().vouch(person, roles.clone(), (self.clock(), LIFE_MAX));
+        let lasts = (order.issued_at, LIFE_MAX, self.clock());
+        let make = || self.desk_key().vouch(person, roles.clone(), lasts);
         self.sessions().identity(visit.session_number.as_deref()?, fits, make)
     }
 }
 
 /// What somebody signs with who has just shown who they are, to agree to one order.
-pub(crate) fn person_of_a_moment(app: &App, person: &Person) -> Option<Identity> {
+pub(crate) fn person_of_a_moment(app: &App, person: &Person, order: &Command) -> Option<Identity> {
     let roles = at_desk(person.roles.iter().copied());
-    app.desk_key().vouch(person, roles, (app.clock(), MOMENT))
+    app.desk_key().vouch(person, roles, (order.issued_at, MOMENT, app.clock()))
 }

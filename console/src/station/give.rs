@@ -106,8 +106,8 @@ async fn give(
     let attendant = visit.user().unwrap_or_default();
     let people = (attendant, second.as_ref().map(|person| person.name.as_str()));
     let command = order.command(id, people, clock.now(), clock.speed());
-    let first = app.identity(visit, command.expires_at);
-    let agreed = second.as_ref().and_then(|person| person_of_a_moment(app, person));
+    let first = app.identity(visit, &command);
+    let agreed = second.as_ref().and_then(|person| person_of_a_moment(app, person, &command));
     let signers: Vec<_> = [first, agreed.map(Arc::new)]
         .iter()
         .flatten()

@@ -21,28 +21,28 @@ struct Identified {
 }
 
 impl Lane {
-    pub(super) fn answered(&mut self, answer: Answer, m: &mut Moment<'_>) {
+    pub(super) fn answered(&mut self, answer: &Answer, m: &mut Moment<'_>) {
         if answer.verb.is_about_vehicle() && self.mode() == LaneMode::Maintenance {
             return m.act(Action::Refuse { why: "the lane is in maintenance" });
         }
         match answer.verb.clone() {
-            Verb::TurnAway { reason } => self.turned_away(&answer, reason.into(), m),
+            Verb::TurnAway { reason } => self.turned_away(answer, reason.into(), m),
             Verb::ChargeByPlate { plate, group } => {
                 let (decision, reason) = (Decision::ChargedByPlate, Reason::PlateRead);
-                self.let_through(&answer, Identified { decision, reason, plate, group }, m);
+                self.let_through(answer, Identified { decision, reason, plate, group }, m);
             }
             Verb::Open { reason, plate, group } => {
                 let (decision, reason) = (Decision::OpenedByAttendant, reason.into());
-                self.let_through(&answer, Identified { decision, reason, plate, group }, m);
+                self.let_through(answer, Identified { decision, reason, plate, group }, m);
             }
-            Verb::ChangeGroup { group } => self.group_corrected(&answer, group, m),
-            Verb::RetryRead => self.reads_again(&answer, m),
+            Verb::ChangeGroup { group } => self.group_corrected(answer, group, m),
+            Verb::RetryRead => self.reads_again(answer, m),
             Verb::BeginConvoy { name, vehicles_max, lasts_s } => {
                 let lasts = Duration::from_secs(lasts_s.into());
-                self.convoy_begins(&answer, &name, (vehicles_max, lasts), m);
+                self.convoy_begins(answer, &name, (vehicles_max, lasts), m);
             }
             Verb::EndConvoy => self.convoy_is_ended(m),
-            Verb::SetMode { mode } => self.mode_ordered(mode, &answer, m),
+            Verb::SetMode { mode } => self.mode_ordered(mode, answer, m),
         }
     }
 

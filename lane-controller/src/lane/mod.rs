@@ -147,7 +147,7 @@ impl Lane {
             Event::PlateSeen { plate, certainty } => self.plate_seen(plate, certainty),
             Event::GroupMeasured { group, certainty } => self.group_measured(group, certainty, m),
             Event::CentreAnswered { vehicle, answer } => self.centre_answered(vehicle, answer, m),
-            Event::Answered(answer) => self.answered(answer, m),
+            Event::Answered(answer) => self.answered(&answer, m),
             Event::ListChanged => self.list_changed(m),
             // What was counted stays true; the safety monitor alone knows that it is unknown now.
             Event::FieldLost => {}

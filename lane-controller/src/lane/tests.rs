@@ -213,15 +213,7 @@ fn event(words: &str, world: &mut World) -> Event {
             certainty: certainty(words.next()),
         },
         "camera" => Event::PlateSeen { plate: plate(), certainty: certainty(words.next()) },
-        "convoy" => {
-            let (attendant, second) = (words.next().unwrap(), words.next().unwrap());
-            let vehicles_max = words.next().map_or(20, |count| count.parse().unwrap());
-            let verb = Verb::BeginConvoy { name: "visit".into(), vehicles_max, lasts_s: 60 };
-            Event::Answered(Answer {
-                second: Some(second.into()),
-                ..Answer::of("h1".into(), NO_CALL, attendant.into(), verb)
-            })
-        }
+        "convoy" => convoy(words),
         "convoy-ends" => answer("0", Verb::EndConvoy),
         "retry" => answer(words.next().unwrap(), Verb::RetryRead),
         "group-is" => {
@@ -251,6 +243,15 @@ fn event(words: &str, world: &mut World) -> Event {
         }
         other => panic!("no story word {other:?}"),
     }
+}
+
+/// Two people begin a convoy, of so many vehicles at most.
+fn convoy<'a>(mut words: impl Iterator<Item = &'a str>) -> Event {
+    let (attendant, second) = (words.next().unwrap(), words.next().unwrap());
+    let vehicles_max = words.next().map_or(20, |count| count.parse().unwrap());
+    let verb = Verb::BeginConvoy { name: "visit".into(), vehicles_max, lasts_s: 60 };
+    let answer = Answer::of("h1".into(), NO_CALL, attendant.into(), verb);
+    Event::Answered(Answer { second: Some(second.into()), ..answer })
 }
 
 fn certainty(word: Option<&str>) -> Certainty {
