@@ -201,3 +201,6 @@ begin
                      group by p.operator_no, p.journal_no, p.manner, q;
     end if;
 end $$;
+
+-- Corrections of a passage's toll, which are few.
+create index direct_transfer_of_passage on direct_transfer (journal_no, seq) where journal_no is not null;

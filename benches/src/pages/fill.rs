@@ -5,6 +5,7 @@
 //! one passage in fifty is strange. What pages are quick by is made as the service makes it.
 
 use clearing_house::search;
+use domain::tariff::{Tariff, TariffFile};
 use domain::{BusinessDate, Clock};
 use jiff::tz::TimeZone;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -65,8 +66,6 @@ insert into vehicle_link (plate, account, vehicle_group, valid_from)
 insert into tag_link (tag, plate, valid_from)
     select decode('3416214B88C00117', 'hex') || int4send(account::int),
            '37A' || lpad(account::text, 7, '0'), now() - interval '1 year' from account;
-insert into tariff (operator, version, currency, valid_from, source)
-    values ('cienco4', 'bench', 'VND', '2020-01-01', 'bench');
 insert into posting_chain default values;
 insert into manner (role, vehicle_group, exception, decision, payment, disposition, why, payer, late,
                     tariff, fare_shown)
@@ -95,7 +94,7 @@ insert into posting (amount, at, digest, journal_no, seq, batch, manner, debit, 
            case when n % 50 <> 0 then decode('3416214B88C00117', 'hex') || int4send(1 + a) else '' end,
            case when n % 50 <> 0 then '' else '37A' || lpad((1 + a)::text, 7, '0') end
     from (select n, (((BASE + n) * 7919) % ACCOUNTS)::int as a
-          from generate_series(0, EACH_DAY - 1) n) p;
+          from generate_series(0::bigint, EACH_DAY - 1) n) p;
 insert into batch_sum (batch, ledger_account, day, operator_no, passages, amount)
     select batch, 1, 'DAY', 1, count(*), sum(amount) from posting where day = 'DAY' group by batch";
 
@@ -143,6 +142,12 @@ pub(super) async fn fill(
         ],
     )
     .await?;
+    let file: TariffFile = toml::from_str(
+        "version = 'bench'\noperator = 'cienco4'\ncurrency = 'VND'\n\
+         valid_from = '2020-01-01T00:00:00Z'\nsource = 'bench'\n\
+         fare = [{ station = 'ben-thuy', amounts = [47000] }]",
+    )?;
+    clearing_house::tariff::import(pool, &Tariff::try_from(file)?).await?;
     let date = |back: u32| -> Result<BusinessDate, Failed> {
         Ok(BusinessDate::new(today.date().checked_sub(jiff::Span::new().days(back))?))
     };

@@ -1,5 +1,6 @@
 //! What the pages of cases ask the books.
 
+use clearing_house::search;
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
 use domain::{BusinessDate, PassageId, Timestamp};
 use jiff::SignedDuration;
@@ -8,6 +9,7 @@ use sqlx::types::time::{Date, OffsetDateTime};
 
 use crate::access::Scope;
 use crate::books::{Books, BooksError, in_time};
+use crate::finance::transfers;
 
 use super::form::{Filter, Owned, States};
 use super::trend::DAYS;
@@ -198,18 +200,13 @@ pub(super) async fn tolls(
     books: &Books,
     passage: &PassageId,
 ) -> Result<Vec<(i64, i64)>, BooksError> {
-    in_time(
-        sqlx::query_as(
-            "select transfer, amount from transfer_v1
-             where lane = $1 and epoch = $2 and seq = $3 and kind in ('toll', 'cash-toll', 'repost')
-             order by transfer",
-        )
-        .bind(passage.lane.to_string())
-        .bind(i32::try_from(passage.epoch).unwrap_or(i32::MAX))
-        .bind(i64::try_from(passage.seq.get()).unwrap_or(i64::MAX))
-        .fetch_all(books.pool()?),
-    )
-    .await
+    let mut connection = in_time(books.pool()?.acquire()).await?;
+    let found = in_time(search::one(&mut connection, passage)).await?;
+    let day = found.and_then(|found| found.day());
+    let transfers = transfers(books, passage, day).await?;
+    let tolls = ["toll", "cash-toll", "repost"];
+    let own = transfers.iter().filter(|one| tolls.contains(&one.kind.as_str()));
+    Ok(own.map(|one| (one.transfer, one.amount)).collect())
 }
 
 /// The operator's days that take postings, the newest first.

@@ -43,7 +43,7 @@ pub(crate) use days::{days_page, ways};
 pub(crate) use papers::statement;
 pub(crate) use passage::{Sight, passage_page, record, unmask};
 pub(crate) use payments::{order_payments, payment_file, payments_page, take_booking};
-pub(crate) use repo::{StationRow, stations};
+pub(crate) use repo::{StationRow, stations, transfers};
 use search::{Personal, PersonalForm, Search, SearchForm};
 
 /// Every disposition a passage can have in the books, in the order people read them.

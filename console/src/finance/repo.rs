@@ -1,7 +1,7 @@
 //! What the search for passages asks the books, and the page of one of them.
 
 use clearing_house::search::{self, Days, Found, Page, Sought, Whose};
-use clearing_house::sql::day_from_sql;
+use clearing_house::sql::{day_from_sql, day_to_sql};
 use domain::{BusinessDate, Clock, OperatorId};
 use reconciliation::statement::Paper;
 use sqlx::types::time::Date;
@@ -74,7 +74,7 @@ pub(super) struct BasisRow {
 
 /// Money that moved for a passage.
 #[derive(sqlx::FromRow)]
-pub(super) struct TransferRow {
+pub(crate) struct TransferRow {
     pub transfer: i64,
     pub kind: String,
     pub debit: i64,
@@ -113,17 +113,7 @@ pub(super) async fn passage(
         .fetch_optional(pool),
     )
     .await?;
-    let transfers = in_time(
-        sqlx::query_as(
-            "select transfer, kind, debit, credit, amount, day from transfer_v1
-             where lane = $1 and epoch = $2 and seq = $3 order by transfer",
-        )
-        .bind(&lane)
-        .bind(epoch)
-        .bind(seq)
-        .fetch_all(pool),
-    )
-    .await?;
+    let transfers = transfers(books, id, row.day()).await?;
     let kept =
         in_time(clearing_house::intake::evidence::find(&mut connection, (&lane, epoch, seq)));
     let record = kept.await?.map(|kept| kept.payload);
@@ -139,6 +129,31 @@ pub(super) async fn passage(
         }
     };
     Ok(Some(Whole { row, basis, transfers, record, issuer }))
+}
+
+/// The transfers of a passage: its toll, in the day it fell into, and what corrected it on any day.
+pub(crate) async fn transfers(
+    books: &Books,
+    id: &domain::PassageId,
+    day: Option<BusinessDate>,
+) -> Result<Vec<TransferRow>, BooksError> {
+    in_time(
+        sqlx::query_as(
+            "select transfer, kind, debit, credit, amount, day from transfer_v1
+             where lane = $1 and epoch = $2 and seq = $3 and day = $4
+             union
+             select t.transfer, t.kind, t.debit, t.credit, t.amount, t.day
+             from lane_epoch e join direct_transfer t on t.journal_no = e.journal_no
+             where e.lane = $1 and e.epoch = $2 and t.seq = $3
+             order by transfer",
+        )
+        .bind(id.lane.to_string())
+        .bind(i32::try_from(id.epoch).unwrap_or(i32::MAX))
+        .bind(i64::try_from(id.seq.get()).unwrap_or(i64::MAX))
+        .bind(day.map(day_to_sql))
+        .fetch_all(books.pool()?),
+    )
+    .await
 }
 
 /// One page of passages, newest first.

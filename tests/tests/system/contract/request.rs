@@ -83,7 +83,9 @@ impl<'a> Asker<'a> {
             let name = parameter["name"].as_str().unwrap();
             match parameter["in"].as_str().unwrap() {
                 "path" => {
-                    let value = escaped(&self.word(name, &parameter["schema"]));
+                    let word = self.word(name, &parameter["schema"]);
+                    // With nothing there it is another route.
+                    let value = escaped(if word.is_empty() { "x" } else { &word });
                     request.path = request.path.replace(&format!("{{{name}}}"), &value);
                 }
                 "query" if !self.now_and_then(3) => {
