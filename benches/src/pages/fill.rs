@@ -118,6 +118,27 @@ async fn run(pool: &PgPool, statements: &str, numbers: &[(&str, String)]) -> Res
     Ok(())
 }
 
+const TARIFF: &str = "version = 'bench'\noperator = 'cienco4'\ncurrency = 'VND'\n\
+     valid_from = '2020-01-01T00:00:00Z'\nsource = 'bench'\n\
+     fare = [{ station = 'ben-thuy', amounts = [47000] }]";
+
+/// The network, the accounts, and a tariff.
+async fn make_world(pool: &PgPool, accounts: u64, each_lane: u64) -> Result<(), Failed> {
+    run(
+        pool,
+        WORLD,
+        &[
+            ("ACCOUNTS", accounts.to_string()),
+            ("EACH_LANE", each_lane.to_string()),
+            ("LANES", LANES.to_string()),
+        ],
+    )
+    .await?;
+    let file: TariffFile = toml::from_str(TARIFF)?;
+    clearing_house::tariff::import(pool, &Tariff::try_from(file)?).await?;
+    Ok(())
+}
+
 /// Fills empty books.
 pub(super) async fn fill(
     pool: &PgPool,
@@ -132,22 +153,7 @@ pub(super) async fn fill(
     let today = BusinessDate::new(clock.now().to_zoned(TimeZone::get("Asia/Ho_Chi_Minh")?).date());
     let started = clock.real();
     let each_lane = each_day * u64::from(days) / LANES;
-    run(
-        pool,
-        WORLD,
-        &[
-            ("ACCOUNTS", accounts.to_string()),
-            ("EACH_LANE", each_lane.to_string()),
-            ("LANES", LANES.to_string()),
-        ],
-    )
-    .await?;
-    let file: TariffFile = toml::from_str(
-        "version = 'bench'\noperator = 'cienco4'\ncurrency = 'VND'\n\
-         valid_from = '2020-01-01T00:00:00Z'\nsource = 'bench'\n\
-         fare = [{ station = 'ben-thuy', amounts = [47000] }]",
-    )?;
-    clearing_house::tariff::import(pool, &Tariff::try_from(file)?).await?;
+    make_world(pool, accounts, each_lane).await?;
     let date = |back: u32| -> Result<BusinessDate, Failed> {
         Ok(BusinessDate::new(today.date().checked_sub(jiff::Span::new().days(back))?))
     };

@@ -21,11 +21,11 @@ async fn revenue_is_what_the_ledger_has_and_what_the_statement_says() {
         passage.plate = Some(vehicle(1).plate);
         passage.group = Some(vehicle(1).group);
         passage.payment = domain::passage::Payment::Cash;
-        passage.attendance = Some(domain::passage::Attendance {
-            attendant: "nv-07".to_owned(),
-            command: "c-1".to_owned(),
-            reason: domain::passage::Reason::CashPaid,
-        });
+        passage.attendance = Some(domain::passage::Attendance::of(
+            "nv-07".to_owned(),
+            "c-1".to_owned(),
+            domain::passage::Reason::CashPaid,
+        ));
     }));
     office.books().await.post(&deliveries, noon()).await.unwrap();
     let clock = Clock::of_run(Some(Clock::anchor("2026-03-02T18:00:00Z".parse().unwrap(), 1.0)));
