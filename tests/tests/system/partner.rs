@@ -1,10 +1,12 @@
 //! Files of partners in the books: taken once and whole, or refused with nothing changed; numbered,
 //! answered and sent again.
 
-use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::{env, fs};
 
-use domain::Timestamp;
+use domain::{Clock, Timestamp};
 use reconciliation::partner::examine::Figures;
 use reconciliation::partner::exchange::code::Code;
 use reconciliation::partner::exchange::export::{Parcel, due, export, gaps, note};
@@ -16,8 +18,8 @@ use reconciliation::partner::iag::layout::ICRX;
 use reconciliation::partner::name::name_of;
 use serde_json::json;
 use tempfile::TempDir;
-use tests::office::{Office, noon};
-use tests::programs::repository;
+use tests::office::{Office, centre_key, noon};
+use tests::programs::{built, repository};
 
 fn example(name: &str) -> PathBuf {
     repository("reconciliation/src/partner/examples").join(name)
@@ -239,4 +241,84 @@ async fn a_file_of_ours_is_numbered_sent_again_and_acknowledged() {
     // An answer to a file that was never sent.
     let strange = take(&office, &example("4082_4081_4082_20240301180000_ICTX.ACK")).await;
     assert!(matches!(strange, Imported::Refused { answer: Code::File, .. }), "{strange:?}");
+}
+
+/// A file of so many records, under a name of its own.
+fn long_file(folder: &Path, records: usize) -> PathBuf {
+    let line = fs::read_to_string(example("4081_4082_20240301180000.ICTX")).unwrap();
+    let record = line.lines().nth(1).unwrap();
+    let at = "2024-03-03T00:00:00Z";
+    let mut text = format!("ICTX01.60.0240814082{at}{records:08}{:012}\n", 1);
+    for number in 1..=records {
+        text.push_str(&record.replacen("00000000000000001001", &format!("{number:020}"), 1));
+        text.push('\n');
+    }
+    let path = folder.join("4081_4082_20240303000000.ICTX");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+/// The program that takes a file, as a process of its own.
+fn importing(office: &Office, folder: &Path, file: &Path) -> tokio::process::Child {
+    let key = folder.join("centre.key");
+    if !key.exists() {
+        fs::write(&key, centre_key().to_secret_text()).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let config = folder.join("reconciliation.toml");
+    let statements = folder.join("statements");
+    let text = format!(
+        "[database]\nurl = {:?}\n[centre]\nsecret_key_file = {key:?}\n[statements]\nfolder = {statements:?}\n",
+        office.url
+    );
+    fs::write(&config, text).unwrap();
+    tokio::process::Command::new(built("reconciliation"))
+        .arg("--config")
+        .arg(config)
+        .args(["partner", "import"])
+        .arg(file)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// SIGKILL at many points of an import, with a second one of the same file beside it every other time:
+/// there is nothing of it or all of it, and bringing it again changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_killed_leaves_all_of_a_file_or_nothing() {
+    const RECORDS: usize = 4_000;
+    let office = Office::open().await;
+    let folder = TempDir::new().unwrap();
+    let file = long_file(folder.path(), RECORDS);
+    let clock = Clock::system();
+    let began = clock.uptime();
+    let whole = importing(&office, folder.path(), &file).wait().await.unwrap();
+    assert!(whole.success());
+    let lasts = clock.uptime() - began;
+    let taken = state(&office).await;
+    assert_eq!((taken.0, taken.1), (1, i64::try_from(RECORDS).unwrap()));
+    let points: u32 = env::var("ETC_IMPORT_KILLS").map_or(16, |text| text.parse().unwrap());
+    let mut unfinished = 0;
+    for point in 0..points {
+        // Each point has books of its own, without the file.
+        let office = Office::open().await;
+        let mut first = importing(&office, folder.path(), &file);
+        let second = (point % 2 == 1).then(|| importing(&office, folder.path(), &file));
+        tokio::time::sleep(lasts * point / points).await;
+        first.kill().await.unwrap();
+        let found = state(&office).await;
+        if let Some(mut second) = second {
+            assert!(second.wait().await.unwrap().success(), "the other one takes it");
+            assert_eq!(state(&office).await, taken, "killed at point {point}, beside another");
+        } else {
+            unfinished += u32::from(found.0 == 0);
+            assert!(found == (0, 0, 0) || found == taken, "half of it at point {point}: {found:?}");
+        }
+        assert!(importing(&office, folder.path(), &file).wait().await.unwrap().success());
+        assert_eq!(state(&office).await, taken, "brought again after point {point}");
+        assert_eq!(take(&office, &file).await, Imported::Again);
+    }
+    assert!(unfinished > points / 8, "{unfinished} imports were killed before their end");
 }
