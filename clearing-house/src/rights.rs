@@ -162,7 +162,7 @@ pub const TABLES: &[Table] = &[
     table("api_answer",          NOBODYS,  ["", "ra", "", "", "", ""]),
     table("day_traffic",         NUMBERED, ["", "", "", "r", "r", ""]),
     table("day_counted",         NOBODYS,  ["r", "r", "", "r", "r", ""]),
-    table("api_key",             NOBODYS,  ["", "r", "ra", "", "", ""]),
+    table("api_key",             NAMED,    ["", "r", "ra", "", "", ""]),
     table("api_key_revocation",  NOBODYS,  ["", "r", "ra", "", "", ""]),
     table("api_change",          NOBODYS,  ["", "ra", "", "", "", ""]),
     table("api_change_answer",   NOBODYS,  ["", "ra", "", "", "", ""]),

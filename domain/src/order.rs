@@ -183,6 +183,11 @@ impl SignedOrder {
         if signers.len() != right.people {
             return Err(OrderError::People { found: signers.len(), needed: right.people });
         }
+        // Nobody is named who did not sign.
+        if command.second.is_some() != (right.people == 2) {
+            let found = 1 + usize::from(command.second.is_some());
+            return Err(OrderError::People { found, needed: right.people });
+        }
         let named = [Some(&command.attendant), command.second.as_ref()];
         let payload = v1::emit(command);
         for (signer, named) in signers.iter().zip(named) {

@@ -97,7 +97,11 @@ fn read(
             return Err(OrderError::Forged);
         }
         if desks.is_empty() && !needs_signature(&command.verb) {
-            // Nobody is known here who could vouch for anybody: no proof is kept that proves nothing.
+            // Nobody is known here who could vouch for anybody: no proof is kept that proves nothing,
+            // and no second person is believed to have agreed.
+            if command.second.is_some() {
+                return Err(OrderError::Unsigned);
+            }
             return Ok(SignedOrder { command, signers: Vec::new() });
         }
         let order = SignedOrder { command, signers };

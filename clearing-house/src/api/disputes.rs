@@ -130,10 +130,12 @@ pub(super) async fn disputes(
     let rows = sqlx::query(
         "select c.code, c.subject, c.day, c.amount, c.state, c.opened_at, c.due_at
          from settlement_case_v1 c
-         join lane_epoch e on e.lane = split_part(c.subject, ':', 1)
-                          and e.epoch = split_part(c.subject, ':', 2)::int
+         -- As text: what another side calls its passages has no numbers where ours have.
+         join lane_epoch e on e.lane || ':' || e.epoch
+                            = split_part(c.subject, ':', 1) || ':' || split_part(c.subject, ':', 2)
          join posting p on p.day = c.day and p.journal_no = e.journal_no
-                       and p.seq = split_part(c.subject, ':', 3)::int
+                       and p.seq = case when split_part(c.subject, ':', 3) ~ '^[0-9]{1,9}$'
+                                        then split_part(c.subject, ':', 3)::int end
          join ledger_account l on l.ledger_account = p.debit and l.account = $1
          where c.kind = 'dispute' order by c.opened_at desc limit 500",
     )

@@ -15,7 +15,7 @@ use futures::StreamExt as _;
 use super::position::{Advance, Partition, Place, StreamNow, Stretch};
 
 /// How many messages are asked for at once: what a cursor may have in memory.
-const AHEAD_LEN: usize = 1_024;
+const AHEAD_LEN: usize = 512;
 /// How long a consumer that nobody asks is kept by the broker.
 const KEPT: Duration = Duration::from_secs(60);
 

@@ -305,10 +305,10 @@ impl Books {
             entries: std::mem::take(&mut decisions.entries),
             list_changed: false,
         };
-        // Before balances, which others wait for until the commit.
-        journals::advance(&mut tx, &sorted.progress).await?;
         let learnt =
             self.write(&mut tx, decisions.decided, &decisions.undecided, now, &mut outcome).await?;
+        // Last: how far a journal reaches is seen from the rows, these among them.
+        journals::advance(&mut tx, &sorted.progress).await?;
         tx.commit().await.map_err(failed("commit a batch"))?;
         self.learn(learnt);
         Ok(outcome)
@@ -357,8 +357,8 @@ impl Books {
             touched: sorted.touched,
             ..Outcome::default()
         };
-        journals::advance(&mut tx, &sorted.progress).await?;
         let learnt = self.write(&mut tx, decided, &[], now, &mut outcome).await?;
+        journals::advance(&mut tx, &sorted.progress).await?;
         tx.commit().await.map_err(failed("commit a batch"))?;
         self.learn(learnt);
         Ok(outcome)

@@ -17,9 +17,11 @@ use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message};
 use domain::signature::{Context, Digest256, SecretKey, Signature};
-use domain::wire::v1::{DayManifest, ManifestCall, ManifestTurn, WantedDay, emit, parse};
+use domain::wire::v1::{
+    DayManifest, DecisionRecord, ManifestCall, ManifestTurn, PassageSums, WantedDay, emit, parse,
+};
 use domain::wire::{SIGNATURE_HEADER, subject};
-use domain::{Clock, LaneId, Timestamp};
+use domain::{Clock, LaneId, Timestamp, VehicleGroup};
 use futures::StreamExt as _;
 use sqlx::PgPool;
 use tokio::sync::RwLock;
@@ -92,6 +94,18 @@ fn amiss(manifest: &DayManifest, wanted: Option<WantedDay>) -> Option<&'static s
     let numbers = manifest.last_seq.checked_sub(wanted.after_seq);
     if numbers != Some(manifest.sums.passages) {
         return Some("its numbers are not as many as it counts");
+    }
+    if i32::try_from(manifest.last_seq).is_err() {
+        return Some("no journal has as many numbers");
+    }
+    let is_group = |name: &String| {
+        let number = name.parse().ok().and_then(|number| VehicleGroup::try_new(number).ok());
+        name == "-" || number.is_some_and(|group| group.number().to_string() == *name)
+    };
+    let is_decision = |name: &String| DecisionRecord::ALL.iter().any(|one| one.name() == name);
+    let PassageSums { groups, decisions, .. } = &manifest.sums;
+    if !groups.keys().all(is_group) || !decisions.keys().all(is_decision) {
+        return Some("it counts by groups or decisions that there are not");
     }
     None
 }
@@ -184,7 +198,7 @@ impl Desk {
             return Ok(Err(Ignored::Foreign));
         };
         let mut tx = self.pool.begin().await?;
-        let Some(journal) = repo::journal(&mut tx, &turn.lane, turn.epoch).await? else {
+        let Some(journal) = repo::journal(&mut tx, &turn.lane, turn.epoch, now).await? else {
             return Ok(Err(Ignored::UnknownEpoch));
         };
         repo::note_turn(&mut tx, &turn.lane, turn.epoch, now).await?;
@@ -241,6 +255,22 @@ mod tests {
         check(
             |_, wanted| *wanted = wanted.map(|day| WantedDay { last_seq: Some(8), ..day }),
             Some("it does not end where it did before"),
+        );
+        let nothing_known = Some("it counts by groups or decisions that there are not");
+        for name in ["1", "20", "-"] {
+            check(|it, _| it.sums.groups.extend([(name.to_owned(), 3)]), None);
+        }
+        for name in ["21", "01", "\u{0}", "+1", ""] {
+            check(|it, _| it.sums.groups.extend([(name.to_owned(), 3)]), nothing_known);
+        }
+        check(|it, _| it.sums.decisions.extend([("turned-away".to_owned(), 3)]), None);
+        check(|it, _| it.sums.decisions.extend([("turned\u{0}".to_owned(), 3)]), nothing_known);
+        check(
+            |it, _| {
+                it.last_seq = 1 << 40;
+                it.sums.passages = it.last_seq - 6;
+            },
+            Some("no journal has as many numbers"),
         );
         // A day on which nothing was written.
         check(|it, _| (it.last_seq, it.sums.passages) = (6, 0), None);

@@ -6,7 +6,7 @@ use domain::{LaneId, Timestamp};
 use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, Row as _};
 
-use super::wanted::{Disputed, JournalManifests, Kept};
+use super::wanted::{AGAIN_AFTER, AGAIN_FOR, Disputed, JournalManifests, Kept};
 use crate::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
 
 fn seq(stored: i64) -> u64 {
@@ -22,7 +22,9 @@ pub(super) async fn journal(
     tx: &mut PgConnection,
     lane: &LaneId,
     epoch: u32,
+    now: Timestamp,
 ) -> Result<Option<JournalManifests>, sqlx::Error> {
+    let before = |span| now.checked_sub(span).unwrap_or(Timestamp::MIN);
     let row = sqlx::query(
         "select e.opened_at, l.day, l.last_seq, d.day, d.first_seq, d.last_seq, d.received_at,
                 (select min(x.received_at) from lane_manifest x
@@ -33,12 +35,16 @@ pub(super) async fn journal(
                             order by m.day desc, m.manifest desc limit 1) l on true
          left join lateral (select v.* from lane_manifest_v1 v
                             where v.lane = e.lane and v.epoch = e.epoch and v.day >= l.day - 3
-                              and v.verdict_of <> 'agrees'
-                            order by v.day limit 1) d on true
+                              and v.verdict_of <> 'agrees' and v.received_at <= $3
+                              and (select min(x.received_at) from lane_manifest x
+                                   where (x.lane, x.epoch, x.day) = (v.lane, v.epoch, v.day)) > $4
+                            order by v.received_at limit 1) d on true
          where e.lane = $1 and e.epoch = $2",
     )
     .bind(lane.to_string())
     .bind(i32::try_from(epoch).unwrap_or(i32::MAX))
+    .bind(to_sql(before(AGAIN_AFTER)))
+    .bind(to_sql(before(AGAIN_FOR)))
     .fetch_optional(tx)
     .await?;
     Ok(row.map(|row| {

@@ -10,9 +10,9 @@ use domain::{BusinessDate, Timestamp};
 use jiff::SignedDuration;
 
 /// How long a manifest that disagrees is left alone, run time.
-const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// For how long it is asked for again.
-const AGAIN_FOR: SignedDuration = SignedDuration::from_hours(72);
+pub(super) const AGAIN_FOR: SignedDuration = SignedDuration::from_hours(72);
 
 /// What the books have of one journal's manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -434,7 +434,7 @@ async fn a_search_by_plate_is_written_down_without_the_plate() {
         let form = format!("csrf={token}&{form}");
         house.post("/passages/find", &[("cookie", &cookie)], &form).await.status
     };
-    assert_eq!(find("by=plate&what=37A12345").await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(find("by=colour&what=37A12345").await, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
         find("by=plate&what=37A12345&day=2026-11-21").await,
         StatusCode::SERVICE_UNAVAILABLE

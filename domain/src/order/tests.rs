@@ -131,6 +131,8 @@ fn each_verb_is_for_those_who_may_and_for_as_many_as_it_takes() {
     assert_eq!(said(&operators).unwrap(), "the order needs a supervisor");
     let too_many = order(command(group(), "lan", Some("binh")), &[&lan(), &binh()]);
     assert!(said(&too_many).unwrap().contains("2 people, and needs 1"));
+    let unasked = order(command(group(), "lan", Some("binh")), &[&lan()]);
+    assert!(said(&unasked).unwrap().contains("2 people, and needs 1"), "binh agreed to nothing");
 }
 
 #[test]

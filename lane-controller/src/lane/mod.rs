@@ -72,6 +72,8 @@ pub struct Lane {
     convoy: Option<Convoy>,
     /// How the desk wants the lane to work.
     ordered: Option<LaneMode>,
+    /// How it worked before it was taken out of service with somebody in it: for them it goes on so.
+    outgoing: Option<LaneMode>,
     /// What the loops counted since the journal began, for the lane's manifests.
     counts: LoopCounts,
 }
@@ -121,13 +123,14 @@ impl Lane {
             untagged_in_row: 0,
             convoy: None,
             ordered: None,
+            outgoing: None,
             counts: LoopCounts::default(),
         }
     }
 
     /// Works by another policy from now on. Timers that run keep the time they were given.
     pub fn follow(&mut self, policy: LanePolicy) {
-        self.policy = policy;
+        self.change_mode(|lane| lane.policy = policy);
     }
 
     /// Takes one event.
@@ -135,6 +138,7 @@ impl Lane {
     pub fn handle(&mut self, event: Event, now: Duration, known: &Knowledge<'_>) -> Vec<Action> {
         let mut moment = Moment { now, known, actions: Vec::new() };
         let m = &mut moment;
+        self.end_outgoing();
         match event {
             Event::Restored { inputs, saved } => self.restore(inputs, saved, m),
             Event::PresenceRose => self.presence_rises(m),

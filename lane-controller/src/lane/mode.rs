@@ -18,7 +18,31 @@ impl Lane {
     /// How the lane works.
     #[must_use]
     pub fn mode(&self) -> LaneMode {
+        self.outgoing.unwrap_or_else(|| self.wanted_mode())
+    }
+
+    fn wanted_mode(&self) -> LaneMode {
         self.ordered.unwrap_or(self.policy.verdict.mode)
+    }
+
+    /// Changes what decides the mode. The desk may take a lane out of service only when it is empty;
+    /// the centre cannot see that, so its word waits until nobody is left who would be stranded.
+    pub(super) fn change_mode(&mut self, change: impl FnOnce(&mut Self)) {
+        let before = self.mode();
+        change(self);
+        let strands = self.wanted_mode() == LaneMode::Maintenance && !self.is_idle();
+        self.outgoing = strands.then_some(before).filter(|mode| *mode != LaneMode::Maintenance);
+    }
+
+    /// Lets the mode that was put off hold, once nobody is in the lane.
+    pub(super) fn end_outgoing(&mut self) {
+        if self.is_idle() {
+            self.outgoing = None;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.convoy.is_none()
     }
 
     /// How the desk wants it to work; nothing where the centre's word holds.
@@ -29,7 +53,7 @@ impl Lane {
 
     /// Takes up what the desk ordered before a restart, or gives it up for a newer directive.
     pub fn keep_mode(&mut self, ordered: Option<LaneMode>) {
-        self.ordered = ordered;
+        self.change_mode(|lane| lane.ordered = ordered);
     }
 
     pub(super) fn mode_ordered(&mut self, mode: LaneMode, answer: &Answer, m: &mut Moment<'_>) {
@@ -37,6 +61,7 @@ impl Lane {
             return m.act(Action::Refuse { why });
         }
         self.ordered = Some(mode);
+        self.outgoing = None;
         m.tell(EventKind::ModeOrdered { mode, by: answer.attendant.clone() });
         match mode {
             LaneMode::Closed | LaneMode::Maintenance => m.act(Action::Red),

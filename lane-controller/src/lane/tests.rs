@@ -288,6 +288,11 @@ fn check_in(mut world: World, mut lane: Lane, story: &str) {
         let actions = if what.trim() == "deadline" {
             assert!(lane.next_deadline().is_some_and(|at| at <= now), "nothing is due at {at}");
             lane.handle_deadline(now, &world.known())
+        } else if let Some(mode) = what.trim().strip_prefix("directive ") {
+            let mut policy = LanePolicy::default();
+            policy.verdict.mode = serde_json::from_str(&format!("\"{mode}\"")).unwrap();
+            lane.follow(policy);
+            Vec::new()
         } else {
             let event = told_at(event(what, &mut world), now);
             lane.handle(event, now, &world.known())

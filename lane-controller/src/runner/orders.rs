@@ -69,11 +69,13 @@ impl LaneThread {
             return;
         }
         let (now, speed) = (self.shared.clock.now(), self.shared.clock.speed());
-        self.orders.in_hand = Some((command.id.clone(), command.expires_at, reply));
         if let Err(why) = admit(command, now, self.started_at, speed) {
-            self.answer(CommandAnswer::Refused { why: why.to_owned() });
+            // Not remembered: it is refused again, and may say that it is good for ever.
+            let answer = CommandAnswer::Refused { why: why.to_owned() };
+            drop(reply.send(CommandReply { v: 1, id: command.id.clone(), answer }));
             return;
         }
+        self.orders.in_hand = Some((command.id.clone(), command.expires_at, reply));
         if command.verb == Verb::RetryRead && self.reader != ReaderHealth::Reading {
             let why = "the reader does not read".to_owned();
             return self.answer(CommandAnswer::Refused { why });

@@ -29,6 +29,8 @@ pub struct JournalDay {
     pub takes_turns: bool,
     /// The last number that is stored.
     pub stored_upto: u64,
+    /// The last number that it told of on earlier days; 0 where it told of none.
+    pub told_before: u64,
     /// Its manifest of the day, where there is one.
     pub told: Option<Told>,
 }
@@ -101,6 +103,15 @@ pub fn obstacles(
     let mut found = Vec::new();
     for journal in journals {
         let (lane, epoch) = (journal.lane.clone(), journal.epoch);
+        // The tail of an earlier day may have been told when that day was closed already.
+        if journal.told_before > journal.stored_upto {
+            found.push(Refusal::Missing {
+                lane: lane.clone(),
+                epoch,
+                first_seq: journal.stored_upto.saturating_add(1),
+                last_seq: journal.told_before,
+            });
+        }
         match (standing(day, calendar, journal, now), &journal.told) {
             (Standing::Awaited { due_at }, _) => {
                 found.push(Refusal::ManifestAwaited { lane, epoch, due_at });
@@ -154,6 +165,7 @@ mod tests {
             replaced_at: None,
             takes_turns: true,
             stored_upto: 9,
+            told_before: 3,
             told: None,
         };
         change(&mut journal);
@@ -194,6 +206,13 @@ mod tests {
         check(|journal| journal.told = Some(told(12, VerdictOf::Short)), LATE, &[hole]);
         check(|journal| journal.told = Some(told(9, VerdictOf::Short)), LATE, &[]);
         check(|journal| journal.told = Some(told(9, VerdictOf::Agrees)), LATE, &[]);
+    }
+
+    #[test]
+    fn the_tail_of_an_earlier_day_that_was_told_late_is_a_hole_of_this_one() {
+        let hole = "lane cienco4/ben-thuy/l01 epoch 1: passages 10 to 14 never came";
+        check(|journal| journal.told_before = 14, LATE, &[hole]);
+        check(|journal| journal.told_before = 9, LATE, &[]);
     }
 
     #[test]

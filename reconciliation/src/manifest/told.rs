@@ -49,6 +49,7 @@ pub(crate) async fn journals_of_day(
         replaced_at: Option<OffsetDateTime>,
         takes_turns: bool,
         stored_upto: i64,
+        told_before: i64,
         manifest: Option<i64>,
         first_seq: Option<i64>,
         last_seq: Option<i64>,
@@ -60,7 +61,10 @@ pub(crate) async fn journals_of_day(
         "select e.lane, e.epoch, e.opened_at,
                 lead(e.opened_at) over (partition by e.lane order by e.epoch) as replaced_at,
                 exists (select from manifest_turn t where t.lane = e.lane) as takes_turns,
-                e.last_seq as stored_upto, m.manifest, m.first_seq, m.last_seq, v.verdict_of, v.figures, v.loops
+                e.last_seq as stored_upto,
+                coalesce((select max(b.last_seq) from lane_manifest b
+                          where b.lane = e.lane and b.epoch = e.epoch and b.day < $2), 0) as told_before,
+                m.manifest, m.first_seq, m.last_seq, v.verdict_of, v.figures, v.loops
          from lane_epoch e
          join lane l using (lane)
          left join lateral (select * from lane_manifest x
@@ -95,6 +99,7 @@ pub(crate) async fn journals_of_day(
             replaced_at: row.replaced_at.map(from_sql),
             takes_turns: row.takes_turns,
             stored_upto: number("sequence", row.stored_upto)?,
+            told_before: number("sequence", row.told_before)?,
             told,
         })
     };

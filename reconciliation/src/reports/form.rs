@@ -136,7 +136,7 @@ mod tests {
         let report = report();
         assert_eq!(report.total(), (5, 252_000));
         assert!(
-            table(&report).ends_with("total                   5  252000\n"),
+            table(&report).ends_with("total                     5  252000\n"),
             "{}",
             table(&report)
         );

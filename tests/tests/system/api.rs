@@ -510,8 +510,17 @@ async fn a_trip_is_disputed_once_by_who_issued_its_account_and_becomes_a_case() 
         .assert_problem(StatusCode::NOT_FOUND, "no-trip");
     let other = api.post("vetc", "/api/v1/accounts/1001/disputes", Some("d4"), said(own)).await;
     other.assert_problem(StatusCode::NOT_FOUND, "no-trip");
+    // What another side disputes has a name of its own making.
+    sqlx::query(
+        "insert into settlement_case (code, kind, operator, day, subject, amount, opened_at, opened_by, due_at)
+         values ('C-9', 'dispute', 'cienco4', '2026-03-02', '20260302080000_l01', 1, now(), 'program', now())",
+    )
+    .execute(&office.pool)
+    .await
+    .unwrap();
     let listed = api.get("vetc", &path).await.json();
     assert_eq!((&listed[0]["case"], &listed[0]["state"]), (&opened["case"], &json!("open")));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!(api.get("vdtc", &path).await.status, StatusCode::NOT_FOUND);
     let cases = api.get("auditor", "/api/v1/settlement/cases").await.json();
     assert_eq!(cases["items"][0]["kind"], "dispute");

@@ -264,11 +264,11 @@ async fn workers_share_the_partitions_and_one_that_is_gone_leaves_its_share() {
 async fn new_traffic_does_not_wait_for_a_backlog_and_the_backlog_is_drained() {
     let intake = Intake::open(&[]).await;
     let mut behind = Lane::new("cienco4/ben-thuy/l01");
-    let backlog: Vec<Delivery> = (0..12_000)
+    let backlog: Vec<Delivery> = (0..20_000)
         .map(|n: u16| behind.pass(&vehicle(u8::try_from(n % 40).unwrap() + 1), MORNING))
         .collect();
     intake.publish_all(&backlog).await;
-    let backlog = 12_000;
+    let backlog = 20_000;
     // The exit's entry is in the backlog, at its very end.
     let entry = Lane::new("vec/mai-son/e01").pass(&vehicle(CAR), "2026-03-02T01:00:00Z");
     let exit = Lane::new("vec/nghi-son/x01").pass(&vehicle(CAR), "2026-03-02T02:00:00Z");

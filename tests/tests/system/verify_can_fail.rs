@@ -189,7 +189,19 @@ const CLEARING_HOUSE: [Damage; 22] = [
     },
 ];
 
-const RECONCILIATION: [Damage; 10] = [
+const RECONCILIATION: [Damage; 11] = [
+    Damage {
+        what: "a manifest was agreed on, and the books have something else",
+        sql: "insert into lane_manifest (lane, epoch, day, first_seq, last_seq, received_at, payload, signature) \
+              select lane, epoch, '2026-03-02', 1, 1, now(), convert_to('{\"v\":1,\"lane\":\"cienco4/ben-thuy/l01\",\
+                \"epoch\":1,\"at\":\"2026-03-02T17:00:05Z\",\"manifest\":{\"day\":\"2026-03-02\",\"first_seq\":1,\
+                \"last_seq\":1,\"head\":\"00000000000000000000000000000000000000000000000000000000000000fe\",\
+                \"sums\":{\"passages\":1,\"amount\":1,\"groups\":{},\"decisions\":{}}}}', 'utf8'), \
+                decode(repeat('00', 64), 'hex') from lane_epoch where lane = 'cienco4/ben-thuy/l01'; \
+              insert into manifest_verdict (manifest, checked_at, verdict_of, figures, loops) \
+              select manifest, now(), 'agrees', '{}', '{}' from lane_manifest",
+        breaks: &["I18"],
+    },
     Damage {
         what: "a charge was made after the close",
         sql: "update posting_batch set posted_at = posted_at + interval '1 day'",

@@ -88,6 +88,15 @@ impl PassageSums {
 }
 
 impl DecisionRecord {
+    /// Every decision.
+    pub const ALL: [Self; 5] = [
+        Self::OpenedByTag,
+        Self::ChargedByPlate,
+        Self::OpenedByAttendant,
+        Self::TurnedAway,
+        Self::LeftUndecided,
+    ];
+
     /// The decision by its name on the wire and in the books.
     #[must_use]
     pub const fn name(self) -> &'static str {

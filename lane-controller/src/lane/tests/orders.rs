@@ -301,6 +301,37 @@ fn in_maintenance_nobody_is_served_or_called_and_what_crosses_has_its_record() {
 }
 
 #[test]
+fn a_directive_that_takes_a_lane_out_of_service_strands_nobody_who_is_in_it() {
+    check(
+        LaneRole::Open,
+        "
+        0 presence on
+        > Arrived 1
+        3000 deadline
+        > Call 1 NoTag
+        4000 directive maintenance
+        5000 cash 1
+        > CallEnded 1
+        > Record OpenedByAttendant Cash 47000 after NoTag
+        > Open
+        > Confirm
+        5500 presence off
+        6000 safety on
+        7000 safety off
+        > Left 0
+        > Red
+        8000 deadline
+        > Close
+        9000 presence on
+        > Arrived 1
+        9100 tag good
+        9200 cash 0
+        > Refuse: the lane is in maintenance
+        ",
+    );
+}
+
+#[test]
 fn a_lane_for_tags_alone_takes_no_cash() {
     check(
         LaneRole::Open,

@@ -74,9 +74,30 @@ fn a_day_as_it_was_closed_breaks_nothing_and_looks_at_everything() {
     assert!(broken_by(|_| {}).is_empty());
     let mut invariants = Invariants::new();
     invariants.check(&day(), &key().public());
+    invariants.check_manifests(&[agreed(&[])]);
     for invariant in invariants.verdict().invariants {
         assert!(invariant.checked > 0, "{} was not looked at", invariant.id);
     }
+}
+
+/// A manifest that was agreed on, and what differs from it now.
+fn agreed(figures: &[&str]) -> Agreed {
+    Agreed {
+        lane: "cienco4/ben-thuy/l01".parse().unwrap(),
+        day: header().day,
+        figures: figures.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn what_a_lane_told_and_the_books_no_longer_have_is_found() {
+    let mut invariants = Invariants::new();
+    invariants
+        .check_manifests(&[agreed(&[]), agreed(&["the sum is 1 in the books, 2 at the lane"])]);
+    let verdict = invariants.verdict();
+    assert!(!verdict.ok);
+    let found = verdict.invariants.iter().find(|one| one.id == "I18").unwrap();
+    assert_eq!((found.checked, found.broken), (2, 1));
 }
 
 #[test]
