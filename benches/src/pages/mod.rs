@@ -1,7 +1,7 @@
 //! How long the pages of the centre, and the answers of the API, take over very many passages.
 //!
-//! The books are filled by the database itself, in the real schema ([`fill`]); then the real console
-//! is asked over HTTP by somebody who is logged in ([`visitor`]), and the API's routes beside it. What
+//! The books are filled by the database itself, in the real schema (`fill`); then the real console
+//! is asked over HTTP by somebody who is logged in (`visitor`), and the API's routes beside it. What
 //! is measured is from the request to the last byte, on the machine of the database: the server's time
 //! and a loopback. Each page is asked a few times; the first is told apart, because it finds the
 //! database's memory without it.
