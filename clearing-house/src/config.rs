@@ -4,6 +4,7 @@
 use std::fmt;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use broker_link::Link;
 use domain::OperatorId;
@@ -142,12 +143,22 @@ pub struct Intake {
     pub workers: u16,
     /// With more messages than this before it, new traffic goes first and the rest is left behind.
     pub lag_max: u64,
+    /// How old an entry may be to begin the trip of an exit; an exit whose entry is older has none.
+    pub entry_age_max_hours: u16,
+}
+
+impl Intake {
+    /// How old an entry may be to begin a trip.
+    #[must_use]
+    pub fn entry_age_max(&self) -> Duration {
+        Duration::from_secs(u64::from(self.entry_age_max_hours) * 3_600)
+    }
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        // Some seconds of work.
-        Self { workers: 2, lag_max: 200_000 }
+        // Some seconds of work; and a day, with a rest on the way.
+        Self { workers: 2, lag_max: 200_000, entry_age_max_hours: 24 }
     }
 }
 

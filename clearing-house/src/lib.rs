@@ -17,6 +17,7 @@ pub mod lists;
 pub mod directives;
 pub mod receipts;
 pub mod epochs;
+pub mod lane_desk;
 pub mod question;
 pub mod manifests;
 pub mod registry;

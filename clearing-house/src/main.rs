@@ -243,7 +243,8 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         clock,
         Arc::clone(&woken),
     ));
-    let books = Arc::new(Books::open(pool.clone(), config.list, clock).await?);
+    let books = Books::open(pool.clone(), config.list, clock).await?;
+    let books = Arc::new(books.with_entry_age_max(config.intake.entry_age_max()));
     let lists = sql::connect(&config.database.clone().or_environment().for_lists()).await?;
     let publisher =
         Publisher::new(lists.clone(), jetstream.clone(), key.clone(), config.list, clock);

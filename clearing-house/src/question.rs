@@ -5,41 +5,23 @@
 //! aside is gone already. Nothing is reserved by asking, and a lane that hears nothing in time
 //! decides alone. A question that is forged, foreign or expired gets no answer at all.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Message};
-use domain::signature::{Context, Digest256, SecretKey, Signature};
-use domain::wire::v1::{AccountAnswer, AccountQuestion, RulingRecord, emit, parse};
-use domain::wire::{SIGNATURE_HEADER, subject};
-use domain::{Amount, Clock, TagId, Timestamp};
-use futures::StreamExt as _;
+use async_nats::Client;
+use domain::signature::{Context, Digest256, SecretKey};
+use domain::wire::subject;
+use domain::wire::v1::{AccountAnswer, AccountQuestion, RulingRecord, emit};
+use domain::{Amount, Clock, LaneId, TagId, Timestamp};
 use jiff::SignedDuration;
 use sqlx::{PgPool, Row};
-use tokio::sync::RwLock;
 
 use crate::account::AccountState;
-use crate::registry::{Registry, RegistryError, SignedWhen};
+use crate::lane_desk::{Asked, Clerk, Desk, DeskError};
 
-/// Questions answered at the same time.
-const AT_ONCE: usize = 4;
 /// How long the database may take, in real time: a lane waits 200 ms.
 const LOOK_UP_WITHIN: Duration = Duration::from_millis(150);
 /// How long a question may be good for, and how far ahead of the centre's a lane's clock may be.
 const GOOD_FOR: SignedDuration = SignedDuration::from_secs(10);
-/// How often lanes and their keys are read again, so that a revoked one is refused.
-const KEYS_EVERY: Duration = Duration::from_secs(10);
-
-/// Why questions can no longer be answered; the caller begins again.
-#[derive(Debug, thiserror::Error)]
-pub enum QuestionError {
-    /// The broker refused the subscription.
-    #[error("subscribe to questions")]
-    Subscribe(#[source] async_nats::SubscribeError),
-    /// The lanes' keys could not be read.
-    #[error("read the lanes' keys")]
-    Keys(#[source] RegistryError),
-}
 
 /// What the books know of a tag, for a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,53 +45,24 @@ fn ruling(facts: Option<Facts>, amount: Amount) -> RulingRecord {
     }
 }
 
-/// Why a question gets no answer.
+/// Why a lane's own question gets no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ignored {
-    Unreadable,
-    Foreign,
-    Forged,
+enum Untimely {
     Expired,
     TooLong,
 }
 
-/// Reads a question, and refuses what is not a lane's own and of this moment.
-fn admit(message: &Message, keys: &Registry, now: Timestamp) -> Result<AccountQuestion, Ignored> {
-    let question: AccountQuestion =
-        parse("question", &message.payload).map_err(|_error| Ignored::Unreadable)?;
-    if subject::lane_of(&message.subject).as_ref() != Some(&question.lane) {
-        return Err(Ignored::Foreign);
-    }
-    let signature = message
-        .headers
-        .as_ref()
-        .and_then(|headers| headers.get(SIGNATURE_HEADER))
-        .and_then(|text| Signature::try_from(text.as_str().to_owned()).ok())
-        .ok_or(Ignored::Forged)?;
-    let payload = &message.payload;
-    let when = SignedWhen { written_at: None, came_at: now };
-    if !keys.signed_by_lane(&question.lane, when, Context::Question, payload, &signature) {
-        return Err(Ignored::Forged);
-    }
+/// Refuses what is not of this moment.
+fn timely(question: &AccountQuestion, now: Timestamp) -> Result<(), Untimely> {
     if question.expires_at <= now {
-        return Err(Ignored::Expired);
+        return Err(Untimely::Expired);
     }
     if question.expires_at.duration_since(now) > GOOD_FOR + GOOD_FOR
         || question.expires_at.duration_since(question.asked_at) > GOOD_FOR
     {
-        return Err(Ignored::TooLong);
+        return Err(Untimely::TooLong);
     }
-    Ok(question)
-}
-
-/// Answers lanes.
-#[derive(Debug)]
-struct Desk {
-    client: Client,
-    pool: PgPool,
-    key: SecretKey,
-    clock: Clock,
-    keys: RwLock<Arc<Registry>>,
+    Ok(())
 }
 
 /// Answers lanes for as long as the connection lives.
@@ -121,43 +74,34 @@ pub async fn serve(
     pool: PgPool,
     key: SecretKey,
     clock: Clock,
-) -> Result<(), QuestionError> {
-    let keys = Registry::load(&pool).await.map_err(QuestionError::Keys)?;
-    let desk = Desk { client, pool, key, clock, keys: RwLock::new(Arc::new(keys)) };
-    let questions = desk
-        .client
-        .queue_subscribe(subject::ALL_QUESTIONS, "clearing-house".to_owned())
-        .await
-        .map_err(QuestionError::Subscribe)?;
-    let mut every = tokio::time::interval(KEYS_EVERY);
-    every.tick().await;
-    let answered = questions.for_each_concurrent(AT_ONCE, |message| desk.handle(message));
-    let refreshed = async {
-        loop {
-            every.tick().await;
-            match Registry::load(&desk.pool).await {
-                Ok(keys) => *desk.keys.write().await = Arc::new(keys),
-                Err(error) => return QuestionError::Keys(error),
-            }
-        }
-    };
-    tokio::select! {
-        () = answered => Ok(()),
-        error = refreshed => Err(error),
-    }
+) -> Result<(), DeskError> {
+    let rulings = Rulings { pool: pool.clone(), clock };
+    Desk { client, pool, key, clock }.serve(&rulings).await
 }
 
-impl Desk {
-    async fn handle(&self, message: Message) {
-        let Some(reply) = message.reply.clone() else { return };
-        let keys = Arc::clone(&*self.keys.read().await);
-        let question = match admit(&message, &keys, self.clock.now()) {
-            Ok(question) => question,
-            Err(why) => {
-                tracing::warn!(?why, "a question about an account was ignored");
-                return;
-            }
-        };
+/// Rules by the ledger.
+struct Rulings {
+    pool: PgPool,
+    clock: Clock,
+}
+
+impl Clerk for Rulings {
+    type Question = AccountQuestion;
+    const WHAT: &'static str = "question";
+    const SUBJECTS: &'static str = subject::ALL_QUESTIONS;
+    const CONTEXTS: (Context, Context) = (Context::Question, Context::Answer);
+    const AT_ONCE: usize = 4;
+
+    fn lane(question: &AccountQuestion) -> &LaneId {
+        &question.lane
+    }
+
+    async fn answer(&self, asked: Asked<'_, AccountQuestion>) -> Option<Vec<u8>> {
+        let question = asked.question;
+        if let Err(why) = timely(&question, asked.now) {
+            tracing::warn!(?why, "a question about an account was ignored");
+            return None;
+        }
         let found = tokio::time::timeout(LOOK_UP_WITHIN, self.look_up(&question.tag)).await;
         let ruling = match found {
             Ok(Ok(facts)) => ruling(facts, question.amount),
@@ -167,20 +111,17 @@ impl Desk {
             }
             Err(_late) => RulingRecord::CannotTell,
         };
-        let payload = emit(&AccountAnswer {
+        Some(emit(&AccountAnswer {
             v: 1,
             lane: question.lane,
-            question: Digest256::of(&message.payload),
+            question: Digest256::of(asked.payload),
             ruling,
             answered_at: self.clock.now(),
-        });
-        let mut headers = HeaderMap::new();
-        headers.insert(SIGNATURE_HEADER, self.key.sign(Context::Answer, &payload).to_text());
-        if let Err(error) = self.client.publish_with_headers(reply, headers, payload.into()).await {
-            tracing::warn!(%error, "an answer was not sent; the lane decides alone");
-        }
+        }))
     }
+}
 
+impl Rulings {
     async fn look_up(&self, tag: &TagId) -> Result<Option<Facts>, sqlx::Error> {
         let row = sqlx::query(
             "select b.state, b.balance, v.exempt \

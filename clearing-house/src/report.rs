@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::wire::v1::Disposition;
 use serde::Serialize;
 use sqlx::{PgPool, Row};
+
+use crate::intake::Refusal;
 
 /// The report; its JSON form is what other programs read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,18 +95,15 @@ pub async fn report(pool: &PgPool) -> Result<Report, sqlx::Error> {
             .fetch_all(&mut *tx)
             .await?,
     );
-    let extra = sqlx::query(
-        "select (select coalesce(sum(duplicates), 0)::int8 from lane_epoch), \
-                (select count(*) from quarantine where reason = 'conflict'), \
-                (select count(*) from quarantine where reason <> 'conflict')",
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    for (index, name) in ["duplicate", "conflict", "quarantined"].into_iter().enumerate() {
-        let count: i64 = extra.get(index);
-        if count > 0 {
-            passages.insert(name.to_owned(), count);
-        }
+    let duplicates: i64 =
+        sqlx::query_scalar("select coalesce(sum(duplicates), 0)::int8 from lane_epoch")
+            .fetch_one(&mut *tx)
+            .await?;
+    if duplicates > 0 {
+        passages.insert(Disposition::Duplicate.name().to_owned(), duplicates);
+    }
+    for (name, count) in in_quarantine(&mut tx).await? {
+        *passages.entry(name.to_owned()).or_default() += count;
     }
     let exceptions = counts(
         sqlx::query(
@@ -119,6 +119,28 @@ pub async fn report(pool: &PgPool) -> Result<Report, sqlx::Error> {
     let tolls = tolls(&mut tx).await?;
     let ledger = ledger(&mut tx).await?;
     Ok(Report { passages, exceptions, lanes, tolls, ledger })
+}
+
+/// What is in quarantine: passages by what has become of them, and under `quarantined` what is
+/// nobody's passage, or one that the books hold after all.
+async fn in_quarantine(
+    tx: &mut sqlx::PgConnection,
+) -> Result<Vec<(&'static str, i64)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "select q.reason, q.reason = 'conflict' or q.journal_no is null or ( \
+                not exists (select from posting p where p.journal_no = q.journal_no and p.seq = q.seq) \
+                and not exists (select from waiting_exit w where w.journal_no = q.journal_no and w.seq = q.seq)), \
+                count(*) from quarantine q group by 1, 2",
+    )
+    .fetch_all(tx)
+    .await?;
+    let counted = rows.iter().map(|row| {
+        let stands: bool = row.get(1);
+        let disposition = Refusal::by_name(row.get(0)).and_then(Refusal::disposition);
+        let name = disposition.filter(|_| stands).map_or("quarantined", Disposition::name);
+        (name, row.get(2))
+    });
+    Ok(counted.collect())
 }
 
 /// Every lane's numbers. A journal's last number is the highest that is stored, or that its lane

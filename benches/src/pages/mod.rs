@@ -18,6 +18,7 @@ use clearing_house::api::keys::{self, NewKey};
 use clearing_house::api::{Role, without_broker};
 use clearing_house::config::RequestRate;
 use domain::Clock;
+use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::database::Database;
 use simulator::demo::run_folder::RunFolder;
 use sqlx::PgPool;
@@ -80,6 +81,7 @@ impl Size {
 /// When a part does not start, or a page is not there.
 pub fn measure(size: Size) -> Result<Report, Failed> {
     let run = RunFolder::temporary()?;
+    let broker = Broker::start(&run, &crate::programs::nats_server()?, &[BrokerUser::Console])?;
     let database = Database::start(&run, &crate::programs::postgres_bin()?)?;
     database.create("pages")?;
     let url = database.local_url_of("pages");
@@ -91,7 +93,7 @@ pub fn measure(size: Size) -> Result<Report, Failed> {
         let clock = Clock::system();
         let filled = fill::fill(&pool, (size.passages, size.days), clock).await?;
         filled.tell(&mut report);
-        let (console, served) = house(&run, &url)?;
+        let (console, served) = house(&run, &broker, &url)?;
         let serving = tokio::spawn(served);
         let slow = pages(&mut report, size, &filled, &console, clock).await?
             + answers(&mut report, size, &filled, &pool, clock).await?;

@@ -6,6 +6,7 @@ use axum::Router;
 use clearing_house::api::keys::Token;
 use console::command::{NewPerson, PeopleFiles, make_key};
 use console::{Role, Scope};
+use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::ports::free_port;
 use simulator::demo::run_folder::RunFolder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +26,7 @@ pub(super) struct House {
 /// A console, and what serves it.
 pub(super) fn house(
     run: &RunFolder,
+    broker: &Broker,
     database_url: &str,
 ) -> Result<(House, impl Future<Output = ()> + use<>), Failed> {
     let people = PeopleFiles { file: run.join("people"), key: run.join("people.key") };
@@ -45,11 +47,13 @@ pub(super) fn house(
         people.add(new, Some(PASSWORD))?;
     }
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-    // Nobody is at the broker's address: its pages are not looked at.
+    let mut link = toml::Table::new();
+    let of_console = broker.link(&BrokerUser::Console);
+    link.insert("broker".to_owned(), toml::Value::try_from(of_console)?);
     let text = format!(
-        "broker = {{ url = 'nats://127.0.0.1:1' }}\ndatabase = {{ url = '{database_url}' }}\n\
+        "database = {{ url = '{database_url}' }}\n\
          http = {{ listen = '{address}', behind_tls = false }}\n\
-         access = {{ people_file = '{}', people_key = '{key}' }}\naudit = {{ file = '{}' }}\n",
+         access = {{ people_file = '{}', people_key = '{key}' }}\naudit = {{ file = '{}' }}\n{link}",
         people.file.display(),
         run.join("audit.log").display()
     );

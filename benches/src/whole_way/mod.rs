@@ -193,7 +193,7 @@ async fn work(
     Ok(tokio::spawn(async move {
         let context = jetstream(client);
         // The stream is always read from its beginning here, whatever there is.
-        let config = config::Intake { workers, lag_max: u64::MAX / 4 };
+        let config = config::Intake { workers, lag_max: u64::MAX / 4, ..config::Intake::default() };
         let Err(error) = intake::run(&context, &books, &receipts, clock, config).await;
         // Whoever waits for the passages tells that they never came.
         drop(error);

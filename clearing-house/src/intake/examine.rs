@@ -12,7 +12,7 @@ use domain::passage::Passage;
 use domain::signature::{
     Claim, Context, Digest256, PreparedKey, PublicKey, Signature, verify_each,
 };
-use domain::wire::v1::PassageRecord;
+use domain::wire::v1::{Disposition, PassageRecord};
 use domain::wire::{MESSAGE_LEN_MAX, passage_of, subject};
 use domain::{LaneId, PassageId, Timestamp};
 use serde::Deserialize;
@@ -63,6 +63,22 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Oversize,
+        Self::ForeignSubject,
+        Self::UnknownLane,
+        Self::Unsigned,
+        Self::Forged,
+        Self::KeyEnded,
+        Self::ForeignPassage,
+        Self::UnknownVersion,
+        Self::UnknownEpoch,
+        Self::BrokenChain,
+        Self::Conflict,
+        Self::Unwritable,
+    ];
+
     /// The reason by its name in the books.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -79,6 +95,31 @@ impl Refusal {
             Self::BrokenChain => "broken-chain",
             Self::Conflict => "conflict",
             Self::Unwritable => "unwritable",
+        }
+    }
+
+    /// The reason that has a name in the books.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.name() == name)
+    }
+
+    /// What has become of a passage that its lane signed and that is in quarantine for this; of
+    /// what is nobody's passage, nothing has.
+    #[must_use]
+    pub const fn disposition(self) -> Option<Disposition> {
+        match self {
+            Self::Conflict => Some(Disposition::Conflict),
+            Self::UnknownEpoch => Some(Disposition::NotOnFile),
+            Self::UnknownVersion | Self::Unwritable => Some(Disposition::SystemError),
+            Self::Oversize
+            | Self::ForeignSubject
+            | Self::UnknownLane
+            | Self::Unsigned
+            | Self::Forged
+            | Self::KeyEnded
+            | Self::ForeignPassage
+            | Self::BrokenChain => None,
         }
     }
 

@@ -24,7 +24,7 @@ use super::repo::journals::{self, HalfDigest, Journal, Place, Progress};
 use super::repo::quarantine::{self, Quarantined};
 use super::repo::{days, place_of, trips};
 use super::write::{Arrival, Decided, Numbers, Undecided, Written, write};
-use crate::config::ListPolicy;
+use crate::config::{self, ListPolicy};
 use crate::ledger::{self, LedgerError};
 use crate::lists;
 use crate::rating::Charge;
@@ -35,8 +35,6 @@ const ENTRY_WAIT: Duration = Duration::from_secs(15 * 60);
 /// And how long at least in real time: a lane or broker that was killed needs some to come back,
 /// however fast the run is.
 const ENTRY_WAIT_REAL_MIN: Duration = Duration::from_secs(90);
-/// How old an entry may be to begin a trip, unless it is set otherwise.
-const ENTRY_AGE_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// How many waiting exits are looked at in one transaction.
 const BATCH_AWAITED_MAX: i64 = 500;
 /// For how many days ahead there are partitions.
@@ -183,7 +181,8 @@ impl Books {
     ) -> Result<Self, RegistryError> {
         let entry_wait = ENTRY_WAIT.max(ENTRY_WAIT_REAL_MIN.mul_f64(clock.speed()));
         let registry = RwLock::new(Arc::new(Registry::load(&pool).await?));
-        let trips = TripPolicy { entry_wait, entry_age_max: ENTRY_AGE_MAX };
+        let entry_age_max = config::Intake::default().entry_age_max();
+        let trips = TripPolicy { entry_wait, entry_age_max };
         let books = Self {
             pool,
             registry,

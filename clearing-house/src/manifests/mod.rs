@@ -12,72 +12,17 @@
 mod repo;
 pub mod wanted;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_nats::{Client, HeaderMap, Message};
-use domain::signature::{Context, Digest256, SecretKey, Signature};
+use async_nats::Client;
+use domain::signature::{Context, Digest256, SecretKey};
+use domain::wire::subject;
 use domain::wire::v1::{
-    DayManifest, DecisionRecord, ManifestCall, ManifestTurn, PassageSums, WantedDay, emit, parse,
+    DayManifest, DecisionRecord, ManifestCall, ManifestTurn, PassageSums, WantedDay, emit,
 };
-use domain::wire::{SIGNATURE_HEADER, subject};
-use domain::{Clock, LaneId, Timestamp, VehicleGroup};
-use futures::StreamExt as _;
+use domain::{Clock, LaneId, VehicleGroup};
 use sqlx::PgPool;
-use tokio::sync::RwLock;
 
 use self::wanted::Wanted;
-use crate::registry::{Registry, RegistryError, SignedWhen};
-
-/// Turns taken at the same time.
-const AT_ONCE: usize = 2;
-/// How often lanes and their keys are read again.
-const KEYS_EVERY: Duration = Duration::from_secs(10);
-
-/// Why turns can no longer be taken; the caller begins again.
-#[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
-    /// The broker refused the subscription.
-    #[error("subscribe to manifests")]
-    Subscribe(#[source] async_nats::SubscribeError),
-    /// The lanes' keys could not be read.
-    #[error("read the lanes' keys")]
-    Keys(#[source] RegistryError),
-}
-
-/// Why a turn gets no answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ignored {
-    Unreadable,
-    Foreign,
-    Forged,
-    UnknownEpoch,
-}
-
-/// A turn that is truly its lane's.
-struct Turn {
-    turn: ManifestTurn,
-    signature: Signature,
-}
-
-fn admit(message: &Message, keys: &Registry, now: Timestamp) -> Result<Turn, Ignored> {
-    let turn: ManifestTurn =
-        parse("manifest", &message.payload).map_err(|_error| Ignored::Unreadable)?;
-    if subject::lane_of(&message.subject).as_ref() != Some(&turn.lane) {
-        return Err(Ignored::Foreign);
-    }
-    let signature = message
-        .headers
-        .as_ref()
-        .and_then(|headers| headers.get(SIGNATURE_HEADER))
-        .and_then(|text| Signature::try_from(text.as_str().to_owned()).ok())
-        .ok_or(Ignored::Forged)?;
-    let when = SignedWhen { written_at: None, came_at: now };
-    if !keys.signed_by_lane(&turn.lane, when, Context::Manifest, &message.payload, &signature) {
-        return Err(Ignored::Forged);
-    }
-    Ok(Turn { turn, signature })
-}
+use crate::lane_desk::{Asked, Clerk, Desk, DeskError};
 
 /// What is wrong with a manifest that came when a day was wanted.
 fn amiss(manifest: &DayManifest, wanted: Option<WantedDay>) -> Option<&'static str> {
@@ -110,16 +55,6 @@ fn amiss(manifest: &DayManifest, wanted: Option<WantedDay>) -> Option<&'static s
     None
 }
 
-/// Takes turns.
-#[derive(Debug)]
-struct Desk {
-    client: Client,
-    pool: PgPool,
-    key: SecretKey,
-    clock: Clock,
-    keys: RwLock<Arc<Registry>>,
-}
-
 /// Takes lanes' turns for as long as the connection lives.
 ///
 /// # Errors
@@ -129,92 +64,73 @@ pub async fn serve(
     pool: PgPool,
     key: SecretKey,
     clock: Clock,
-) -> Result<(), ManifestError> {
-    let keys = Registry::load(&pool).await.map_err(ManifestError::Keys)?;
-    let desk = Desk { client, pool, key, clock, keys: RwLock::new(Arc::new(keys)) };
-    let turns = desk
-        .client
-        .queue_subscribe(subject::ALL_MANIFESTS, "clearing-house".to_owned())
-        .await
-        .map_err(ManifestError::Subscribe)?;
-    let mut every = tokio::time::interval(KEYS_EVERY);
-    every.tick().await;
-    let answered = turns.for_each_concurrent(AT_ONCE, |message| desk.handle(message));
-    let refreshed = async {
-        loop {
-            every.tick().await;
-            match Registry::load(&desk.pool).await {
-                Ok(keys) => *desk.keys.write().await = Arc::new(keys),
-                Err(error) => return ManifestError::Keys(error),
-            }
-        }
-    };
-    tokio::select! {
-        () = answered => Ok(()),
-        error = refreshed => Err(error),
-    }
+) -> Result<(), DeskError> {
+    let turns = Turns { pool: pool.clone() };
+    Desk { client, pool, key, clock }.serve(&turns).await
 }
 
-impl Desk {
-    async fn handle(&self, message: Message) {
-        let Some(reply) = message.reply.clone() else { return };
-        let keys = Arc::clone(&*self.keys.read().await);
-        let call = match admit(&message, &keys, self.clock.now()) {
-            Ok(turn) => self.take(&turn, &message.payload, &keys).await,
-            Err(why) => Ok(Err(why)),
-        };
-        let (lane, wanted) = match call {
-            Ok(Ok(call)) => call,
-            Ok(Err(why)) => {
-                tracing::warn!(?why, "a lane's turn with a manifest was ignored");
-                return;
+/// Takes turns.
+struct Turns {
+    pool: PgPool,
+}
+
+impl Clerk for Turns {
+    type Question = ManifestTurn;
+    const WHAT: &'static str = "manifest";
+    const SUBJECTS: &'static str = subject::ALL_MANIFESTS;
+    const CONTEXTS: (Context, Context) = (Context::Manifest, Context::Manifest);
+    const AT_ONCE: usize = 2;
+
+    fn lane(turn: &ManifestTurn) -> &LaneId {
+        &turn.lane
+    }
+
+    async fn answer(&self, asked: Asked<'_, ManifestTurn>) -> Option<Vec<u8>> {
+        match self.take(&asked).await {
+            Ok(Some(Wanted { day, next_at })) => Some(emit(&ManifestCall {
+                v: 1,
+                lane: asked.question.lane,
+                turn: Digest256::of(asked.payload),
+                wanted: day,
+                next_at,
+            })),
+            Ok(None) => {
+                tracing::warn!("the turn of an epoch that its lane never had was ignored");
+                None
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "a manifest was not kept; its lane comes again");
-                return;
+                None
             }
-        };
-        let Wanted { day, next_at } = wanted;
-        let turn = Digest256::of(&message.payload);
-        let payload = emit(&ManifestCall { v: 1, lane, turn, wanted: day, next_at });
-        let mut headers = HeaderMap::new();
-        headers.insert(SIGNATURE_HEADER, self.key.sign(Context::Manifest, &payload).to_text());
-        if let Err(error) = self.client.publish_with_headers(reply, headers, payload.into()).await {
-            tracing::warn!(%error, "a call for a manifest was not sent; the lane comes again");
         }
     }
+}
 
-    /// Keeps what the turn brought, and says what is wanted next.
-    async fn take(
-        &self,
-        turn: &Turn,
-        payload: &[u8],
-        keys: &Registry,
-    ) -> Result<Result<(LaneId, Wanted), Ignored>, sqlx::Error> {
-        let Turn { turn, signature } = turn;
-        let now = self.clock.now();
-        let Some(operator) = keys.operator(turn.lane.operator()) else {
-            return Ok(Err(Ignored::Foreign));
-        };
+impl Turns {
+    /// Keeps what the turn brought, and says what is wanted next; nothing of a journal that there
+    /// is not.
+    async fn take(&self, asked: &Asked<'_, ManifestTurn>) -> Result<Option<Wanted>, sqlx::Error> {
+        let Asked { question: turn, payload, signature, keys, now } = asked;
+        let Some(operator) = keys.operator(turn.lane.operator()) else { return Ok(None) };
         let mut tx = self.pool.begin().await?;
-        let Some(journal) = repo::journal(&mut tx, &turn.lane, turn.epoch, now).await? else {
-            return Ok(Err(Ignored::UnknownEpoch));
+        let Some(journal) = repo::journal(&mut tx, &turn.lane, turn.epoch, *now).await? else {
+            return Ok(None);
         };
-        repo::note_turn(&mut tx, &turn.lane, turn.epoch, now).await?;
-        let mut wanted = wanted::wanted(&operator.calendar, &journal, now);
+        repo::note_turn(&mut tx, &turn.lane, turn.epoch, *now).await?;
+        let mut wanted = wanted::wanted(&operator.calendar, &journal, *now);
         if let Some(manifest) = &turn.manifest {
             if let Some(why) = amiss(manifest, wanted.day) {
                 tracing::warn!(lane.id = %turn.lane, day = %manifest.day, why, "a manifest is refused");
             } else {
-                repo::keep(&mut tx, turn, manifest, (payload, signature), now).await?;
-                let journal = journal.with(manifest, now);
-                wanted = wanted::wanted(&operator.calendar, &journal, now);
+                repo::keep(&mut tx, turn, manifest, (payload, signature), *now).await?;
+                let journal = journal.with(manifest, *now);
+                wanted = wanted::wanted(&operator.calendar, &journal, *now);
                 tracing::info!(lane.id = %turn.lane, day = %manifest.day, "a manifest is kept");
             }
         }
         tx.commit().await?;
-        Ok(Ok((turn.lane.clone(), wanted)))
+        Ok(Some(wanted))
     }
 }
 

@@ -122,8 +122,20 @@ const LARGE_FROM_BYTES: i64 = 16 * 1024 * 1024;
 /// When the database fails.
 pub async fn make_ready(pool: &PgPool, now: Timestamp) -> Result<(), sqlx::Error> {
     repo::file_days(pool).await?;
+    count_days(pool, LARGE_FROM_BYTES, now).await
+}
+
+/// Counts what passed on the days that are as large as this.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_days(
+    pool: &PgPool,
+    large_from_bytes: i64,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
     for day in repo::days_to_count(pool).await? {
-        repo::count(pool, day, LARGE_FROM_BYTES, now).await?;
+        repo::count(pool, day, large_from_bytes, now).await?;
     }
     Ok(())
 }

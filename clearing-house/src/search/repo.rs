@@ -168,11 +168,12 @@ pub(super) async fn file_days(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query("select file_posting_days(1)").execute(pool).await.map(drop)
 }
 
-/// Days that are open, or closed and not counted for the last time.
+/// Days that are open for anybody, or were closed since they were counted. An operator that was cut
+/// off has no day at all until its passages come, when the others' may long be closed.
 pub(super) async fn days_to_count(pool: &PgPool) -> Result<Vec<Date>, sqlx::Error> {
     sqlx::query_scalar(
-        "select d.day from settlement_day d
-         where not exists (select from day_counted c where c.day = d.day and c.is_final)
+        "select d.day from settlement_day d left join day_counted c using (day)
+         where c.is_final is not true or d.state = 'open' or d.closed_at > c.counted_at
          group by d.day order by d.day desc",
     )
     .fetch_all(pool)

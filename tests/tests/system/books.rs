@@ -128,6 +128,10 @@ async fn what_is_not_the_lanes_own_goes_to_quarantine_and_the_rest_flows() {
         let outcome = books.post(&[delivery, good.clone()], noon()).await.unwrap();
         assert_eq!(outcome.refused, 1, "{reason}");
         assert_eq!(quarantined(&office).await, [reason]);
+        // An epoch that its lane never had is not on file; the others are nobody's passages.
+        let disposition = if reason == "unknown-epoch" { "not-on-file" } else { "quarantined" };
+        let report = clearing_house::report::report(&office.pool).await.unwrap();
+        assert_eq!(report.passages.get(disposition), Some(&1), "{reason}");
     }
     assert_eq!(office.number("select count(*) from passage").await, 1);
     assert_eq!(office.balance(vehicle(CAR).account).await, 5_000_000 - FARE_OF_CAR);
@@ -323,4 +327,43 @@ async fn what_a_column_cannot_hold_stops_nobody() {
     assert_eq!(counted(&outcome), (2, 0, 1));
     assert_eq!(quarantined(&office).await, ["unsigned"]);
     assert_eq!(office.texts("select payer from charge order by seq").await, ["cash", "account"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_closed_for_all_is_counted_again_when_an_operator_that_was_cut_off_comes() {
+    let office = Office::open().await;
+    let books = office.books().await;
+    let count = async |at: &str| {
+        clearing_house::search::count_days(&office.pool, 0, at.parse().unwrap()).await.unwrap();
+        office.number("select coalesce(sum(passages), 0)::bigint from day_traffic").await
+    };
+    let close = async |operator: &str, at: &str| {
+        let at: Timestamp = at.parse().unwrap();
+        sqlx::query(
+            "update settlement_day set state = 'closed', closed_at = $2::timestamptz where operator = $1",
+        )
+        .bind(operator)
+        .bind(time::OffsetDateTime::from_unix_timestamp(at.as_second()).unwrap())
+        .execute(&office.pool)
+        .await
+        .unwrap();
+    };
+    let one = Lane::new("cienco4/ben-thuy/l01").pass(&vehicle(CAR), MORNING);
+    books.post(&[one], noon()).await.unwrap();
+    assert_eq!(count("2026-03-02T06:00:00Z").await, 1);
+    close("cienco4", "2026-03-02T18:00:00Z").await;
+    assert_eq!(count("2026-03-02T19:00:00Z").await, 1);
+
+    let late = Lane::new("vec/ql45/e01").pass(&vehicle(CAR), MORNING);
+    books.post(&[late], noon()).await.unwrap();
+    assert_eq!(count("2026-03-02T20:00:00Z").await, 2);
+    let later = Lane::new("vec/ql45/e02").pass(&vehicle(LORRY), MORNING);
+    books.post(&[later], noon()).await.unwrap();
+    close("vec", "2026-03-02T21:00:00Z").await;
+    assert_eq!(count("2026-03-02T22:00:00Z").await, 3);
+    // Closed for all, and counted since: nobody counts it again.
+    office
+        .number("with gone as (delete from day_traffic returning 1) select count(*) from gone")
+        .await;
+    assert_eq!(count("2026-03-02T23:00:00Z").await, 0);
 }

@@ -222,6 +222,10 @@ async fn a_version_of_tomorrow_waits_in_quarantine_and_its_lane_keeps_it() {
     intake.until("select count(*) from charge", 2).await;
     intake.until("select count(*) from quarantine", 1).await;
     assert_eq!(reasons(&intake.office).await, ["unknown-version"]);
+    let report = clearing_house::report::report(&intake.office.pool).await.unwrap();
+    let dispositions: Vec<(&str, i64)> =
+        report.passages.iter().map(|(name, count)| (name.as_str(), *count)).collect();
+    assert_eq!(dispositions, [("posted", 2), ("system-error", 1)]);
     let watermark = "select posted_upto from lane_epoch where lane = 'cienco4/ben-thuy/l01'";
     assert_eq!(intake.office.number(watermark).await, 1);
     intake.office.assert_proven().await;
@@ -273,7 +277,8 @@ async fn new_traffic_does_not_wait_for_a_backlog_and_the_backlog_is_drained() {
     let entry = Lane::new("vec/mai-son/e01").pass(&vehicle(CAR), "2026-03-02T01:00:00Z");
     let exit = Lane::new("vec/nghi-son/x01").pass(&vehicle(CAR), "2026-03-02T02:00:00Z");
     intake.publish(&entry).await;
-    let _work = intake.work(config::Intake { workers: 1, lag_max: 100 }).await;
+    let _work =
+        intake.work(config::Intake { workers: 1, lag_max: 100, ..config::Intake::default() }).await;
     let some_behind = "select least(1, count(*)) from intake_partition where not isempty(behind)";
     intake.until(some_behind, 1).await;
     let mut fresh = Lane::new("cienco4/ben-thuy/l02");
