@@ -74,12 +74,13 @@ impl Report {
     /// # Errors
     /// When the file cannot be written, or nobody takes the output.
     pub fn finish(self) -> Result<(), Failed> {
+        let mut out = std::io::stdout().lock();
+        // First, so that nothing that fails afterwards loses what may have taken half an hour.
+        writeln!(out, "{}", self.to_markdown())?;
         let folder = target()?.join("bench");
         std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}.json", self.name));
         std::fs::write(&path, serde_json::to_string_pretty(&self.to_json())? + "\n")?;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", self.to_markdown())?;
         Ok(writeln!(out, "The same as JSON: {}", path.display())?)
     }
 
