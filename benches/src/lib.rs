@@ -17,6 +17,7 @@ mod machine;
 mod programs;
 mod redis;
 
+pub mod close;
 pub mod desk;
 pub mod journal;
 pub mod lane;

@@ -71,6 +71,7 @@ pub const TABLES: &[Table] = &[
     table("lane_epoch",          LANE,     ["rau",  "r",    "r",    "r",  "r", ""]),
     table("lane_manifest",       LANE,     ["ra",   "",     "",     "r",  "r", ""]),
     table("manifest_verdict",    NOBODYS,  ["r",    "",     "",     "ra", "",  ""]),
+    table("manifest_forgotten",  LANE,     ["ra",   "",     "",     "r",  "r", ""]),
     table("manifest_turn",       LANE,     ["rau",  "",     "",     "r",  "",  ""]),
     table("lane_manifest_v1",    NOBODYS,  ["r",    "",     "",     "r",  "",  ""]),
     // Customers.

@@ -3,7 +3,8 @@
 //! The lane has its turn once a minute, and again at once while a day is wanted. Which day, and when
 //! it ended, the centre says; which numbers fall in it, the lane's own clock said when it wrote them.
 //! A manifest is made from the records themselves, whenever it is wanted: nothing is prepared that a
-//! restart could lose, and one that is asked for again is counted again.
+//! restart could lose, and one that is asked for again is counted again. What the journal has forgotten
+//! meanwhile cannot be counted: then the lane says up to where, and the centre asks for what is behind.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,9 +48,10 @@ impl Teller {
     pub async fn run(self, journal: JournalReader) {
         // The store's connection belongs to one thread at a time.
         let journal = Arc::new(Mutex::new(journal));
-        let mut manifest = None;
+        let mut said = Said::default();
+        let mut told_upto = None;
         loop {
-            let Some(call) = self.turn(manifest.take()).await else {
+            let Some(call) = self.turn(std::mem::take(&mut said)).await else {
                 tokio::time::sleep(TURN_AFTER).await;
                 continue;
             };
@@ -58,8 +60,13 @@ impl Teller {
             if let Some(wanted) = wanted {
                 match self.make(&journal, wanted).await {
                     Ok(made) => {
-                        manifest = Some(made);
-                        continue;
+                        let is_known = told_upto.is_some() && made.forgotten_upto == told_upto;
+                        told_upto = made.forgotten_upto;
+                        said = made;
+                        // A centre that does not take it is told again, a turn later.
+                        if !is_known {
+                            continue;
+                        }
                     }
                     Err(error) => {
                         let error = &error as &dyn std::error::Error;
@@ -79,10 +86,10 @@ impl Teller {
         &self,
         journal: &Arc<Mutex<JournalReader>>,
         wanted: WantedDay,
-    ) -> Result<DayManifest, JournalError> {
+    ) -> Result<Said, JournalError> {
         let (journal, loops_count) = (Arc::clone(journal), self.loops_count);
         let making = tokio::task::spawn_blocking(move || {
-            of_day(&journal.lock().unwrap_or_else(PoisonError::into_inner), wanted, loops_count)
+            say(&journal.lock().unwrap_or_else(PoisonError::into_inner), wanted, loops_count)
         });
         match making.await {
             Ok(made) => made,
@@ -91,9 +98,10 @@ impl Teller {
     }
 
     /// Has its turn; the centre's call, where it is the centre's and of this turn.
-    async fn turn(&self, manifest: Option<DayManifest>) -> Option<ManifestCall> {
-        let (lane, epoch) = (self.lane.clone(), self.epoch);
-        let payload = emit(&ManifestTurn { v: 1, lane, epoch, at: self.clock.now(), manifest });
+    async fn turn(&self, said: Said) -> Option<ManifestCall> {
+        let (lane, epoch, at) = (self.lane.clone(), self.epoch, self.clock.now());
+        let Said { manifest, forgotten_upto } = said;
+        let payload = emit(&ManifestTurn { v: 1, lane, epoch, at, manifest, forgotten_upto });
         let turn = Digest256::of(&payload);
         let mut headers = HeaderMap::new();
         headers.insert(SIGNATURE_HEADER, self.key.sign(Purpose::Manifest, &payload).to_text());
@@ -121,6 +129,27 @@ impl Teller {
         }
         call
     }
+}
+
+/// What a lane says in its turn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Said {
+    manifest: Option<DayManifest>,
+    forgotten_upto: Option<u64>,
+}
+
+/// The manifest that is wanted, or up to where it is forgotten.
+fn say(
+    journal: &JournalReader,
+    wanted: WantedDay,
+    loops_count: bool,
+) -> Result<Said, JournalError> {
+    let forgotten = journal.forgotten_upto()?;
+    if forgotten > wanted.after_seq {
+        return Ok(Said { manifest: None, forgotten_upto: Some(forgotten) });
+    }
+    let manifest = Some(of_day(journal, wanted, loops_count)?);
+    Ok(Said { manifest, forgotten_upto: None })
 }
 
 /// The manifest of a day, from the records.

@@ -143,7 +143,7 @@ fn threads() -> usize {
 }
 
 /// The most memory that a process ever had, this one where none is named.
-fn peak_kib(pid: Option<Pid>) -> Result<u64, Failed> {
+pub(crate) fn peak_kib(pid: Option<Pid>) -> Result<u64, Failed> {
     let pid = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

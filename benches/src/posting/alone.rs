@@ -34,24 +34,26 @@ const FREQUENT_SHARE: f64 = 0.2;
 
 /// How much is posted, and onto what.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// Accounts with a balance.
-    pub(super) accounts: u32,
+    pub(crate) accounts: u32,
     /// Who posts at once, each the passages of its own lanes.
-    pub(super) workers: usize,
+    pub(crate) workers: usize,
     /// Passages in a batch.
-    pub(super) batch_len: usize,
+    pub(crate) batch_len: usize,
     /// Passages in all.
-    pub(super) passages: usize,
+    pub(crate) passages: usize,
     /// Bytes of the signed original that are kept for each passage, or none.
-    pub(super) payload_len: usize,
+    pub(crate) payload_len: usize,
+    /// The settlement day into which all of them fall.
+    pub(crate) day: BusinessDate,
 }
 
 /// What a run came to.
 #[derive(Debug)]
-pub(super) struct Posted {
-    pub(super) passages: u64,
-    pub(super) a_second: f64,
+pub(crate) struct Posted {
+    pub(crate) passages: u64,
+    pub(crate) a_second: f64,
     batches: Latency,
     log_bytes: f64,
     table_bytes: f64,
@@ -60,7 +62,7 @@ pub(super) struct Posted {
 }
 
 impl Posted {
-    pub(super) fn tell(&self, report: &mut Report, subject: &str) {
+    pub(crate) fn tell(&self, report: &mut Report, subject: &str) {
         let each = |sum: f64| sum / count(self.passages);
         report.latency(subject, "a batch", &self.batches);
         report.figure(subject, "passages", self.a_second, "passages/s", self.passages);
@@ -78,7 +80,7 @@ impl Posted {
 }
 
 /// Makes an operator with lanes, and accounts.
-pub(super) async fn make(pool: &PgPool, accounts: u32, workers: usize) -> Result<(), Failed> {
+pub(crate) async fn make(pool: &PgPool, accounts: u32, workers: usize) -> Result<(), Failed> {
     sqlx::migrate!("../clearing-house/migrations").run(pool).await?;
     let lanes = LANES_EACH * workers;
     let statements = format!(
@@ -100,16 +102,22 @@ pub(super) async fn make(pool: &PgPool, accounts: u32, workers: usize) -> Result
 }
 
 /// A worker's lanes, and the batch it fills again and again.
-struct Worker {
+pub(crate) struct Worker {
     lanes: Vec<(LaneId, u64)>,
-    batch: Vec<Rated>,
+    pub(crate) batch: Vec<Rated>,
     chance: ChaCha8Rng,
     accounts: u32,
     first_account: i64,
 }
 
 impl Worker {
-    fn new(number: usize, load: Load, first_account: i64, from: u64) -> Result<Self, Failed> {
+    /// Worker of that number, from 0, whose lanes have come as far as `from`.
+    pub(crate) fn new(
+        number: usize,
+        load: Load,
+        first_account: i64,
+        from: u64,
+    ) -> Result<Self, Failed> {
         let lanes = (1..=LANES_EACH)
             .map(|lane| {
                 Ok((format!("cienco4/ben-thuy/l{}", number * LANES_EACH + lane).parse()?, from))
@@ -123,7 +131,7 @@ impl Worker {
     }
 
     /// The next passages: each lane a stretch of its own.
-    fn fill(&mut self, now: Timestamp, day: BusinessDate) -> Result<(), Failed> {
+    pub(crate) fn fill(&mut self, now: Timestamp, day: BusinessDate) -> Result<(), Failed> {
         let each = self.batch.len().div_ceil(self.lanes.len());
         for (stretch, (lane, last)) in self.batch.chunks_mut(each).zip(&mut self.lanes) {
             for one in stretch {
@@ -201,19 +209,24 @@ fn rated(index: usize, payload: &[u8]) -> Result<Rated, Failed> {
     })
 }
 
+/// The ledger account of account 1; the others follow.
+pub(crate) async fn first_account(pool: &PgPool) -> Result<i64, Failed> {
+    Ok(sqlx::query_scalar(
+        "select min(ledger_account) from ledger_account where account is not null",
+    )
+    .fetch_one(pool)
+    .await?)
+}
+
 /// Posts a load with several workers at once. `from` is the last sequence that each lane has.
-pub(super) async fn post(
+pub(crate) async fn post(
     pool: &PgPool,
     load: Load,
     from: u64,
     server: i32,
     clock: Clock,
 ) -> Result<Posted, Failed> {
-    let first_account: i64 = sqlx::query_scalar(
-        "select min(ledger_account) from ledger_account where account is not null",
-    )
-    .fetch_one(pool)
-    .await?;
+    let first_account = first_account(pool).await?;
     let stored_before = super::world::table_bytes(pool).await?;
     let log_before = super::world::log_position(pool).await?;
     let cpu_before = (children_cpu(server)?, own_cpu()?);
@@ -227,7 +240,7 @@ pub(super) async fn post(
             let mut batches = Latency::try_new()?;
             for _ in 0..each {
                 let now = clock.now();
-                worker.fill(now, now.strftime("%Y-%m-%d").to_string().parse()?)?;
+                worker.fill(now, load.day)?;
                 let began = clock.real();
                 let outcome = loop {
                     match books.post_rated(&worker.batch, now).await {
@@ -265,7 +278,7 @@ pub(super) async fn post(
 }
 
 /// How many sequences of each lane that many passages are.
-pub(super) fn each_lane(passages: u64, workers: usize) -> Result<u64, Failed> {
+pub(crate) fn each_lane(passages: u64, workers: usize) -> Result<u64, Failed> {
     Ok(passages / u64::try_from(LANES_EACH * workers)?)
 }
 

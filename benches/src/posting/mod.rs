@@ -10,7 +10,7 @@
 //!
 //! Deliberately absent: the broker, and more than one worker.
 
-mod alone;
+pub(crate) mod alone;
 mod copy;
 mod ledgers;
 pub(crate) mod passages;
@@ -141,12 +141,14 @@ async fn post_alone(
     let clock = Clock::system();
     let pool = PgPool::connect(url).await?;
     alone::make(&pool, ACCOUNTS, size.workers).await?;
+    let day = clock.now().strftime("%Y-%m-%d").to_string().parse()?;
     let load = |passages, payload_len| alone::Load {
         accounts: ACCOUNTS,
         workers: size.workers,
         batch_len: size.batch_len,
         passages,
         payload_len,
+        day,
     };
     let (mut posted, mut last_seq) = (0, 0);
     let mut run = async |passages, payload_len| -> Result<alone::Posted, Failed> {

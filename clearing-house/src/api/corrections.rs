@@ -236,6 +236,7 @@ impl From<ProposalError> for Problem {
     fn from(error: ProposalError) -> Self {
         let (status, kind) = match &error {
             ProposalError::NoReason => (StatusCode::UNPROCESSABLE_ENTITY, "no-reason"),
+            ProposalError::Proposed { .. } => (StatusCode::CONFLICT, "proposed-before"),
             ProposalError::Unknown(_) => (StatusCode::NOT_FOUND, "no-proposal"),
             ProposalError::Approved(_) => (StatusCode::CONFLICT, "approved-before"),
             ProposalError::SamePerson { .. } => (StatusCode::CONFLICT, "same-person"),

@@ -1,5 +1,6 @@
 //! Corrections by two people: one *proposes* what a transfer should have been, another *approves*,
-//! and only then is it posted. The database holds the two apart as well.
+//! and only then is it posted. The database holds the two apart as well, and keeps one correction one
+//! proposal.
 
 use domain::{Amount, BusinessDate, OperatorId, Timestamp};
 use sqlx::postgres::PgRow;
@@ -18,6 +19,16 @@ pub enum ProposalError {
     /// A reason is missing, or is a whole story.
     #[error("a correction needs a reason of 1 to {REASON_LEN_MAX} characters")]
     NoReason,
+    /// Another one proposed the very same before.
+    #[error("proposal {proposal} by {proposed_by} says the same of transfer {}", transfer.as_i64())]
+    Proposed {
+        /// The transfer.
+        transfer: TransferId,
+        /// The proposal that is there.
+        proposal: i64,
+        /// Who made it.
+        proposed_by: String,
+    },
     /// There is no such proposal.
     #[error("there is no proposal {0} of a correction")]
     Unknown(i64),
@@ -58,10 +69,11 @@ pub struct Proposal {
 }
 
 /// Proposes what a transfer should have been. `of` is the operator whose transfers alone may be
-/// named; others are as if they were not there.
+/// named; others are as if they were not there. Who proposes the same twice gets the first answer.
 ///
 /// # Errors
-/// When there is no such transfer, it is a reversal, a reason is missing, or the database fails.
+/// When there is no such transfer, it is a reversal, somebody else proposed the same, a reason is
+/// missing, or the database fails.
 pub async fn propose(
     pool: &PgPool,
     (transfer, should_be): (TransferId, Amount),
@@ -78,20 +90,37 @@ pub async fn propose(
     if of.is_some_and(|of| known.operator.as_deref() != Some(of.as_str())) {
         return Err(LedgerError::NoTransfer { transfer }.into());
     }
-    let proposal = sqlx::query_scalar(
+    // Of two who propose at once, one waits here and finds the other's.
+    let fresh: Option<i64> = sqlx::query_scalar(
         "insert into correction_proposal (transfer, should_be, reason, proposed_by, proposed_at) \
-         values ($1, $2, $3, $4, $5) returning proposal",
+         values ($1, $2, $3, $4, $5) on conflict on constraint correction_proposed_once do nothing \
+         returning proposal",
     )
     .bind(transfer.as_i64())
     .bind(should_be.minor_units())
     .bind(reason.trim())
     .bind(who)
     .bind(to_sql(at))
+    .fetch_optional(&mut *tx)
+    .await
+    .map_err(ProposalError::Database)?;
+    if let Some(proposal) = fresh {
+        tx.commit().await.map_err(ProposalError::Database)?;
+        return Ok(proposal);
+    }
+    let (proposal, proposed_by): (i64, String) = sqlx::query_as(
+        "select proposal, proposed_by from correction_proposal where transfer = $1 and should_be = $2",
+    )
+    .bind(transfer.as_i64())
+    .bind(should_be.minor_units())
     .fetch_one(&mut *tx)
     .await
     .map_err(ProposalError::Database)?;
-    tx.commit().await.map_err(ProposalError::Database)?;
-    Ok(proposal)
+    if proposed_by == who {
+        Ok(proposal)
+    } else {
+        Err(ProposalError::Proposed { transfer, proposal, proposed_by })
+    }
 }
 
 /// Approves a proposal as another one, and posts the correction into an open settlement day.

@@ -4,7 +4,9 @@
 //! ([`wanted`], pure). A manifest that comes with a turn is kept with its exact bytes when it is the
 //! lane's own, of the day that was wanted, and begins behind the one before. Nobody is told that it
 //! was kept: the lane sees it by being asked for the next day. A turn that is forged or foreign gets
-//! no answer; one whose manifest is not what was wanted is told again what is.
+//! no answer; one whose manifest is not what was wanted is told again what is. A lane that has *forgotten*
+//! what is wanted says up to which number; where the books have every number up to there, they stand for
+//! themselves, and what is behind is asked for.
 //!
 //! Deliberately absent: holding manifests against what is posted, which `reconciliation` does, and
 //! whose verdict makes this desk ask again.
@@ -13,13 +15,14 @@ mod repo;
 pub mod wanted;
 
 use async_nats::Client;
-use domain::signature::{Context, Digest256, SecretKey};
+use domain::signature::{Context, Digest256, SecretKey, Signature};
 use domain::wire::subject;
 use domain::wire::v1::{
     DayManifest, DecisionRecord, ManifestCall, ManifestTurn, PassageSums, WantedDay, emit,
 };
-use domain::{Clock, LaneId, VehicleGroup};
-use sqlx::PgPool;
+use domain::time::SettlementCalendar;
+use domain::{Clock, LaneId, Timestamp, VehicleGroup};
+use sqlx::{PgConnection, PgPool};
 
 use self::wanted::Wanted;
 use crate::lane_desk::{Asked, Clerk, Desk, DeskError};
@@ -119,6 +122,14 @@ impl Turns {
         };
         repo::note_turn(&mut tx, &turn.lane, turn.epoch, *now).await?;
         let mut wanted = wanted::wanted(&operator.calendar, &journal, *now);
+        if let Some(upto) = turn.forgotten_upto {
+            let calendar = &operator.calendar;
+            if forget(&mut tx, turn, upto, calendar, (payload, signature), *now).await?
+                && let Some(journal) = repo::journal(&mut tx, &turn.lane, turn.epoch, *now).await?
+            {
+                wanted = wanted::wanted(calendar, &journal, *now);
+            }
+        }
         if let Some(manifest) = &turn.manifest {
             if let Some(why) = amiss(manifest, wanted.day) {
                 tracing::warn!(lane.id = %turn.lane, day = %manifest.day, why, "a manifest is refused");
@@ -132,6 +143,28 @@ impl Turns {
         tx.commit().await?;
         Ok(Some(wanted))
     }
+}
+
+/// Keeps what a lane says it has forgotten; tells whether the books stand for it.
+async fn forget(
+    tx: &mut PgConnection,
+    turn: &ManifestTurn,
+    upto: u64,
+    calendar: &SettlementCalendar,
+    signed: (&[u8], &Signature),
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let (lane, epoch) = (&turn.lane, turn.epoch);
+    // A lane forgets what was receipted, and a receipt covers what is stored without a gap.
+    let Some(at) = repo::receipted_at(tx, lane, epoch, upto).await? else {
+        tracing::warn!(lane.id = %lane, upto, "a lane has forgotten what the books do not have");
+        return Ok(false);
+    };
+    let day = calendar.day_of(at);
+    if repo::forget(tx, (lane, epoch), (day, upto), signed, now).await? {
+        tracing::warn!(lane.id = %lane, day = %day, upto, "a lane has forgotten days that it did not tell of");
+    }
+    Ok(true)
 }
 
 #[cfg(test)]

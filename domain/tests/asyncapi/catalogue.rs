@@ -324,7 +324,7 @@ pub(crate) fn samples() -> Vec<Sample> {
         ),
         texts(
             &one(
-                r##"{"v":1,"lane":"a/b/c","epoch":1,"at":"2026-11-21T05:00:01Z","manifest":{"day":"2026-11-20","first_seq":1,"last_seq":2,"head":"#","sums":{"passages":2,"amount":1,"groups":{},"decisions":{}},"loops":{"before":{"crossings":0,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":0,"lost":0},"hours":[{"from":"2026-11-20T05:00:00Z","last_seq":2,"counts":{"crossings":1,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":1,"lost":0}}]}}}"##,
+                r##"{"v":1,"lane":"a/b/c","epoch":1,"at":"2026-11-21T05:00:01Z","manifest":{"day":"2026-11-20","first_seq":1,"last_seq":2,"head":"#","sums":{"passages":2,"amount":1,"groups":{},"decisions":{}},"loops":{"before":{"crossings":0,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":0,"lost":0},"hours":[{"from":"2026-11-20T05:00:00Z","last_seq":2,"counts":{"crossings":1,"repeats":0,"strays":0,"unseen":0,"turned_back":0,"between":1,"lost":0}}]}},"forgotten_upto":2}"##,
             ),
             |t| Sample::of::<ManifestTurn>("ManifestTurn", t),
         ),

@@ -79,6 +79,18 @@ impl JournalReader {
         stored.map(read).transpose()
     }
 
+    /// The last number that was forgotten; 0 where nothing was. The last record is always kept.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn forgotten_upto(&self) -> Result<u64, JournalError> {
+        let first: Option<u64> = self
+            .connection
+            .query_row("select min(seq) from record", [], |row| row.get(0))
+            .map_err(store(&self.path, "find the first record"))?;
+        Ok(first.map_or(0, |first| first.saturating_sub(1)))
+    }
+
     /// Records from `first` on, at most `limit`, in order.
     ///
     /// # Errors

@@ -95,6 +95,12 @@ fn what_the_journal_no_longer_has_is_not_made_up() {
     assert!(error.to_string().contains("no longer"), "{error}");
     let rest = of_day(&journal.reader().unwrap(), wanted(0, 1), true).unwrap();
     assert_eq!((rest.first_seq, rest.sums.passages), (2, 2));
+    // It is said up to where, and what is wanted behind that is told.
+    let reader = journal.reader().unwrap();
+    let forgotten = Said { manifest: None, forgotten_upto: Some(1) };
+    assert_eq!(say(&reader, wanted(0, 0), true).unwrap(), forgotten);
+    let told = Said { manifest: Some(rest), forgotten_upto: None };
+    assert_eq!(say(&reader, wanted(0, 1), true).unwrap(), told);
 }
 
 proptest! {

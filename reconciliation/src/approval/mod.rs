@@ -256,12 +256,16 @@ pub struct HoleInLane {
     pub last_seq: u64,
 }
 
-/// A hole and why the day may be closed over it.
+/// What exactly is given up, and why the day may be closed over it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoleDecision {
-    /// The hole.
+    /// The hole; or the numbers of a manifest, where its figures are named.
     pub hole: HoleInLane,
+    /// The figures in which the lane's manifest of these very numbers differs from the books, word for
+    /// word. Without any the decision is about numbers that never came, and about nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<String>,
     /// Why what is missing is given up, for those who ask later.
     pub reason: String,
 }

@@ -60,12 +60,13 @@ pub fn of_lanes(
     let mut found = Vec::new();
     for journal in journals {
         let JournalDay { lane, epoch, .. } = journal;
-        let mut finding = |kind, ours: Option<String>, theirs: Option<String>| {
+        let of_day = format!("{lane}:{epoch}:{}", window.day);
+        let mut finding = |kind, subject: String, ours: Option<String>, theirs: Option<String>| {
             found.push(Finding {
                 kind,
                 operator: window.operator.clone(),
                 day: window.day,
-                subject: format!("{lane}:{epoch}:{}", window.day),
+                subject,
                 ours,
                 theirs,
                 amount: Amount::ZERO,
@@ -75,11 +76,18 @@ pub fn of_lanes(
             (Standing::Missing { due_at }, _) => {
                 let ours = format!("passages up to {} are stored", journal.stored_upto);
                 let theirs = format!("no manifest by {due_at}");
-                finding(Kind::ManifestMissing, Some(ours), Some(theirs));
+                finding(Kind::ManifestMissing, of_day, Some(ours), Some(theirs));
+            }
+            (Standing::Forgotten { upto_seq }, _) => {
+                // Named by how far it goes: once, however many days lie in it.
+                let subject = format!("{lane}:{epoch}:forgotten {upto_seq}");
+                let ours = format!("passages up to {upto_seq} are stored without a gap");
+                let theirs = format!("the journal has forgotten them up to {upto_seq}, and told no count");
+                finding(Kind::ManifestMissing, subject, Some(ours), Some(theirs));
             }
             (Standing::Told, Some(told)) if !told.loops.is_empty() => {
                 let ours = format!("passages {} to {}", told.first_seq, told.last_seq);
-                finding(Kind::LoopsDiffer, Some(ours), Some(told.loops.join("; ")));
+                finding(Kind::LoopsDiffer, of_day, Some(ours), Some(told.loops.join("; ")));
             }
             (Standing::Silent | Standing::Awaited { .. } | Standing::Told, _) => {}
         }

@@ -68,6 +68,9 @@ async fn told(pool: &PgPool, what: &Show, now: Timestamp) -> Result<ExitCode, Fa
             (Standing::Silent, _) => ("silent", Vec::new()),
             (Standing::Awaited { due_at }, _) => ("awaited", vec![format!("due at {due_at}")]),
             (Standing::Missing { due_at }, _) => ("missing", vec![format!("was due at {due_at}")]),
+            (Standing::Forgotten { upto_seq }, _) => {
+                ("forgotten", vec![format!("its journal has forgotten numbers up to {upto_seq}")])
+            }
             (Standing::Told, told) => {
                 let told = told.as_ref();
                 let state = told.and_then(|told| told.verdict).map_or("unchecked", VerdictOf::name);

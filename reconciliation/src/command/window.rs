@@ -29,7 +29,7 @@ pub enum Command {
     Propose(SignedBy),
     /// Approves a closed day's settlement, which another person proposed.
     Approve(SignedBy),
-    /// Proposes or approves to close a day over numbers of a lane that never came.
+    /// Proposes or approves to close a day over numbers of a lane that never came, or figures that differ.
     AcceptHole(AcceptHole),
 }
 
@@ -65,6 +65,10 @@ pub struct AcceptHole {
     /// The last number that is missing.
     #[arg(long, value_name = "NUMBER")]
     last: u64,
+    /// A figure in which the lane's manifest of these numbers differs, as `close` names it; once for
+    /// each. Without any, the numbers themselves are given up.
+    #[arg(long = "figure", value_name = "WORDS")]
+    figures: Vec<String>,
     /// Why what is missing is given up; the second person repeats it word for word.
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     reason: String,
@@ -107,10 +111,10 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
 
 impl AcceptHole {
     fn decision(&self) -> HoleDecision {
-        let Self { lane, epoch, first, last, reason, .. } = self;
-        let (lane, reason) = (lane.clone(), reason.clone());
+        let Self { lane, epoch, first, last, figures, reason, .. } = self;
+        let (lane, figures, reason) = (lane.clone(), figures.clone(), reason.clone());
         let hole = HoleInLane { lane, epoch: *epoch, first_seq: *first, last_seq: *last };
-        HoleDecision { hole, reason }
+        HoleDecision { hole, figures, reason }
     }
 }
 

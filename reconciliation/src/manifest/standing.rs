@@ -31,6 +31,8 @@ pub struct JournalDay {
     pub stored_upto: u64,
     /// The last number that it told of on earlier days; 0 where it told of none.
     pub told_before: u64,
+    /// Where it has forgotten the day without having told of it: up to which number it has.
+    pub forgotten_upto: Option<u64>,
     /// Its manifest of the day, where there is one.
     pub told: Option<Told>,
 }
@@ -67,6 +69,11 @@ pub enum Standing {
         /// When it was due.
         due_at: Timestamp,
     },
+    /// It has forgotten the day, whose every number was receipted: the books stand for themselves.
+    Forgotten {
+        /// The last number it has forgotten.
+        upto_seq: u64,
+    },
     /// It was told.
     Told,
 }
@@ -87,6 +94,9 @@ pub fn standing(
         && journal.replaced_at.is_none_or(|at| calendar.day_of(at) >= day);
     if !was_used || !journal.takes_turns {
         return Standing::Silent;
+    }
+    if let Some(upto_seq) = journal.forgotten_upto {
+        return Standing::Forgotten { upto_seq };
     }
     let due_at = ends_at.saturating_add(WITHIN).unwrap_or(Timestamp::MAX);
     if now < due_at { Standing::Awaited { due_at } } else { Standing::Missing { due_at } }
@@ -117,7 +127,13 @@ pub fn obstacles(
                 found.push(Refusal::ManifestAwaited { lane, epoch, due_at });
             }
             (Standing::Told, Some(told)) => found.extend(of_told(journal, told)),
-            (Standing::Silent | Standing::Missing { .. } | Standing::Told, _) => {}
+            (
+                Standing::Silent
+                | Standing::Missing { .. }
+                | Standing::Forgotten { .. }
+                | Standing::Told,
+                _,
+            ) => {}
         }
     }
     found
@@ -129,14 +145,14 @@ fn of_told(journal: &JournalDay, told: &Told) -> Option<Refusal> {
     if first_seq <= told.last_seq {
         return Some(Refusal::Missing { lane, epoch, first_seq, last_seq: told.last_seq });
     }
-    let figure = match told.verdict {
+    let figures = match told.verdict {
         // What is missing in between is named as the hole it is.
         Some(VerdictOf::Agrees | VerdictOf::Short) => return None,
-        Some(VerdictOf::Differs) => told.figures.first().cloned().unwrap_or_default(),
-        None => "it has not been held against the books yet".to_owned(),
+        Some(VerdictOf::Differs) => told.figures.clone(),
+        None => Vec::new(),
     };
     let (first_seq, last_seq) = (told.first_seq, told.last_seq);
-    Some(Refusal::ManifestDiffers { lane, epoch, first_seq, last_seq, figure })
+    Some(Refusal::ManifestDiffers { lane, epoch, first_seq, last_seq, figures })
 }
 
 #[cfg(test)]
@@ -166,6 +182,7 @@ mod tests {
             takes_turns: true,
             stored_upto: 9,
             told_before: 3,
+            forgotten_upto: None,
             told: None,
         };
         change(&mut journal);
@@ -197,6 +214,20 @@ mod tests {
             |journal| journal.replaced_at = Some("2026-03-02T12:00:00Z".parse().unwrap()),
             SOON,
             &[awaited],
+        );
+    }
+
+    #[test]
+    fn a_lane_that_has_forgotten_the_day_is_not_waited_for() {
+        check(|journal| journal.forgotten_upto = Some(9), SOON, &[]);
+        // What it told before it forgot still counts.
+        check(
+            |journal| {
+                journal.forgotten_upto = Some(9);
+                journal.told = Some(told(12, VerdictOf::Short));
+            },
+            SOON,
+            &["lane cienco4/ben-thuy/l01 epoch 1: passages 10 to 12 never came"],
         );
     }
 

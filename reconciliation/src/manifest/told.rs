@@ -50,6 +50,7 @@ pub(crate) async fn journals_of_day(
         takes_turns: bool,
         stored_upto: i64,
         told_before: i64,
+        forgotten_upto: Option<i64>,
         manifest: Option<i64>,
         first_seq: Option<i64>,
         last_seq: Option<i64>,
@@ -64,6 +65,8 @@ pub(crate) async fn journals_of_day(
                 e.last_seq as stored_upto,
                 coalesce((select max(b.last_seq) from lane_manifest b
                           where b.lane = e.lane and b.epoch = e.epoch and b.day < $2), 0) as told_before,
+                (select min(f.upto_seq) from manifest_forgotten f
+                 where f.lane = e.lane and f.epoch = e.epoch and f.day >= $2) as forgotten_upto,
                 m.manifest, m.first_seq, m.last_seq, v.verdict_of, v.figures, v.loops
          from lane_epoch e
          join lane l using (lane)
@@ -100,6 +103,7 @@ pub(crate) async fn journals_of_day(
             takes_turns: row.takes_turns,
             stored_upto: number("sequence", row.stored_upto)?,
             told_before: number("sequence", row.told_before)?,
+            forgotten_upto: row.forgotten_upto.map(|upto| number("sequence", upto)).transpose()?,
             told,
         })
     };
@@ -232,7 +236,7 @@ async fn of_days(
         .map_err(SettlementError::database("find the last record a lane told of"))?;
     let head = head.and_then(|head| head.try_into().ok()).map(HalfDigest::new);
     let hours = told.loops.as_ref().map_or(&[][..], |loops| &loops.hours);
-    let gone = gone(tx, journal_no, told.first_seq, hours).await?;
+    let gone = gone(tx, journal_no, told.first_seq, hours, near).await?;
     Ok(OfBooks { sums, head, gone })
 }
 
@@ -242,6 +246,7 @@ async fn gone(
     journal_no: Option<i32>,
     first_seq: u64,
     hours: &[LoopHour],
+    near: Option<Date>,
 ) -> Result<Vec<u64>> {
     if hours.is_empty() {
         return Ok(Vec::new());
@@ -249,18 +254,25 @@ async fn gone(
     let upto: Vec<i64> =
         hours.iter().map(|hour| i64::try_from(hour.last_seq).unwrap_or(i64::MAX)).collect();
     let first = i64::try_from(first_seq).unwrap_or(i64::MAX);
-    let rows: Vec<(i32, i64)> = sqlx::query_as(
+    let days = match near {
+        Some(_) => "and p.day between $6 - $7 and $6 + $7",
+        None => "and ($6::date is null or $7 is not null)",
+    };
+    let sql = format!(
         "select least(width_bucket(p.seq::bigint - 1, $3), $4), count(*)
          from posting p
          join manner o using (manner)
-         where p.journal_no = $1 and p.seq between $2 and $5 and o.decision <> 'turned-away'
-         group by 1",
-    )
+         where p.journal_no = $1 and p.seq between $2 and $5 and o.decision <> 'turned-away' {days}
+         group by 1"
+    );
+    let rows: Vec<(i32, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
     .bind(journal_no)
     .bind(first)
     .bind(&upto)
     .bind(i32::try_from(upto.len()).unwrap_or(i32::MAX) - 1)
     .bind(upto.last())
+    .bind(near)
+    .bind(DAYS_AROUND)
     .fetch_all(tx)
     .await
     .map_err(SettlementError::database("count an hour's passages"))?;

@@ -29,16 +29,16 @@ mod window;
 mod shelf;
 mod spill;
 
-mod keyed;
+mod totals;
 
 pub use class::{Class, ClassTotals, SideSum};
 pub use engine::{MEMORY_MIN_BYTES, MatchError, Plan, match_rows};
 pub use finding::{Finding, NoSink, Sink};
-pub use keyed::{Class as KeyedClass, Matching, Record, Tally, Totals, match_sides};
 pub use row::{Row, Rows};
 pub use rule::{Field, Rule, RuleError, Rules};
 pub use side::{Keyed, Side, Taken, Unreadable};
 pub use stub::{Stub, Whose};
+pub use totals::{Alike, Tally, Totals};
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,8 @@ use domain::{BusinessDate, Clock, Currency, OperatorId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
 use super::repo::{self, DayState, Operator};
-use super::{Refusal, SettlementError, completeness, figures, proof};
-use crate::approval::{ApprovalError, HoleInLane, Person, accepted_holes, propose_in_tx};
+use super::{Refusal, SettlementError, Sheet, completeness, figures, proof};
+use crate::approval::{ApprovalError, HoleDecision, Person, accepted_holes, propose_in_tx};
 use crate::contract::repo::fee_terms;
 use crate::manifest::{standing, told};
 use crate::money::Signed;
@@ -175,11 +175,11 @@ async fn obstacles_in_tx(
         let journals = told::journals_of_day(&mut *tx, id, window.day).await?;
         found.extend(standing::obstacles(window.day, calendar, &journals, now));
     }
-    let accepted: Vec<HoleInLane> = accepted_holes(tx, id)
+    let accepted: Vec<HoleDecision> = accepted_holes(tx, id)
         .await?
         .into_iter()
         .filter(|accepted| accepted.window.day <= window.day)
-        .map(|accepted| accepted.decision.hole)
+        .map(|accepted| accepted.decision)
         .collect();
     Ok(completeness::without_accepted(found, &accepted))
 }
@@ -198,9 +198,9 @@ async fn state_day(
     if state(&mut *tx, window).await?.0 > State::Closing {
         return Ok(Outcome::ClosedBefore);
     }
-    let charges = repo::counted_from_charges(&mut tx, id, *day).await?;
-    let ledger = repo::counted_from_ledger(&mut tx, id, *day).await?;
-    let differences = proof::differences(&charges, &ledger);
+    let sheet = Sheet::read(&mut tx, id, *day).await?;
+    let differences =
+        proof::differences(&sheet.counted_from_charges()?, &sheet.counted_from_ledger()?);
     if !differences.is_empty() {
         return Ok(Outcome::Refused(differences.into_iter().map(Refusal::NotProven).collect()));
     }
@@ -215,7 +215,7 @@ async fn state_day(
         issued_at: closed_at,
         early_reason,
     };
-    let figures = figures(&mut tx, id, *day).await?;
+    let figures = figures(&mut tx, id, *day, &sheet).await?;
     let statement = Statement::try_new(header, figures)?;
     let paper = Paper::try_sign(&statement, key)?;
     post_in_tx(&mut tx, &fees(&statement, closed_at)).await?;

@@ -8,7 +8,7 @@ use domain::time::SettlementCalendar;
 use domain::{BusinessDate, LaneId, Timestamp};
 
 use super::Refusal;
-use crate::approval::HoleInLane;
+use crate::approval::{HoleDecision, HoleInLane};
 
 /// How far a journal is stored whose receipts do not stand at its last number.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,17 +51,29 @@ pub(super) struct Pending {
     pub(super) at: Timestamp,
 }
 
-/// Takes away what two people accepted: a hole, or a manifest that differs, within numbers they named.
-pub(super) fn without_accepted(refusals: Vec<Refusal>, accepted: &[HoleInLane]) -> Vec<Refusal> {
+/// Takes away what two people accepted: numbers that never came, within those that they named; or a
+/// manifest that differs, of the very numbers and in no other figure than they named.
+pub(super) fn without_accepted(refusals: Vec<Refusal>, accepted: &[HoleDecision]) -> Vec<Refusal> {
     let is_accepted = |refusal: &Refusal| match refusal {
-        Refusal::Missing { lane, epoch, first_seq, last_seq }
-        | Refusal::ManifestDiffers { lane, epoch, first_seq, last_seq, .. } => {
-            accepted.iter().any(|known| {
-                known.lane == *lane
-                    && known.epoch == *epoch
-                    && known.first_seq <= *first_seq
-                    && *last_seq <= known.last_seq
-            })
+        Refusal::Missing { lane, epoch, first_seq, last_seq } => accepted.iter().any(|known| {
+            let HoleDecision { hole, figures, .. } = known;
+            figures.is_empty()
+                && hole.lane == *lane
+                && hole.epoch == *epoch
+                && hole.first_seq <= *first_seq
+                && *last_seq <= hole.last_seq
+        }),
+        Refusal::ManifestDiffers { lane, epoch, first_seq, last_seq, figures } => {
+            let differs = HoleInLane {
+                lane: lane.clone(),
+                epoch: *epoch,
+                first_seq: *first_seq,
+                last_seq: *last_seq,
+            };
+            let is_named = |figure| {
+                accepted.iter().any(|known| known.hole == differs && known.figures.contains(figure))
+            };
+            !figures.is_empty() && figures.iter().all(is_named)
         }
         Refusal::NotOver { .. }
         | Refusal::EarlierDay { .. }

@@ -1,15 +1,18 @@
-//! The figures of a day's statement, counted from charges and passages: the same rows always give
-//! the same figures, so that a statement can be made again and compared to the byte.
+//! The figures of a day's statement, from the sheet of its passages: the same rows always give the
+//! same figures, so that a statement can be made again and compared to the byte.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql};
-use domain::{BusinessDate, IssuerId, LaneId, OperatorId, StationId, VehicleGroup};
+use domain::{BusinessDate, IssuerId, LaneId, MoneyError, OperatorId, StationId, VehicleGroup};
 use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, Row as _};
 
 use super::repo::{number, parsed};
+use super::sheet::{Journal, Line, Sheet, Shown};
 use super::{SettlementError, stored_amount};
 use crate::approval::accepted_holes;
-use crate::matching::{Record, Totals as Matched, match_sides};
+use crate::matching::{Alike, Tally, Totals as Matched};
 use crate::money::Signed;
 use crate::statement::{
     Adjustment, Cash, CorrectedPassage, DayFigures, DispositionCount, Hole, IssuerTolls, LaneSpan,
@@ -23,46 +26,50 @@ pub(crate) async fn figures(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,
+    sheet: &Sheet,
 ) -> Result<DayFigures> {
-    let (issuers, cash) = tolls(tx, operator, day).await?;
+    let (issuers, cash) = tolls(sheet)?;
     Ok(DayFigures {
         issuers,
         cash,
         adjustments: adjustments(tx, operator, day).await?,
-        traffic: traffic(tx, operator, day).await?,
-        dispositions: dispositions(tx, operator, day).await?,
-        lanes: lanes(tx, operator, day).await?,
-        tariffs: tariffs(tx, operator, day).await?,
+        traffic: traffic(sheet)?,
+        dispositions: dispositions(sheet)?,
+        lanes: lanes(sheet)?,
+        tariffs: tariffs(sheet),
         holes: holes(tx, operator, day).await?,
-        matching: matching(tx, operator, day).await?,
+        matching: matching(sheet)?,
     })
 }
 
-async fn tolls(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<(Vec<IssuerTolls>, Cash)> {
-    let rows: Vec<(Option<String>, i64, i64)> = sqlx::query_as(
-        "select a.issuer, count(*), sum(c.amount)::bigint
-         from charge c
-         left join account a using (account)
-         where c.operator = $1 and c.day = $2 and c.disposition = 'posted' and c.payer <> 'nobody'
-         group by a.issuer
-         order by a.issuer collate \"C\"",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("count the tolls"))?;
+/// Passages and what they sum to in minor units.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    passages: u64,
+    minor_units: i64,
+}
+
+impl Sum {
+    fn add(&mut self, line: &Line) -> Result<()> {
+        self.passages += line.passages()?;
+        let sum = self.minor_units.checked_add(line.amount);
+        self.minor_units = sum.ok_or(MoneyError::Overflow)?;
+        Ok(())
+    }
+}
+
+fn tolls(sheet: &Sheet) -> Result<(Vec<IssuerTolls>, Cash)> {
+    let mut sums: BTreeMap<Option<&str>, Sum> = BTreeMap::new();
+    for line in sheet.own().filter(|line| line.is_charged()) {
+        sums.entry(line.issuer.as_deref()).or_default().add(line)?;
+    }
     let mut cash = Cash::default();
     let mut issuers = Vec::new();
-    for (issuer, passages, units) in rows {
-        let (passages, amount) = (number("count", passages)?, stored_amount(units)?);
+    for (issuer, Sum { passages, minor_units }) in sums {
+        let amount = stored_amount(minor_units)?;
         match issuer {
             Some(issuer) => {
-                let issuer: IssuerId = parsed("issuer", &issuer)?;
+                let issuer: IssuerId = parsed("issuer", issuer)?;
                 issuers.push(IssuerTolls { issuer, passages, gross: amount });
             }
             None => cash = Cash { passages, amount },
@@ -148,128 +155,100 @@ async fn holes(
         .collect())
 }
 
-async fn traffic(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<Vec<Traffic>> {
-    let rows: Vec<(String, Option<i16>, i64, i64)> = sqlx::query_as(
-        "select station, vehicle_group, count(*), sum(amount)::bigint
-         from passage_v1
-         where operator = $1 and day = $2 and disposition = 'posted'
-         group by station, vehicle_group
-         order by station collate \"C\", vehicle_group nulls first",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("count the traffic"))?;
+fn traffic(sheet: &Sheet) -> Result<Vec<Traffic>> {
+    let mut sums: BTreeMap<(&str, Option<i16>), Sum> = BTreeMap::new();
+    for line in sheet.own().filter(|line| line.is_posted()) {
+        sums.entry((line.station()?, line.vehicle_group)).or_default().add(line)?;
+    }
     let group = |number: i16| {
         let group = u8::try_from(number).ok().and_then(|number| VehicleGroup::try_new(number).ok());
         group.ok_or(SettlementError::Stored { what: "group", text: number.to_string() })
     };
-    let line = |(station, of_group, passages, units): (String, Option<i16>, _, _)| {
+    let line = |((station, of_group), sum): ((&str, Option<i16>), Sum)| {
         Ok(Traffic {
-            station: parsed::<StationId>("station", &station)?,
+            station: parsed::<StationId>("station", station)?,
             group: of_group.map(group).transpose()?,
-            passages: number("count", passages)?,
-            amount: stored_amount(units)?,
+            passages: sum.passages,
+            amount: stored_amount(sum.minor_units)?,
         })
     };
-    rows.into_iter().map(line).collect()
+    sums.into_iter().map(line).collect()
 }
 
-async fn dispositions(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<Vec<DispositionCount>> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "select disposition, count(*) from charge where operator = $1 and day = $2
-         group by disposition order by disposition collate \"C\"",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("count the dispositions"))?;
-    let count = |(disposition, passages)| {
-        Ok(DispositionCount { disposition, passages: number("count", passages)? })
+fn dispositions(sheet: &Sheet) -> Result<Vec<DispositionCount>> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for line in sheet.own() {
+        let unnamed = || SettlementError::Stored { what: "disposition", text: String::new() };
+        let disposition = line.disposition.as_deref().ok_or_else(unnamed)?;
+        *counts.entry(disposition).or_default() += line.passages()?;
+    }
+    let count = |(disposition, passages): (&str, u64)| DispositionCount {
+        disposition: disposition.to_owned(),
+        passages,
     };
-    rows.into_iter().map(count).collect()
+    Ok(counts.into_iter().map(count).collect())
 }
 
-async fn lanes(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<Vec<LaneSpan>> {
-    let rows: Vec<(String, i32, i64, i64, i64)> = sqlx::query_as(
-        "select lane, epoch, min(seq), max(seq), count(*) from charge
-         where operator = $1 and day = $2
-         group by lane, epoch order by lane collate \"C\", epoch",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("find each lane's numbers"))?;
-    let span = |(lane, epoch, first, last, passages): (String, i32, _, _, _)| {
+fn lanes(sheet: &Sheet) -> Result<Vec<LaneSpan>> {
+    // First and last number, and how many.
+    let mut spans: BTreeMap<Journal<'_>, (u64, u64, u64)> = BTreeMap::new();
+    for line in sheet.own() {
+        let (first, last) = line.numbers()?;
+        let span = spans.entry(line.journal()?).or_insert((u64::MAX, 0, 0));
+        *span = (span.0.min(first), span.1.max(last), span.2 + line.passages()?);
+    }
+    let span = |((lane, epoch), (first_seq, last_seq, passages)): (Journal<'_>, _)| {
         Ok(LaneSpan {
-            lane: parsed::<LaneId>("lane", &lane)?,
+            lane: parsed::<LaneId>("lane", lane)?,
             epoch: number("epoch", epoch.into())?,
-            first_seq: number("sequence", first)?,
-            last_seq: number("sequence", last)?,
-            passages: number("count", passages)?,
+            first_seq,
+            last_seq,
+            passages,
         })
     };
-    rows.into_iter().map(span).collect()
+    spans.into_iter().map(span).collect()
 }
 
-async fn tariffs(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<Vec<String>> {
-    sqlx::query_scalar(
-        "select tariff from charge where operator = $1 and day = $2 and tariff is not null
-         group by tariff order by tariff collate \"C\"",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("find the tariffs used"))
+fn tariffs(sheet: &Sheet) -> Vec<String> {
+    let used: BTreeSet<&str> = sheet.own().filter_map(|line| line.tariff.as_deref()).collect();
+    used.into_iter().map(str::to_owned).collect()
 }
 
 /// The ledger's charges (ours) against the fares the lanes wrote down (theirs).
-async fn matching(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<Matched> {
-    type Row = (String, i32, i64, Option<i64>, Option<i64>);
-    let rows: Vec<Row> = sqlx::query_as(
-        "select lane, epoch, seq,
-                case when disposition = 'posted' and payer <> 'nobody' then amount end,
-                case when payment in ('account', 'cash') then fare end
-         from passage_v1
-         where operator = $1 and day = $2",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("read both sides of the day"))?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for (lane, epoch, seq, charged, shown) in &rows {
-        let key = (lane.as_str(), *epoch, *seq);
-        for (side, units) in [(&mut ours, charged), (&mut theirs, shown)] {
-            if let Some(units) = units {
-                side.push(Record { key, amount: stored_amount(*units)? });
+fn matching(sheet: &Sheet) -> Result<Matched> {
+    let mut totals = Matched::default();
+    for line in sheet.own() {
+        let sum = || -> Result<Tally> {
+            Ok(Tally { records: line.passages()?, amount: stored_amount(line.amount)? })
+        };
+        match (line.is_charged(), line.is_paid_at_lane(), line.shown()) {
+            // Counted below, where both amounts are known.
+            (_, _, Shown::Other) | (false, false, _) | (false, true, Shown::Nothing) => {}
+            (true, true, Shown::Same) => totals.count(Alike::Matched(sum()?))?,
+            (true, false, Shown::Same) | (true, _, Shown::Nothing) => {
+                totals.count(Alike::OnlyOurs(sum()?))?;
             }
+            (false, true, Shown::Same) => totals.count(Alike::OnlyTheirs(sum()?))?,
         }
     }
-    Ok(match_sides(ours, theirs)?.totals)
+    for one in &sheet.other_fares {
+        let records: u64 = number("count", one.passages)?;
+        let sum = |each: i64| {
+            let sum = each.checked_mul(one.passages).ok_or(MoneyError::Overflow)?;
+            stored_amount(sum)
+        };
+        let ours = one.is_charged.then(|| sum(one.amount)).transpose()?;
+        let theirs = one.fare.filter(|_| one.is_paid_at_lane).map(sum).transpose()?;
+        let alike = match (ours, theirs) {
+            (Some(ours), Some(theirs)) if ours == theirs => {
+                Alike::Matched(Tally { records, amount: ours })
+            }
+            (Some(ours), Some(theirs)) => Alike::AmountDiffers { records, ours, theirs },
+            (Some(amount), None) => Alike::OnlyOurs(Tally { records, amount }),
+            (None, Some(amount)) => Alike::OnlyTheirs(Tally { records, amount }),
+            (None, None) => continue,
+        };
+        totals.count(alike)?;
+    }
+    Ok(totals)
 }

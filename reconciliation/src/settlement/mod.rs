@@ -17,8 +17,10 @@ mod completeness;
 mod figures;
 pub(crate) mod proof;
 pub(crate) mod repo;
+mod sheet;
 
 pub(crate) use figures::figures;
+pub(crate) use sheet::Sheet;
 
 pub use close::{DayClose, Outcome, Today, close_through, close_through_by};
 pub use proof::Difference;
@@ -94,8 +96,8 @@ pub enum Refusal {
         first_seq: u64,
         /// The last.
         last_seq: u64,
-        /// The first figure that differs.
-        figure: String,
+        /// The figures that differ, in words; none before it was held against the books.
+        figures: Vec<String>,
     },
     /// Charges and ledger do not agree to the last unit.
     NotProven(Difference),
@@ -126,11 +128,16 @@ impl fmt::Display for Refusal {
                 f,
                 "lane {lane} epoch {epoch}: its manifest is missing, and is due at {due_at}"
             ),
-            Self::ManifestDiffers { lane, epoch, first_seq, last_seq, figure } => write!(
-                f,
-                "lane {lane} epoch {epoch}: its manifest of passages {first_seq} to {last_seq} \
-                 differs: {figure}"
-            ),
+            Self::ManifestDiffers { lane, epoch, first_seq, last_seq, figures } => {
+                write!(
+                    f,
+                    "lane {lane} epoch {epoch}: its manifest of passages {first_seq} to {last_seq} "
+                )?;
+                match figures.as_slice() {
+                    [] => write!(f, "has not been held against the books yet"),
+                    some => write!(f, "differs: {}", some.join("; ")),
+                }
+            }
             Self::NotProven(difference) => write!(f, "{difference}"),
         }
     }

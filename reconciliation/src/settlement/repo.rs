@@ -1,7 +1,5 @@
 //! The SQL of settlement. Every count is of one operator's day.
 
-use std::collections::BTreeMap;
-
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
 use domain::time::SettlementCalendar;
 use domain::{BusinessDate, Currency, OperatorId, Timestamp};
@@ -10,7 +8,7 @@ use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, PgPool};
 
 use super::completeness::{Hole, JournalState, Pending};
-use super::{Counted, SettlementError, Source};
+use super::SettlementError;
 use crate::statement::{Paper, Statement};
 
 type Result<T> = std::result::Result<T, SettlementError>;
@@ -95,9 +93,12 @@ pub(crate) async fn days_through(
     let rows: Vec<(Date, bool)> = sqlx::query_as(
         "select d.day, exists (select from statement s where s.operator = d.operator and s.day = d.day)
          from settlement_day d
+         join operator o using (operator)
          where d.operator = $1 and d.day <= $2
            and (d.state = 'closed'
-                or exists (select from charge c where c.operator = d.operator and c.day = d.day)
+                -- What moved money is found by an index; what did not, by its first row.
+                or exists (select from batch_sum b where b.operator_no = o.operator_no and b.day = d.day)
+                or exists (select from posting p where p.operator_no = o.operator_no and p.day = d.day)
                 or exists (select from direct_transfer t where t.operator = d.operator and t.day = d.day
                            and t.kind in ('reversal', 'repost', 'adjustment')))
          order by d.day",
@@ -258,75 +259,6 @@ pub(super) async fn pending(tx: &mut PgConnection, operator: &OperatorId) -> Res
         })
     };
     rows.into_iter().map(passage).collect()
-}
-
-// The two ways of counting -------------------------------------------------------------------
-
-fn by_source(rows: Vec<(Option<String>, i64, i64)>) -> Result<BTreeMap<Source, Counted>> {
-    rows.into_iter()
-        .map(|(issuer, tolls, minor_units)| {
-            let source = match issuer {
-                Some(issuer) => Source::Issuer(parsed("issuer", &issuer)?),
-                None => Source::Cash,
-            };
-            Ok((source, Counted { tolls: number("count", tolls)?, minor_units }))
-        })
-        .collect()
-}
-
-/// From the charges and the customers' side of the corrections, over the accounts they were charged to.
-pub(crate) async fn counted_from_charges(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<BTreeMap<Source, Counted>> {
-    let rows = sqlx::query_as(
-        "select issuer, count(*), sum(amount)::bigint
-         from (select a.issuer, c.amount
-               from charge c
-               left join account a using (account)
-               where c.operator = $1 and c.day = $2 and c.disposition = 'posted' and c.amount > 0
-               union all
-               select coalesce(a.issuer, k.issuer),
-                      case when t.credit = k.ledger_account then t.amount else -t.amount end
-               from direct_transfer t
-               join ledger_account k on k.ledger_account in (t.debit, t.credit)
-                                    and k.kind in ('payable', 'cash-toll') and k.operator = $1
-               join ledger_account o on o.ledger_account = t.debit + t.credit - k.ledger_account
-               left join account a on a.account = o.account
-               where t.day = $2 and t.kind in ('reversal', 'repost', 'adjustment')) paid
-         group by issuer",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("sum the charges"))?;
-    by_source(rows)
-}
-
-/// From the ledger, over the accounts that stand for what is owed to the operator or lies in its
-/// till; everything but fees and payments counts, so that a reversal cannot hide.
-pub(crate) async fn counted_from_ledger(
-    tx: &mut PgConnection,
-    operator: &OperatorId,
-    day: BusinessDate,
-) -> Result<BTreeMap<Source, Counted>> {
-    let rows = sqlx::query_as(
-        "select k.issuer, count(*),
-                sum(case when t.credit = k.ledger_account then t.amount else -t.amount end)::bigint
-         from transfer t
-         join ledger_account k on k.ledger_account in (t.debit, t.credit)
-         where t.day = $2 and t.kind not in ('fee', 'payment')
-           and k.kind in ('payable', 'cash-toll') and k.operator = $1
-         group by k.issuer",
-    )
-    .bind(operator.as_str())
-    .bind(day_to_sql(day))
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("sum the ledger"))?;
-    by_source(rows)
 }
 
 /// When the last batch was posted that may have fallen into the day, or a correction did.

@@ -5,7 +5,7 @@ use domain::{LaneId, Timestamp};
 
 use super::completeness::{Hole, JournalState, Pending, obstacles, without_accepted};
 use super::{Counted, Source, proof};
-use crate::approval::HoleInLane;
+use crate::approval::{HoleDecision, HoleInLane};
 
 const LANE: &str = "cienco4/ben-thuy/l01";
 
@@ -70,6 +70,32 @@ fn a_journal_without_its_beginning_stands_in_every_days_way() {
     );
 }
 
+fn given_up(first_seq: u64, last_seq: u64, figures: &[&str]) -> HoleDecision {
+    let hole = HoleInLane { lane: lane(), epoch: 1, first_seq, last_seq };
+    let figures = figures.iter().map(ToString::to_string).collect();
+    HoleDecision { hole, figures, reason: "the disk was lost".to_owned() }
+}
+
+#[test]
+fn who_accepts_a_hole_accepts_no_figure_and_who_accepts_a_figure_no_other() {
+    let left = |figures: &[&str], accepted: &[HoleDecision]| {
+        let figures = figures.iter().map(ToString::to_string).collect();
+        let (lane, epoch, first_seq, last_seq) = (lane(), 1, 2, 5);
+        let differs = Refusal::ManifestDiffers { lane, epoch, first_seq, last_seq, figures };
+        without_accepted(vec![differs], accepted).len()
+    };
+    let (sum, count) = ("the sum is 1 in the books, 2 at the lane", "the count of group 4 is 0");
+    assert_eq!(left(&[sum], &[given_up(2, 5, &[])]), 1, "a hole is no figure");
+    assert_eq!(left(&[sum], &[given_up(1, 9, &[sum])]), 1, "other numbers");
+    assert_eq!(left(&[sum], &[given_up(2, 5, &[sum])]), 0);
+    assert_eq!(left(&[sum, count], &[given_up(2, 5, &[sum])]), 1, "a later figure");
+    assert_eq!(left(&[sum, count], &[given_up(2, 5, &[sum]), given_up(2, 5, &[count])]), 0);
+    assert_eq!(left(&[], &[given_up(2, 5, &[sum])]), 1, "nobody has looked yet");
+    // Nor does a figure stand for numbers that never came.
+    let missing = Refusal::Missing { lane: lane(), epoch: 1, first_seq: 2, last_seq: 5 };
+    assert_eq!(without_accepted(vec![missing], &[given_up(2, 5, &[sum])]).len(), 1);
+}
+
 #[test]
 fn a_hole_that_two_people_accepted_stands_in_no_ones_way_and_a_larger_one_does() {
     let refusals = |first, last| {
@@ -77,8 +103,7 @@ fn a_hole_that_two_people_accepted_stands_in_no_ones_way_and_a_larger_one_does()
         let holes = [hole(first, last, None)];
         let found =
             obstacles("2026-11-21".parse().unwrap(), &calendar, &[journal(0, 9)], &holes, &[]);
-        let accepted = HoleInLane { lane: lane(), epoch: 1, first_seq: 2, last_seq: 5 };
-        without_accepted(found, &[accepted]).len()
+        without_accepted(found, &[given_up(2, 5, &[])]).len()
     };
     assert_eq!((refusals(2, 5), refusals(3, 4)), (0, 0));
     assert_eq!((refusals(1, 5), refusals(2, 6)), (1, 1));

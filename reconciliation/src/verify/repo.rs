@@ -9,8 +9,8 @@ use sqlx::types::time::Date;
 
 use super::day::{ClosedDay, Kept, WindowRows};
 use crate::money::Signed;
-use crate::settlement::repo::{counted_from_charges, counted_from_ledger, number, parsed};
-use crate::settlement::{SettlementError, figures, stored_amount};
+use crate::settlement::repo::{number, parsed};
+use crate::settlement::{SettlementError, Sheet, figures, stored_amount};
 use crate::statement::repo::paper;
 use crate::statement::{Cash, Position, Totals};
 use crate::window::Window;
@@ -49,6 +49,7 @@ pub(super) async fn day(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<ClosedDay> {
+    let sheet = Sheet::read(tx, operator, day).await?;
     let (closed, postings, postings_after) = postings(tx, operator, day).await?;
     let (statements, totals) = totals(tx, operator, day).await?;
     Ok(ClosedDay {
@@ -64,9 +65,9 @@ pub(super) async fn day(
         cash: cash(tx, operator, day).await?,
         fees: fees(tx, operator, day).await?,
         window: window(tx, operator, day).await?,
-        charges: counted_from_charges(tx, operator, day).await?,
-        ledger: counted_from_ledger(tx, operator, day).await?,
-        recounted: figures(tx, operator, day).await?,
+        charges: sheet.counted_from_charges()?,
+        ledger: sheet.counted_from_ledger()?,
+        recounted: figures(tx, operator, day, &sheet).await?,
     })
 }
 
@@ -81,14 +82,20 @@ async fn postings(
                 and coalesce((select c.state <> 'closing' from window_change c
                               where c.operator = d.operator and c.day = d.day
                               order by c.place desc limit 1), true),
-                count(made.at), count(made.at) filter (where made.at > d.closed_at)
+                coalesce(sum(made.n) filter (where made.at is not null), 0)::bigint,
+                coalesce(sum(made.n) filter (where made.at > d.closed_at), 0)::bigint
          from settlement_day d
          left join lateral (
-             select c.rated_at as at from charge c
-             where c.operator = d.operator and c.day = d.day
+             -- A charge and, where it costs something, the toll: counted by batch, dated by batch.
+             select b.posted_at as at, p.n
+             from (select batch, count(*) + count(*) filter (where amount > 0) as n
+                   from posting
+                   where day = $2 and operator_no = (select operator_no from operator where operator = $1)
+                   group by batch) p
+             left join posting_batch b using (batch)
              union all
-             select t.posted_at from transfer t
-             where t.operator = d.operator and t.day = d.day and t.kind in ('toll', 'cash-toll', 'reversal', 'repost', 'adjustment')
+             select t.posted_at, 1 from direct_transfer t
+             where t.operator = d.operator and t.day = d.day and t.kind in ('reversal', 'repost', 'adjustment')
          ) made on true
          where d.operator = $1 and d.day = $2
          group by d.operator, d.day",

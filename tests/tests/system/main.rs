@@ -9,6 +9,7 @@ mod api;
 mod contract;
 mod books;
 mod ledger;
+mod corrections;
 mod partner;
 mod lists;
 mod manifests;

@@ -112,6 +112,11 @@ impl Station {
 
     /// Lets the lane tell its manifests, by its own right at the broker, until that of the day came.
     async fn tell(&self, now: &str) {
+        self.tell_until(now, TOLD, 1).await;
+    }
+
+    /// The same, until the database counts so many.
+    async fn tell_until(&self, now: &str, counted: &str, times: i64) {
         let client = self.intake.broker.connect(&BrokerUser::Lanes(vec![lane()])).await.unwrap();
         let teller = Teller {
             lane: lane(),
@@ -123,7 +128,7 @@ impl Station {
             loops_count: true,
         };
         let telling = tokio::spawn(teller.run(self.journal.reader().unwrap()));
-        self.intake.until(TOLD, 1).await;
+        self.intake.until(counted, times).await;
         telling.abort();
     }
 
@@ -146,10 +151,11 @@ impl Station {
         self.intake.office.texts(sql).await
     }
 
-    async fn accept(&self, first_seq: u64, last_seq: u64) {
+    async fn accept(&self, first_seq: u64, last_seq: u64, figures: &[&str]) {
         let window = Window::new("cienco4".parse().unwrap(), "2026-03-02".parse().unwrap());
         let hole = HoleInLane { lane: lane(), epoch: 1, first_seq, last_seq };
-        let decision = HoleDecision { hole, reason: "the disk was lost".to_owned() };
+        let figures = figures.iter().map(ToString::to_string).collect();
+        let decision = HoleDecision { hole, figures, reason: "the disk was lost".to_owned() };
         let (lan, minh) = ("lan".parse().unwrap(), "minh".parse().unwrap());
         let (pool, at) = (&self.intake.office.pool, AFTER.parse().unwrap());
         propose_hole(pool, &window, &decision, &lan, at).await.unwrap();
@@ -191,7 +197,7 @@ async fn a_tail_that_is_lost_is_given_up_by_two_people() {
     station.drive(5);
     station.post(1, 3).await;
     station.tell(AFTER).await;
-    station.accept(4, 5).await;
+    station.accept(4, 5, &[]).await;
     assert_eq!(station.close(AFTER).await, [""; 0]);
     let verdict = verify(&station.intake.office.pool, &centre_key().public()).await.unwrap();
     assert!(verdict.ok, "{verdict}");
@@ -211,8 +217,35 @@ async fn a_lane_that_cannot_tell_holds_a_day_for_some_hours_and_is_a_case_then()
     assert_eq!(found, ["manifest-missing cienco4/ben-thuy/l01:1:2026-03-02"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_has_forgotten_what_is_wanted_says_so_and_holds_no_day_up() {
+    let mut station = Station::open(AFTER).await;
+    station.drive(5);
+    station.post(1, 5).await;
+    station.journal.forget_some(3).unwrap();
+    assert_eq!(station.close(AFTER).await, [AWAITED]);
+    let kept = "select count(*) from manifest_forgotten";
+    // More than the books have is not believed.
+    let lie = ManifestTurn { forgotten_upto: Some(9), ..turn(None) };
+    assert!(station.ask(&key_of(&lane()), &lane(), &lie).await);
+    assert_eq!(station.intake.office.number(kept).await, 0);
+    // The lane is asked for its first day of all, and for that matter for no other it could not tell.
+    station.tell_until(AFTER, kept, 1).await;
+    let what = "select upto_seq || ' ' || day from manifest_forgotten";
+    assert_eq!(station.intake.office.texts(what).await, ["3 2026-03-02"]);
+    assert_eq!(station.close(AFTER).await, [""; 0]);
+    let named = ["manifest-missing cienco4/ben-thuy/l01:1:forgotten 3"];
+    assert_eq!(station.cases().await, named);
+    // What lies behind is told with the next day, and nothing is named twice.
+    let later = Station { desk: station.desk_at("2026-03-03T17:00:05Z"), ..station };
+    let next = "select count(*) from lane_manifest where (day, first_seq, last_seq) = ('2026-03-03', 4, 5)";
+    later.tell_until("2026-03-03T17:00:05Z", next, 1).await;
+    assert_eq!(later.cases().await, named);
+}
+
 fn turn(manifest: Option<DayManifest>) -> ManifestTurn {
-    ManifestTurn { v: 1, lane: lane(), epoch: 1, at: AFTER.parse().unwrap(), manifest }
+    let (v, epoch, at, forgotten_upto) = (1, 1, AFTER.parse().unwrap(), None);
+    ManifestTurn { v, lane: lane(), epoch, at, manifest, forgotten_upto }
 }
 
 impl Station {
@@ -299,9 +332,12 @@ async fn a_figure_that_differs_is_named_and_asked_for_again_and_loops_are_a_case
     assert_eq!(station.close(AFTER).await, [differs]);
     assert_eq!(station.cases().await, ["manifest-differs cienco4/ben-thuy/l01:1:1"]);
     assert_eq!(station.intake.office.number(number).await, told + 1);
+    // Numbers that two people gave up before are no word on a figure that differs under them.
+    station.accept(1, 3, &[]).await;
+    assert_eq!(station.close(AFTER).await, [differs]);
     // Asked again, the lane counts again, and this time rightly.
     let later = Station { desk: station.desk_at("2026-03-02T17:20:00Z"), ..station };
-    later.tell_again("2026-03-02T17:20:00Z").await;
+    later.tell_until("2026-03-02T17:20:00Z", TOLD, 3).await;
     assert_eq!(later.close("2026-03-02T17:21:00Z").await, [""; 0]);
     later.assert_proven().await;
 }
@@ -317,19 +353,4 @@ impl Station {
         })
     }
 
-    async fn tell_again(&self, now: &str) {
-        let client = self.intake.broker.connect(&BrokerUser::Lanes(vec![lane()])).await.unwrap();
-        let teller = Teller {
-            lane: lane(),
-            epoch: 1,
-            key: key_of(&lane()),
-            centre: centre_key().public(),
-            client,
-            clock: clock(now),
-            loops_count: true,
-        };
-        let telling = tokio::spawn(teller.run(self.journal.reader().unwrap()));
-        self.intake.until(TOLD, 3).await;
-        telling.abort();
-    }
 }

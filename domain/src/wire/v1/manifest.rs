@@ -31,6 +31,10 @@ pub struct ManifestTurn {
     pub at: Timestamp,
     /// The manifest of the day that was wanted; none in a turn that only asks.
     pub manifest: Option<DayManifest>,
+    /// Where the day that was wanted can no longer be counted: the last number that the journal has
+    /// forgotten, as it does with what was receipted long ago.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten_upto: Option<u64>,
 }
 
 /// What one journal has of a day.
