@@ -6,6 +6,8 @@ use clearing_house::config::{Centre, Database};
 use domain::time::ClockConfig;
 use serde::Deserialize;
 
+use crate::partner::books::Agencies;
+
 /// Where statements are filed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,4 +28,6 @@ pub struct Config {
     pub centre: Centre,
     /// The statements' folder.
     pub statements: Statements,
+    /// What operators and issuers are called in partners' files; needed for files out of the books.
+    pub partner: Option<Agencies>,
 }

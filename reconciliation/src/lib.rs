@@ -3,7 +3,7 @@
 //! *Matching* puts two sides' records into classes that add up; *sides* reads them from files.
 //! *Settlement* closes an operator's day: complete, counted twice, fee taken, position fixed. The
 //! *window* is that day's life until it is paid and matched with the bank. The *statement* is the paper of it,
-//! signed. *Partner* reads and writes the files of other operators and issuers. *Verify* proves
+//! signed; *minutes* are the paper of what two parties found. *Partner* reads and writes the files of other operators and issuers. *Verify* proves
 //! afterwards, from the rows alone, that all of it still holds. Deliberately absent: posting of
 //! passages and the ledger's door (`clearing-house`), screens (`console`).
 //!
@@ -27,6 +27,7 @@ pub mod settlement;
 pub mod statement;
 pub mod partner;
 pub mod papers;
+pub mod minutes;
 pub mod verify;
 pub mod report;
 pub mod reports;

@@ -63,6 +63,9 @@ enum OfBooks {
     Report(command::report::Report),
     #[command(flatten)]
     Statement(command::statement::Command),
+    /// Minutes of reconciliation: what an operator and another party found, for both to sign.
+    #[command(subcommand)]
+    Minutes(command::minutes::Command),
     /// Proves every closed day from the stored rows; fails when something is broken.
     Verify {
         /// As one JSON object instead of a table.
@@ -116,6 +119,7 @@ async fn on_books(what: OfBooks, config: &Config) -> Result<ExitCode, Box<dyn Er
         OfBooks::Window(what) => command::window::run(&pool, config, &what).await,
         OfBooks::Report(what) => command::report::run(&pool, config, &what).await,
         OfBooks::Statement(what) => command::statement::run(&pool, config, &what).await,
+        OfBooks::Minutes(what) => command::minutes::run(&pool, config, &what).await,
         OfBooks::Verify { json } => {
             let verdict = verify(&pool, &config.centre.secret_key()?.public()).await?;
             say(&if json { serde_json::to_string(&verdict)? } else { verdict.to_string() })?;

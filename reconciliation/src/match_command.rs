@@ -2,25 +2,27 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use clearing_house::config::load;
 use clearing_house::sql::connect;
 use domain::{BusinessDate, Clock, OperatorId, Timestamp};
 use reconciliation::cases;
 use reconciliation::cases::of_matching::{About, Differences};
+use reconciliation::command::progress::{Progress, Unit, Watched};
+use reconciliation::command::side_files::{FormName, mapping, rules_of, table};
 use reconciliation::config::Config;
 use reconciliation::matching::class::ClassLine;
-use reconciliation::matching::{ClassTotals, NoSink, Plan, Rules, match_rows};
+use reconciliation::matching::{ClassTotals, NoSink, Plan, Side as _, match_rows};
 use reconciliation::sides::again::{Again, once_each};
 use reconciliation::sides::ledger::{By, Charges, charges};
 use reconciliation::sides::outcome::{Outcome, Spool, Wanted, tell};
-use reconciliation::sides::{Form, FormError, Mapping, Table, normalised};
+use reconciliation::sides::{Mapping, Table};
 use reconciliation::window::Actor;
 use sqlx::PgPool;
 
@@ -83,29 +85,6 @@ pub(crate) struct Match {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormName {
-    /// Rows and columns.
-    Table,
-    /// A bank's statement, ISO 20022.
-    Camt053,
-    /// A bank's statement, SWIFT.
-    Mt940,
-    /// Transactions as VETC and stations exchange them.
-    Vetc,
-}
-
-impl From<FormName> for Form {
-    fn from(name: FormName) -> Self {
-        match name {
-            FormName::Table => Self::Table,
-            FormName::Camt053 => Self::Camt053,
-            FormName::Mt940 => Self::Mt940,
-            FormName::Vetc => Self::Vetc,
-        }
-    }
-}
-
 fn bytes_of(text: &str) -> Result<u64, String> {
     let wanted = || format!("{text:?} is not a size such as 1GB, 512MB or 65536");
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
@@ -140,7 +119,7 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         let (a, b) = (ours_as.currency, theirs_as.currency);
         return Err(format!("our files are in {a} and theirs in {b}: match like with like").into());
     }
-    let rules = what.rules.as_deref().map_or_else(|| Ok(Rules::default()), rules_of)?;
+    let rules = rules_of(what.rules.as_deref())?;
     let folder = what.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let (their_files, again) = once_each(&what.theirs)?;
     for Again { file, of } in &again {
@@ -162,14 +141,17 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         memory_bytes: what.memory,
         folder,
     };
+    let bytes = ours.extent() + theirs.extent();
+    let progress = Progress::new("matching", bytes, Unit::Bytes, what.json);
+    let sides = (Watched::new(&ours, &progress), Watched::new(&theirs, &progress));
     let about = books.as_ref().filter(|_| what.cases).map(|books| &books.about);
     let mut differences = about.map(Differences::new);
     let totals = if what.out.is_none() && about.is_none() {
-        match_rows(&ours, &theirs, &rules, &plan, || NoSink)?.0
+        match_rows(&sides.0, &sides.1, &rules, &plan, || NoSink)?.0
     } else {
         let wanted = if what.everything { Wanted::Everything } else { Wanted::Differences };
         let spool = || Spool::new(wanted, &plan.folder);
-        let (totals, spools) = match_rows(&ours, &theirs, &rules, &plan, spool)?;
+        let (totals, spools) = match_rows(&sides.0, &sides.1, &rules, &plan, spool)?;
         let file = what.out.as_ref().map(File::create).transpose()?;
         let mut file = file.map(|file| Outcome::try_new(BufWriter::new(file))).transpose()?;
         tell(spools, &ours, &theirs, &rules, |told| {
@@ -181,6 +163,7 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         file.map_or(Ok(()), Outcome::finish)?;
         totals
     };
+    drop(progress);
     if let (Some(books), Some(differences)) = (&books, differences) {
         let mut findings = differences.finish()?;
         findings.extend(again.iter().map(|again| books.about.sent_again(again)));
@@ -194,28 +177,6 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         write!(out, "{}", table_of(&totals)?)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn text_of(path: &Path) -> Result<String, String> {
-    fs::read_to_string(path).map_err(|error| format!("read {}: {error}", path.display()))
-}
-
-fn rules_of(path: &Path) -> Result<Rules, String> {
-    toml::from_str(&text_of(path)?).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Files of any form, as one table.
-fn table(
-    paths: &[PathBuf],
-    form: FormName,
-    mapping: &Mapping,
-    folder: &Path,
-) -> Result<Table, Box<dyn Error>> {
-    let open = |path: &PathBuf| {
-        Ok((path.clone(), normalised(form.into(), path, mapping.currency, folder)?))
-    };
-    let opened = paths.iter().map(open).collect::<Result<Vec<_>, FormError>>()?;
-    Ok(Table::of(opened, mapping)?)
 }
 
 /// Our side out of the books.
@@ -242,31 +203,10 @@ impl OurBooks {
         let About { operator, calendar, day } = self.about.clone();
         let by = if what.by_time { By::Passed(calendar) } else { By::Settled };
         let through = what.through.unwrap_or(day);
-        let wanted = Charges { operator, from: day, through, by };
+        let wanted = Charges { operator, issuer: None, from: day, through, by };
         let file = charges(&self.pool, &wanted, folder).await?;
         Ok(Table::of(vec![(PathBuf::from("books"), file)], &Mapping::normal())?)
     }
-}
-
-fn mapping(form: FormName, path: Option<&Path>) -> Result<Mapping, Box<dyn Error>> {
-    match path {
-        Some(_) if form != FormName::Table => {
-            Err("a mapping is of a table; other forms need none".into())
-        }
-        None => Ok(Mapping::normal()),
-        Some(path) => Ok(Mapping::try_from_toml(&text_of(path)?)
-            .map_err(|error| format!("{}: {}", path.display(), chain(&error)))?),
-    }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn table_of(totals: &ClassTotals) -> Result<String, std::fmt::Error> {

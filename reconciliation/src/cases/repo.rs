@@ -140,7 +140,7 @@ pub(super) async fn issuer_of(tx: &mut PgConnection, account: i64) -> Result<Opt
 }
 
 /// Sees to it that a day is there, so that whoever closes it and whoever posts into it take turns.
-pub(super) async fn make_day(
+pub(crate) async fn make_day(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,

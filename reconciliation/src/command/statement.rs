@@ -9,14 +9,14 @@ use domain::{BusinessDate, Clock, OperatorId};
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Failure, say};
+use super::{Failure, say, write_or_say};
 use crate::approval::{Person, agree, propose_period};
 use crate::config::Config;
-use crate::papers::open_pdf;
 use crate::papers::period::{Period, PeriodPaper, PeriodStatement};
+use crate::papers::{AnyPaper, Opened, open_pages};
+use crate::statement::Statement;
 use crate::statement::filed::{self, Form};
 use crate::statement::repo::{paper, papers_between};
-use crate::statement::{Paper, Statement};
 use crate::window::Window;
 
 /// What is asked about papers.
@@ -24,7 +24,7 @@ use crate::window::Window;
 pub enum Command {
     /// Prints or writes the statement of a closed day, or of a month or year of them.
     Statement(Show),
-    /// Checks a filed statement, JSON or PDF: signature, figures, every page. Needs the key only.
+    /// Checks a filed paper, a statement or minutes, JSON or PDF: signature, figures, every page.
     VerifyStatement {
         /// The file.
         file: PathBuf,
@@ -69,13 +69,30 @@ pub struct Show {
     out: Option<PathBuf>,
 }
 
+/// The form of a paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormName {
+pub enum FormName {
+    /// Lines for people.
     Text,
+    /// One table.
     Csv,
+    /// The canonical text with digest and signature.
     Json,
+    /// Pages.
     Pdf,
+    /// A workbook.
     Xlsx,
+}
+
+impl FormName {
+    /// Whether it can be printed.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        match self {
+            Self::Text | Self::Csv | Self::Json => true,
+            Self::Pdf | Self::Xlsx => false,
+        }
+    }
 }
 
 impl From<FormName> for Form {
@@ -104,7 +121,7 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
                 }
                 None => of_day(pool, show).await?,
             };
-            hand_out(&bytes, show)?;
+            write_or_say(&bytes, show.format.is_text(), show.out.as_deref())?;
         }
         Command::VerifyStatement { file, json } => {
             let key = config.centre.secret_key()?.public();
@@ -122,10 +139,10 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
             let window = Window::new(operator.clone(), day);
             let now = Clock::of_run(config.clock).now();
             if *approve {
-                let approval = agree(pool, &window, *period, &paper.canonical, by, now).await?;
+                let approval = agree(pool, &window, *period, paper.canonical(), by, now).await?;
                 say(&format!("{operator} {period} agreed by {} and {by}", approval.maker))?;
             } else {
-                propose_period(pool, &window, *period, &paper.canonical, by, now).await?;
+                propose_period(pool, &window, *period, paper.canonical(), by, now).await?;
                 say(&format!("{operator} {period} proposed by {by}; another person approves"))?;
             }
         }
@@ -167,33 +184,28 @@ fn period_form(paper: &PeriodPaper, form: FormName) -> Result<Vec<u8>, Failure> 
     })
 }
 
-fn hand_out(bytes: &[u8], show: &Show) -> Result<(), Failure> {
-    match (&show.out, show.format) {
-        (Some(file), _) => {
-            std::fs::write(file, bytes)
-                .map_err(|error| format!("write {}: {error}", file.display()))?;
-        }
-        (None, FormName::Pdf | FormName::Xlsx) => {
-            return Err("a PDF or a workbook is written into a file: --out FILE".into());
-        }
-        (None, FormName::Text | FormName::Csv | FormName::Json) => {
-            say(String::from_utf8_lossy(bytes).trim_end())?;
-        }
-    }
-    Ok(())
-}
-
 /// What a file turned out to be.
 struct Believed {
     words: String,
     net: i64,
 }
 
-impl From<Statement> for Believed {
-    fn from(statement: Statement) -> Self {
-        let Statement { operator, day, totals, currency, .. } = statement;
-        let words = format!("the statement of {operator} for {day}, net {} {currency}", totals.net);
-        Self { words, net: totals.net.minor_units() }
+impl From<Opened> for Believed {
+    fn from(opened: Opened) -> Self {
+        let (what, net, currency) = match opened {
+            Opened::Day(Statement { operator, day, totals, currency, .. }) => {
+                (format!("the statement of {operator} for {day}"), totals.net, currency)
+            }
+            Opened::Period(period) => {
+                let what = format!("the statement of {}", period.name());
+                (what, period.totals().net, period.currency())
+            }
+            Opened::Minutes(minutes) => {
+                let what = format!("the minutes of {}", minutes.name());
+                (what, minutes.owed.net, minutes.currency)
+            }
+        };
+        Self { words: format!("{what}, net {net} {currency}"), net: net.minor_units() }
     }
 }
 
@@ -204,15 +216,13 @@ fn believe(file: &Path, key: &PublicKey) -> Result<Believed, Failure> {
         Failure::from(format!("{}: {error}{cause}", file.display()))
     };
     if bytes.starts_with(b"%PDF") {
-        return Ok(open_pdf(&bytes, key).map_err(|error| doubted(&error))?.into());
+        return Ok(open_pages(&bytes, key).map_err(|error| doubted(&error))?.into());
     }
     let text = String::from_utf8(bytes).map_err(|error| doubted(&error))?;
-    if let Ok(period) = PeriodPaper::try_from_json(&text) {
-        let statement = period.open(key).map_err(|error| doubted(&error))?;
-        let net = statement.totals().net;
-        let words = format!("the statement of {}, net {net}", statement.name());
-        return Ok(Believed { words, net: net.minor_units() });
+    let paper = AnyPaper::try_from_json(&text).map_err(|error| doubted(&error))?;
+    let opened = paper.open(key).map_err(|error| doubted(&error))?;
+    if let Opened::Minutes(minutes) = &opened {
+        minutes.check().map_err(|error| doubted(&error))?;
     }
-    let paper = Paper::try_from_json(&text).map_err(|error| doubted(&error))?;
-    Ok(paper.open(key).map_err(|error| doubted(&error))?.into())
+    Ok(opened.into())
 }

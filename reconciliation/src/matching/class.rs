@@ -1,12 +1,12 @@
 //! Classes, and their totals by rule and by side.
 
 use domain::{Amount, MoneyError};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::stub::{Stub, Whose};
 
 /// What became of a row. Each row is in exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// Both sides have it, and agree.
@@ -91,7 +91,8 @@ impl RunningSum {
 }
 
 /// Rows of one side, and what they come to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SideSum {
     /// How many rows.
     pub rows: u64,
@@ -101,8 +102,23 @@ pub struct SideSum {
     pub reversed: Amount,
 }
 
+impl SideSum {
+    /// Both together.
+    ///
+    /// # Errors
+    /// When a sum is past what the books hold.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        Ok(Self {
+            rows: self.rows + other.rows,
+            amount: self.amount.plus(other.amount)?,
+            reversed: self.reversed.plus(other.reversed)?,
+        })
+    }
+}
+
 /// One class under one rule, on both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ClassLine {
     /// The class.
     pub class: Class,

@@ -21,7 +21,7 @@ use skrifa::instance::{LocationRef, Size};
 use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider as _};
 
-use super::{Both, Cell, Sheet, Table};
+use super::{Both, Cell, Place, Sheet, Table};
 use crate::money::Signed;
 
 const REGULAR: &[u8] = include_bytes!("fonts/DejaVuSansCondensed.ttf");
@@ -438,7 +438,7 @@ impl<'a> Layout<'a> {
         self.room(90.0);
         self.y += 18.0;
         let places = columns_of(&vec![1; sheet.signatures.len()]);
-        for (Both(vi, en), (x, width)) in sheet.signatures.iter().zip(places) {
+        for (Place { who: Both(vi, en), name }, (x, width)) in sheet.signatures.iter().zip(places) {
             let top = self.y;
             let lines = [(*vi, Weight::Bold, BODY), (*en, Weight::Regular, SMALL)];
             let hint = ("(ký, ghi rõ họ tên / signature, full name)", Weight::Regular, SMALL);
@@ -446,6 +446,15 @@ impl<'a> Layout<'a> {
                 let middle = x + (width - self.faces.width(text, weight, size)) / 2.0;
                 self.text(middle, text, weight, size);
                 self.y += 10.0;
+            }
+            // The name stands below the room for the signature.
+            self.y = top + 76.0;
+            for line in self.faces.lines(name, Weight::Bold, BODY, width - 2.0 * PAD) {
+                let middle = x + (width - self.faces.width(&line, Weight::Bold, BODY)) / 2.0;
+                if !line.is_empty() {
+                    self.text(middle, &line, Weight::Bold, BODY);
+                }
+                self.y += LINE;
             }
             self.y = top;
         }

@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use domain::signature::{Context, Digest256, PublicKey, SecretKey, Signature};
+use domain::signature::{Digest256, Signature};
 use domain::{Amount, BusinessDate, Currency, IssuerId, MoneyError, OperatorId, Timestamp};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::sealed::Sealed;
 use super::statement::{column, money_columns, signatures};
 use super::{Both, Cell, PdfError, Sheet, Table, WorkbookError, words};
 use crate::money::Signed;
-use crate::statement::{PaperError, Statement, Totals};
+use crate::statement::{Position, Statement, Totals};
 
 /// A calendar month or year, such as `2026-11` or `2026`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -106,15 +107,50 @@ struct Day {
 }
 
 /// What an issuer owes for the period.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sum {
-    passages: u64,
-    gross: Amount,
-    adjustment: Signed,
-    fee: Signed,
-    vat: Signed,
-    net: Signed,
+pub struct Sum {
+    /// How many passages.
+    pub passages: u64,
+    /// Tolls charged to its accounts.
+    pub gross: Amount,
+    /// What corrections of earlier tolls add to that, or take away.
+    pub adjustment: Signed,
+    /// What it keeps.
+    pub fee: Signed,
+    /// The tax on that.
+    pub vat: Signed,
+    /// What it pays.
+    pub net: Signed,
+}
+
+impl Sum {
+    /// Adds what an issuer owes for a day.
+    ///
+    /// # Errors
+    /// When a sum is past what the books hold.
+    pub fn plus(self, position: &Position) -> Result<Self, MoneyError> {
+        Ok(Self {
+            passages: self.passages + position.passages,
+            gross: self.gross.plus(position.gross)?,
+            adjustment: self.adjustment.plus(position.adjustment)?,
+            fee: self.fee.plus(position.fee)?,
+            vat: self.vat.plus(position.vat)?,
+            net: self.net.plus(position.net)?,
+        })
+    }
+
+    /// The columns of money, after the first.
+    pub(super) fn cells(&self) -> [Cell; 6] {
+        [
+            Cell::count(self.passages),
+            Cell::Number(self.gross.minor_units()),
+            Cell::Number(self.adjustment.minor_units()),
+            Cell::Number(self.fee.minor_units()),
+            Cell::Number(self.vat.minor_units()),
+            Cell::Number(self.net.minor_units()),
+        ]
+    }
 }
 
 /// A month or a year of an operator.
@@ -159,12 +195,7 @@ impl PeriodStatement {
         for (_, day) in days {
             for position in &day.issuers {
                 let sum = issuers.entry(position.issuer.clone()).or_default();
-                sum.passages += position.passages;
-                sum.gross = sum.gross.plus(position.gross)?;
-                sum.adjustment = sum.adjustment.plus(position.adjustment)?;
-                sum.fee = sum.fee.plus(position.fee)?;
-                sum.vat = sum.vat.plus(position.vat)?;
-                sum.net = sum.net.plus(position.net)?;
+                *sum = sum.plus(position)?;
             }
             totals = add(totals, day.totals)?;
         }
@@ -188,6 +219,12 @@ impl PeriodStatement {
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// The currency of every amount.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        self.currency
     }
 
     /// Whose, and of when.
@@ -235,15 +272,7 @@ impl PeriodStatement {
 
     fn by_issuer(&self) -> Table {
         let row = |(issuer, sum): (&IssuerId, &Sum)| {
-            vec![
-                Cell::text(issuer),
-                Cell::count(sum.passages),
-                Cell::Number(sum.gross.minor_units()),
-                Cell::Number(sum.adjustment.minor_units()),
-                Cell::Number(sum.fee.minor_units()),
-                Cell::Number(sum.vat.minor_units()),
-                Cell::Number(sum.net.minor_units()),
-            ]
+            std::iter::once(Cell::text(issuer)).chain(sum.cells()).collect()
         };
         Table {
             title: Both("1. Phải thu từ nhà cung cấp dịch vụ", "Due from issuers"),
@@ -299,72 +328,11 @@ fn add(a: Totals, b: Totals) -> Result<Totals, MoneyError> {
 }
 
 /// A period's statement with the bytes that were signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PeriodPaper {
-    /// The canonical text.
-    pub canonical: String,
-    digest: Digest256,
-    signature: Signature,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Envelope {
-    statement: PeriodStatement,
-    digest: Digest256,
-    signature: Signature,
-}
+pub type PeriodPaper = Sealed<PeriodStatement>;
 
 impl PeriodPaper {
-    /// Signs a period's statement.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn try_sign(
-        statement: &PeriodStatement,
-        key: &SecretKey,
-    ) -> Result<Self, serde_json::Error> {
-        let canonical = serde_json::to_string(statement)?;
-        let digest = Digest256::of(canonical.as_bytes());
-        let signature = key.sign(Context::Statement, canonical.as_bytes());
-        Ok(Self { canonical, digest, signature })
-    }
-
-    /// Reads a paper as [`Self::to_json`] wrote it.
-    ///
-    /// # Errors
-    /// When it is not such a paper.
-    pub fn try_from_json(text: &str) -> Result<Self, serde_json::Error> {
-        let Envelope { statement, digest, signature } = serde_json::from_str(text)?;
-        Ok(Self { canonical: serde_json::to_string(&statement)?, digest, signature })
-    }
-
-    /// The canonical text with its digest and signature.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let Self { canonical, digest, signature } = self;
-        let signature = signature.to_text();
-        format!(
-            "{{\"statement\":{canonical},\"digest\":\"{digest}\",\"signature\":\"{signature}\"}}\n"
-        )
-    }
-
-    /// The statement, once digest and signature have been checked.
-    ///
-    /// # Errors
-    /// When either is not as it was signed.
-    pub fn open(&self, key: &PublicKey) -> Result<PeriodStatement, PaperError> {
-        let bytes = self.canonical.as_bytes();
-        if Digest256::of(bytes) != self.digest {
-            return Err(PaperError::Digest);
-        }
-        key.verify(Context::Statement, bytes, &self.signature).map_err(PaperError::Signature)?;
-        serde_json::from_str(&self.canonical).map_err(PaperError::Text)
-    }
-
     fn sheet(&self) -> Result<Sheet, serde_json::Error> {
-        let statement: PeriodStatement = serde_json::from_str(&self.canonical)?;
-        Ok(statement.sheet(self.digest, &self.signature))
+        Ok(self.read()?.sheet(self.digest(), self.signature()))
     }
 
     /// As a page that finance files.
@@ -388,7 +356,7 @@ impl PeriodPaper {
     /// # Errors
     /// When the text is no statement.
     pub fn csv(&self) -> Result<String, serde_json::Error> {
-        let statement: PeriodStatement = serde_json::from_str(&self.canonical)?;
+        let statement = self.read()?;
         let mut table =
             "operator,period,day,currency,passages,gross,adjustment,fee,vat,net,cash,digest\n"
                 .to_owned();

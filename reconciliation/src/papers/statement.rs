@@ -1,6 +1,6 @@
 //! A day's statement as a sheet.
 
-use super::{Both, Cell, Column, Sheet, Table, words};
+use super::{Both, Cell, Column, Place, Sheet, Table, words};
 use crate::contract::FeeTerms;
 use crate::matching::Tally;
 use crate::statement::{Adjustment, Paper, Position, Statement};
@@ -24,11 +24,12 @@ pub(super) fn sheet(statement: &Statement, paper: &Paper) -> Sheet {
 }
 
 /// Who signs a statement.
-pub(super) fn signatures() -> Vec<Both> {
+pub(super) fn signatures() -> Vec<Place> {
+    let place = |vi, en| Place { who: Both(vi, en), name: String::new() };
     vec![
-        Both("NGƯỜI LẬP", "Prepared by"),
-        Both("KẾ TOÁN TRƯỞNG", "Chief accountant"),
-        Both("ĐƠN VỊ KHAI THÁC", "For the operator"),
+        place("NGƯỜI LẬP", "Prepared by"),
+        place("KẾ TOÁN TRƯỞNG", "Chief accountant"),
+        place("ĐƠN VỊ KHAI THÁC", "For the operator"),
     ]
 }
 

@@ -43,8 +43,8 @@ fn the_same_statement_always_makes_the_same_pages_and_they_open_with_the_centres
         show(name, &page);
         assert_eq!(page, pdf(&paper).unwrap());
         assert!(page.starts_with(b"%PDF-1."));
-        let read = open_pdf(&page, &key().public()).unwrap();
-        assert_eq!(read, paper.read().unwrap());
+        let read = open_pages(&page, &key().public()).unwrap();
+        assert_eq!(read, Opened::Day(paper.read().unwrap()));
     }
 }
 
@@ -52,7 +52,7 @@ fn the_same_statement_always_makes_the_same_pages_and_they_open_with_the_centres
 fn pages_signed_by_another_are_refused() {
     let page = pdf(&signed(&statement())).unwrap();
     let other = SecretKey::from_seed(&[8; 32]).public();
-    let refused = open_pdf(&page, &other);
+    let refused = open_pages(&page, &other);
     assert!(matches!(refused, Err(PageError::Paper(PaperError::Signature(_)))), "{refused:?}");
 }
 
@@ -63,7 +63,7 @@ fn an_edited_amount_is_refused_wherever_it_stands() {
         let at = page.windows(from.len()).position(|window| window == from).unwrap();
         let mut edited = page.clone();
         edited[at..at + from.len()].copy_from_slice(to);
-        open_pdf(&edited, &key().public())
+        open_pages(&edited, &key().public())
     };
     let in_the_text = edit(b"\"gross\":1410000", b"\"gross\":1400000");
     assert!(matches!(in_the_text, Err(PageError::Paper(PaperError::Digest))), "{in_the_text:?}");
@@ -71,7 +71,7 @@ fn an_edited_amount_is_refused_wherever_it_stands() {
     let mut in_the_picture = page.clone();
     let at = page.windows(6).position(|window| window == b"stream").unwrap() + 20;
     in_the_picture[at] ^= 1;
-    let refused = open_pdf(&in_the_picture, &key().public());
+    let refused = open_pages(&in_the_picture, &key().public());
     assert!(matches!(refused, Err(PageError::Pages { .. })), "{refused:?}");
 }
 
@@ -86,10 +86,10 @@ fn a_missing_page_is_refused() {
     let mut forged = other[..at].to_vec();
     forged.extend(to.as_bytes());
     forged.extend(&other[at + from.len()..]);
-    let refused = open_pdf(&forged, &key().public());
+    let refused = open_pages(&forged, &key().public());
     assert!(matches!(refused, Err(PageError::Pages { .. })), "{refused:?}");
-    assert!(open_pdf(&pages[..pages.len() / 9], &key().public()).is_err());
-    assert!(matches!(open_pdf(b"%PDF-1.7", &key().public()), Err(PageError::NothingSigned)));
+    assert!(open_pages(&pages[..pages.len() / 9], &key().public()).is_err());
+    assert!(matches!(open_pages(b"%PDF-1.7", &key().public()), Err(PageError::NothingSigned)));
 }
 
 #[test]
@@ -109,7 +109,9 @@ fn a_month_is_the_sum_of_its_signed_days() {
     let net = days.iter().map(|(_, day)| day.totals.net.minor_units()).sum::<i64>();
     assert_eq!(sum.totals().net.minor_units(), net);
     let paper = PeriodPaper::try_sign(&sum, &key()).unwrap();
-    show("month.pdf", &paper.pdf().unwrap());
+    let pages = paper.pdf().unwrap();
+    show("month.pdf", &pages);
+    assert_eq!(open_pages(&pages, &key().public()).unwrap(), Opened::Period(sum.clone()));
     let read = PeriodPaper::try_from_json(&paper.to_json()).unwrap();
     assert_eq!(read.open(&key().public()).unwrap(), sum);
     assert_eq!(paper.csv().unwrap().lines().count(), 3);

@@ -5,28 +5,30 @@
 
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, IsTerminal as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use clearing_house::sql::connect;
 use domain::{Clock, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use super::books::command::{Compare, Export, compared, exported};
 use super::examine::Figures;
 use super::exchange::ExchangeError;
 use super::exchange::code::Code;
-use super::exchange::export::{Parcel, asked_of_callers, due, export, gaps, note, write_answer};
+use super::exchange::export::{due, gaps, note, write_answer};
 use super::exchange::import::{Arrival, Imported, acknowledgement, check, header_of, import};
 use super::exchange::received::SizeGuard;
 use super::exchange::sent::{Action, Event, Why};
 use super::file::Reader;
 use super::layout::Layout;
-use super::name::{FileName, all, name_of};
+use super::name::{FileName, name_of};
 use super::record::Record;
 use super::refusal::{FileError, Refusal};
+use crate::command::progress::{Progress, Unit};
 use crate::config::Config;
 
 /// What to do with partners' files.
@@ -43,8 +45,10 @@ pub enum Command {
     Layouts,
     /// Takes a file: all of it, or nothing.
     Import(Import),
-    /// Writes a file for a partner, numbered and logged.
+    /// Writes a file for a partner, of given records or of the books: numbered and logged.
     Export(Export),
+    /// Holds what was sent to a partner against its answers; fails unless all of it is matched.
+    Compare(Compare),
     /// Notes that a partner has got a file of ours.
     Delivered(Named),
     /// Has a file sent again, whatever it stands at.
@@ -95,32 +99,6 @@ pub struct Import {
     json: bool,
 }
 
-/// A file to write.
-#[derive(Debug, Args)]
-pub struct Export {
-    /// The kind of file, such as ICTX or STRAN.
-    #[arg(long)]
-    kind: String,
-    /// Its records: one JSON object a line, as `print` prints them.
-    #[arg(long, value_name = "FILE")]
-    records: PathBuf,
-    /// A value of the header; once for each.
-    #[arg(long, value_name = "FIELD=VALUE")]
-    header: Vec<String>,
-    /// For whom; needed where the header does not say.
-    #[arg(long = "for", value_name = "PARTNER")]
-    partner: Option<String>,
-    /// The file's name; needed where the header does not say it.
-    #[arg(long)]
-    name: Option<String>,
-    /// Where it is put.
-    #[arg(long)]
-    folder: PathBuf,
-    /// As one JSON object.
-    #[arg(long)]
-    json: bool,
-}
-
 /// A file of ours.
 #[derive(Debug, Args)]
 pub struct Named {
@@ -145,6 +123,7 @@ pub async fn run(command: &Command, config: &Config) -> Answer {
         Command::Layouts => return layouts(),
         Command::Import(_)
         | Command::Export(_)
+        | Command::Compare(_)
         | Command::Delivered(_)
         | Command::Again(_)
         | Command::Due { .. } => {}
@@ -156,7 +135,8 @@ pub async fn run(command: &Command, config: &Config) -> Answer {
         Command::Print { file } => print(file),
         Command::Layouts => layouts(),
         Command::Import(what) => imported(&pool, what, now).await,
-        Command::Export(what) => exported(&pool, what, now).await,
+        Command::Export(what) => exported(&pool, config, what, now).await,
+        Command::Compare(what) => compared(&pool, what).await,
         Command::Delivered(what) => noted(&pool, what, Event::Delivered, now).await,
         Command::Again(what) => noted(&pool, what, Event::Asked, now).await,
         Command::Due { json } => is_due(&pool, *json, now).await,
@@ -164,9 +144,9 @@ pub async fn run(command: &Command, config: &Config) -> Answer {
 }
 
 fn checked(what: &Check) -> Answer {
-    let mut progress = Progress::default();
+    let progress = Progress::new("looking through", 0, Unit::Bytes, what.json);
     let checked = check(&what.file, &mut |at, of| progress.tell(at, of));
-    progress.over();
+    drop(progress);
     match checked {
         Ok((name, examined)) => {
             let good = json!({
@@ -228,9 +208,9 @@ async fn imported(pool: &PgPool, what: &Import, now: Timestamp) -> Answer {
         guard: SizeGuard { percent: what.size_guard },
         own: what.answer_as.clone(),
     };
-    let mut progress = Progress::default();
+    let progress = Progress::new("taking", 0, Unit::Bytes, what.json);
     let imported = import(pool, &arrival, now, &mut |at, of| progress.tell(at, of)).await;
-    progress.over();
+    drop(progress);
     let imported = imported.map_err(|error| match error {
         ExchangeError::Read(error) => unread(&what.file, &error),
         error => error.into(),
@@ -298,7 +278,8 @@ fn write_acknowledgement(
 
 /// The name of an acknowledgement whose header does not say all of it: the hub of both sides is the
 /// file's.
-fn answer_name(
+#[must_use]
+pub fn answer_name(
     answered: &'static Layout,
     name: &str,
     own: &str,
@@ -315,51 +296,6 @@ fn answer_name(
         parts => parts.join("_"),
     };
     format!("{hub}_{own}_{rest}_{code}_{ending}.ACK")
-}
-
-async fn exported(pool: &PgPool, what: &Export, now: Timestamp) -> Answer {
-    let Some(layout) = all().find(|layout| layout.code == what.kind) else {
-        let known: Vec<_> = all().map(|layout| layout.code).collect();
-        return Err(format!("{:?} is no kind of file: {}", what.kind, known.join(", ")).into());
-    };
-    let mut header = Map::new();
-    for pair in &what.header {
-        let Some((field, value)) = pair.split_once('=') else {
-            let asked = asked_of_callers(layout).join(", ");
-            return Err(format!("{pair:?} is no FIELD=VALUE; the fields are {asked}").into());
-        };
-        header.insert(field.to_owned(), Value::from(value));
-    }
-    fs::create_dir_all(&what.folder)?;
-    let parcel = Parcel {
-        layout,
-        records: what.records.clone(),
-        header,
-        partner: what.partner.clone(),
-        name: what.name.clone(),
-        folder: what.folder.clone(),
-    };
-    match export(pool, &parcel, now).await? {
-        Ok(file) => {
-            let written = json!({
-                "file": file.path, "file_no": file.file_no, "kind": layout.code,
-                "figures": figures_json(file.examined.figures), "bytes": file.examined.bytes,
-                "sha256": hex(&file.examined.digest),
-            });
-            say(what.json, &written, || {
-                let figures = figures_text(file.examined.figures);
-                format!("{} is written: {figures}", file.path.display())
-            })?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(refusal) => {
-            let records = what.records.display().to_string();
-            say(what.json, &refusal_json(&records, &refusal, None), || {
-                format!("nothing is written: {refusal}")
-            })?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 async fn noted(pool: &PgPool, what: &Named, event: Event, now: Timestamp) -> Answer {
@@ -418,7 +354,7 @@ fn told(action: Action) -> String {
 }
 
 /// Amounts are plain digits: grouped as papers group them, cents would look like fractions.
-fn figures_text(figures: Figures) -> String {
+pub(super) fn figures_text(figures: Figures) -> String {
     let Figures { records, to_pay, to_give_back } = figures;
     let (to_pay, to_give_back) = (to_pay.minor_units(), to_give_back.minor_units());
     format!(
@@ -426,7 +362,7 @@ fn figures_text(figures: Figures) -> String {
     )
 }
 
-fn figures_json(figures: Figures) -> Value {
+pub(super) fn figures_json(figures: Figures) -> Value {
     json!({
         "records": figures.records,
         "to_pay": figures.to_pay,
@@ -434,7 +370,7 @@ fn figures_json(figures: Figures) -> Value {
     })
 }
 
-fn refusal_json(file: &str, refusal: &Refusal, answer: Option<Code>) -> Value {
+pub(super) fn refusal_json(file: &str, refusal: &Refusal, answer: Option<Code>) -> Value {
     json!({
         "file": file, "good": false, "taken": false, "answer": answer.map(|code| code.to_string()),
         "line": refusal.line, "record": refusal.record, "field": refusal.field,
@@ -448,37 +384,11 @@ fn shown(path: &Path) -> String {
     FileName::parse(&name).map_or_else(|_| "the file".to_owned(), |name| name.shown)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn say(json: bool, value: &Value, text: impl FnOnce() -> String) -> io::Result<()> {
+pub(super) fn say(json: bool, value: &Value, text: impl FnOnce() -> String) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json { writeln!(out, "{value}") } else { writeln!(out, "{}", text()) }
-}
-
-/// How far it is, for a person who watches.
-#[derive(Debug, Default)]
-struct Progress {
-    percent: Option<u64>,
-}
-
-impl Progress {
-    fn tell(&mut self, at: u64, of: u64) {
-        let percent = at.saturating_mul(100) / of.max(1);
-        if self.percent == Some(percent) || !io::stderr().is_terminal() {
-            return;
-        }
-        self.percent = Some(percent);
-        let done = usize::try_from(percent / 5).unwrap_or(20).min(20);
-        // Nobody is hurt when a terminal does not take it.
-        let _unseen =
-            write!(io::stderr(), "\r[{}{}] {percent:3} %", "#".repeat(done), "-".repeat(20 - done));
-    }
-
-    fn over(&self) {
-        if self.percent.is_some() {
-            let _unseen = writeln!(io::stderr());
-        }
-    }
 }

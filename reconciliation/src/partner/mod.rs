@@ -3,8 +3,8 @@
 //! A *layout* says as data what a kind of file is made of; reader, writer and documentation come
 //! from it. A file is read as a stream, in memory that does not grow with it. A bad one is refused
 //! with line, field, reason and what would be right ([`refusal::Refusal`]), and changes nothing.
-//! Deliberately absent: what the records mean for the books, transport (SFTP, hubs), and the zip
-//! that some files travel in.
+//! What they mean for our own books is in [`books`]. Deliberately absent: transport (SFTP, hubs), and
+//! the zip that some files travel in.
 //!
 //! Words: a *file* has a *header* and *records*; its *number* says where it stands among its like;
 //! its *acknowledgement* is the partner's answer, a file of its own.
@@ -21,6 +21,7 @@ pub mod file;
 pub mod name;
 pub mod examine;
 pub mod exchange;
+pub mod books;
 pub mod document;
 pub mod command;
 

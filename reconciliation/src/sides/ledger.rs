@@ -5,7 +5,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::Path;
 
 use domain::time::{SettlementCalendar, TimeError};
-use domain::{BusinessDate, OperatorId};
+use domain::{BusinessDate, IssuerId, OperatorId};
 use futures::TryStreamExt as _;
 use jiff::ToSpan as _;
 use sqlx::PgPool;
@@ -41,6 +41,8 @@ pub enum LedgerError {
 pub struct Charges {
     /// The operator.
     pub operator: OperatorId,
+    /// One issuer's accounts alone.
+    pub issuer: Option<IssuerId>,
     /// The first day.
     pub from: BusinessDate,
     /// The last.
@@ -82,11 +84,14 @@ fn days(from: BusinessDate, through: BusinessDate, by: &By) -> Result<String, Ti
 /// # Errors
 /// When the database or the disk fails.
 pub async fn charges(pool: &PgPool, wanted: &Charges, folder: &Path) -> Result<File, LedgerError> {
-    let Charges { operator, from, through, by } = wanted;
+    let Charges { operator, issuer, from, through, by } = wanted;
     let days = days(*from, *through, by)
         .map_err(|source| LedgerError::Calendar { operator: operator.clone(), source })?;
     let failed = |source| LedgerError::Database { operator: operator.clone(), source };
-    // COPY takes no parameters; an operator's id has letters, digits and hyphens alone.
+    // COPY takes no parameters; ids have letters, digits and hyphens alone.
+    let of_issuer = issuer.as_ref().map_or_else(String::new, |issuer| {
+        format!(" and account in (select account from account where issuer = '{issuer}')")
+    });
     let query = format!(
         "copy (select lane || ':' || epoch || ':' || seq as identity,
                       operator || '/' || station as station, upper(tag) as tag, plate,
@@ -94,7 +99,7 @@ pub async fn charges(pool: &PgPool, wanted: &Charges, folder: &Path) -> Result<F
                       vehicle_group as \"group\", amount, '' as reversed, '' as disputed, '' as line
                from passage_v1
                where operator = '{operator}' and {days}
-                 and disposition = 'posted' and payer = 'account')
+                 and disposition = 'posted' and payer = 'account'{of_issuer})
          to stdout (format csv, header)"
     );
     let mut connection = pool.acquire().await.map_err(failed)?;

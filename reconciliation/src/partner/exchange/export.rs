@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::ExchangeError;
+use super::import::{self, copy};
 use super::received::Offer;
 use super::repo::{self, CountedBy, Direction, Entry, SentFile, channel_of};
 use super::sent::{Action, Event, State, handle};
@@ -38,6 +39,8 @@ pub struct Parcel {
     pub name: Option<String>,
     /// Where files for partners are put.
     pub folder: PathBuf,
+    /// What it is written of, where no second file may be written of the same: its records are kept.
+    pub of: Option<String>,
 }
 
 /// A file that was written.
@@ -175,6 +178,17 @@ async fn write_and_log(
     };
     let offer = Offer::of(parcel.layout, header, examined.figures.records);
     let file_no = repo::add_in_tx(tx, &entry, &offer, now).await?;
+    if let Some(of) = &parcel.of {
+        repo::add_origin_in_tx(tx, (file_no, parcel.layout.code, partner), of).await?;
+        if parcel.layout.roles.amount.is_some() {
+            copy(tx, part, name, (file_no, &examined), &mut |_, _| ()).await.map_err(|stop| {
+                match stop {
+                    import::Stop::Error(error) => Stop::Error(error),
+                    import::Stop::Refused(_, refusal) => Stop::Refused(refusal),
+                }
+            })?;
+        }
+    }
     Ok((file_no, examined))
 }
 

@@ -96,7 +96,7 @@ pub async fn import(
 }
 
 /// Why an import stops.
-enum Stop {
+pub(super) enum Stop {
     Error(ExchangeError),
     Refused(Code, Refusal),
 }
@@ -227,7 +227,7 @@ fn partner_of(arrival: &Arrival, examined: &Examined) -> Result<String, Refusal>
 }
 
 /// Writes the records. The file is read again, and must be the same.
-async fn copy(
+pub(super) async fn copy(
     tx: &mut PgConnection,
     path: &Path,
     name: &FileName,

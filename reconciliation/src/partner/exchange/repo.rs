@@ -78,7 +78,7 @@ pub fn channel_of(layout: &'static Layout) -> &'static str {
     }
 }
 
-pub(super) fn failed(what: &'static str) -> impl FnOnce(sqlx::Error) -> ExchangeError {
+pub(in crate::partner) fn failed(what: &'static str) -> impl FnOnce(sqlx::Error) -> ExchangeError {
     move |source| ExchangeError::Database { what, source }
 }
 
@@ -218,6 +218,23 @@ pub(super) async fn add_in_tx(
     .fetch_one(tx)
     .await
     .map_err(failed("log the file"))
+}
+
+/// Notes what a file was written of, so that none is written of it again.
+pub(super) async fn add_origin_in_tx(
+    tx: &mut PgConnection,
+    (file_no, kind, partner): (i64, &str, &str),
+    of: &str,
+) -> Result<(), ExchangeError> {
+    sqlx::query("insert into partner_export (kind, partner, of, file_no) values ($1, $2, $3, $4)")
+        .bind(kind)
+        .bind(partner)
+        .bind(of)
+        .bind(file_no)
+        .execute(tx)
+        .await
+        .map_err(failed("note what the file was written of"))
+        .map(drop)
 }
 
 /// Writes down that a file was refused, and why.

@@ -54,8 +54,13 @@ impl Run {
         let opened = once.into_iter().map(|path| (path.clone(), fs::File::open(path).unwrap()));
         let theirs = Table::of(opened.collect(), &theirs_as).unwrap();
         let by = By::Passed(about.calendar.clone());
-        let wanted =
-            Charges { operator: about.operator.clone(), from: about.day, through: about.day, by };
+        let wanted = Charges {
+            operator: about.operator.clone(),
+            issuer: None,
+            from: about.day,
+            through: about.day,
+            by,
+        };
         let ours = charges(&self.office.pool, &wanted, self.folder.path()).await.unwrap();
         let ours = Table::of(vec![("books".into(), ours)], &Mapping::normal()).unwrap();
         let folder = self.folder.path().to_owned();

@@ -1,0 +1,399 @@
+//! What we, as home, make of a partner's transactions and corrections: decided one by one, and posted
+//! through the ledger's door in the transaction that keeps the decisions.
+//!
+//! A file is decided about once and whole. A transaction is known by its number at the partner's, in
+//! whatever file it comes, so one that is sent again is a duplicate and moves nothing. It is charged to
+//! the account of its tag and owed to the operator that the partner's agency stands for, as an
+//! adjustment of a day that is open: it is no passage of ours. What the lane saw as good is charged
+//! whatever is left in the account; what it did not is charged as far as there is money.
+
+use clearing_house::ledger::{
+    LedgerAccountKey, LedgerError, NewTransfer, TransferKind, post_in_tx, tell_list,
+};
+use domain::time::SettlementCalendar;
+use domain::{AccountId, Amount, BusinessDate, IssuerId, MoneyError, OperatorId, Timestamp};
+use futures::TryStreamExt as _;
+use jiff::SignedDuration;
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+
+use super::repo::{self, Claim};
+use super::{Agencies, Decided, Disposition, Unnamed};
+use crate::cases::repo::make_day;
+use crate::partner::exchange::ExchangeError;
+use crate::partner::exchange::repo::failed;
+use crate::settlement::SettlementError;
+
+/// A transaction that is older when it comes is too old.
+pub const TOO_OLD_D: i64 = 90;
+
+/// Postings are handed to the ledger that many at a time.
+const POSTED_AT_ONCE: usize = 500;
+
+/// Why a file was not decided about.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The configuration does not name somebody.
+    #[error(transparent)]
+    Unnamed(#[from] Unnamed),
+    /// It was never received.
+    #[error("no file {name} was taken from {partner}")]
+    Unknown {
+        /// The partner.
+        partner: String,
+        /// The file.
+        name: String,
+    },
+    /// It is no file of transactions or corrections.
+    #[error("{0} is not answered: STRAN, SCORR, ICTX and ITXC are")]
+    Kind(String),
+    /// A record lacks what its layout has: it was not taken by this program.
+    #[error("record {record_no} of the file lacks its {field}")]
+    Record {
+        /// Which.
+        record_no: i64,
+        /// What it lacks.
+        field: &'static str,
+    },
+    /// The operator that the agency stands for is unknown, or its calendar is none.
+    #[error("the books have no calendar of {0}")]
+    Calendar(OperatorId),
+    /// The ledger refused.
+    #[error("post the transactions")]
+    Ledger(#[from] LedgerError),
+    /// A sum is past what the books hold.
+    #[error("sum the transactions")]
+    Money(#[from] MoneyError),
+    /// The books failed.
+    #[error(transparent)]
+    Books(#[from] SettlementError),
+    /// The exchange failed.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+}
+
+/// What a record is of its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// The transaction itself.
+    Itself,
+    /// A correction with a number.
+    Correction(u32),
+    /// A correction of a format that does not number them: the next.
+    NextCorrection,
+}
+
+impl Which {
+    /// Its number, after what the transaction stands at; 0 is the transaction itself.
+    fn number(self, stands_at: Option<(u32, u64)>) -> u32 {
+        match self {
+            Self::Itself => 0,
+            Self::Correction(number) => number,
+            Self::NextCorrection => stands_at.map_or(1, |(last, _)| last.saturating_add(1)),
+        }
+    }
+}
+
+/// A record as it is decided about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    reference: String,
+    which: Which,
+    at: Timestamp,
+    amount: u64,
+    is_guaranteed: bool,
+}
+
+/// What the books know of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known<'a> {
+    /// The state and balance of the tag's account.
+    account: Option<(&'a str, i64)>,
+    /// What the transaction stands at, and by which correction.
+    stands_at: Option<(u32, u64)>,
+}
+
+/// Decides about one record. Pure.
+fn decide(asked: &Asked, known: Known<'_>, now: Timestamp) -> Disposition {
+    let number = asked.which.number(known.stands_at);
+    match known.stands_at {
+        Some((last, _)) if last >= number => return Disposition::Duplicate,
+        None if number > 0 => return Disposition::NothingToCorrect,
+        Some(_) | None => {}
+    }
+    let Some((state, balance)) = known.account else { return Disposition::NotOnFile };
+    if now.duration_since(asked.at) > SignedDuration::from_hours(24 * TOO_OLD_D) {
+        return Disposition::TooOld;
+    }
+    let before = known.stands_at.map_or(0, |(_, amount)| amount);
+    let more = asked.amount.saturating_sub(before);
+    match (state, asked.is_guaranteed) {
+        ("closed", _) | ("blocked" | "not-converted", false) => Disposition::AccountInvalid,
+        (_, false) if i64::try_from(more).is_ok_and(|more| more > balance) => {
+            Disposition::Insufficient
+        }
+        (_, _) => Disposition::Posted,
+    }
+}
+
+/// Decides about every record of a file that was taken, and posts it. Returns the file's number in the
+/// log and its kind; one that was decided about before is left as it is.
+///
+/// # Errors
+/// When there is no such file, the configuration does not name a party, or the books fail: then nothing
+/// is decided.
+pub async fn answer(
+    pool: &PgPool,
+    agencies: &Agencies,
+    (partner, name): (&str, &str),
+    now: Timestamp,
+) -> Result<(i64, &'static str), AnswerError> {
+    let found = repo::received(pool, partner, name).await?;
+    let (file_no, kind) = found.ok_or_else(|| AnswerError::Unknown {
+        partner: partner.to_owned(),
+        name: name.to_owned(),
+    })?;
+    let answered_by = match kind.as_str() {
+        "STRAN" | "SCORR" => "SRECON",
+        "ICTX" => "ICRX",
+        "ITXC" => "IRXC",
+        _ => return Err(AnswerError::Kind(kind)),
+    };
+    let operator = agencies.operator_of(partner)?.clone();
+    let unknown = || AnswerError::Calendar(operator.clone());
+    let (zone, cut_off) = repo::calendar(pool, &operator).await?.ok_or_else(unknown)?;
+    let calendar = SettlementCalendar::try_new(&zone, &cut_off).map_err(|_none| unknown())?;
+    let day = calendar.day_of(now);
+    let mut tx = pool.begin().await.map_err(failed("begin to decide"))?;
+    if repo::hold_decisions(&mut tx, partner, file_no).await? {
+        return Ok((file_no, answered_by));
+    }
+    make_day(&mut tx, &operator, day).await?;
+    let mut reading = pool.acquire().await.map_err(failed("connect"))?;
+    for (issuer, agency) in &agencies.issuers {
+        if *agency != agencies.own {
+            continue;
+        }
+        let agency = agency.as_str().to_owned();
+        let mut claims = repo::claims(&mut reading, file_no, agency, issuer);
+        let mut posting = Posting { issuer, operator: &operator, day, now, transfers: Vec::new() };
+        while let Some(claim) = claims.try_next().await? {
+            take(&mut tx, (partner, file_no), &claim, &mut posting).await?;
+        }
+        posting.flush(&mut tx).await?;
+        drop(claims);
+        tx.commit().await.map_err(failed("commit the decisions"))?;
+        return Ok((file_no, answered_by));
+    }
+    Err(Unnamed(format!("issuers = {}", agencies.own)).into())
+}
+
+async fn take(
+    tx: &mut PgConnection,
+    (partner, file_no): (&str, i64),
+    claim: &Claim,
+    posting: &mut Posting<'_>,
+) -> Result<(), AnswerError> {
+    let asked = asked(claim)?;
+    let stood = repo::stands_at(tx, partner, &asked.reference).await?.map(|(last, amount)| {
+        (u32::try_from(last).unwrap_or(u32::MAX), u64::try_from(amount).unwrap_or(0))
+    });
+    let account = claim.account.as_ref().map(|(_, state, balance)| (state.as_str(), *balance));
+    let known = Known { account, stands_at: stood };
+    let disposition = decide(&asked, known, posting.now);
+    let (number, before) = (asked.which.number(stood), stood.map_or(0, |(_, amount)| amount));
+    let is_posted = disposition == Disposition::Posted;
+    if let (true, Some((account, _, _))) = (is_posted, &claim.account) {
+        let reference = format!("partner/{partner}/{}/{number}", asked.reference);
+        posting.add(*account, (before, asked.amount), reference)?;
+        if posting.transfers.len() >= POSTED_AT_ONCE {
+            posting.flush(tx).await?;
+        }
+    }
+    let decided = Decided {
+        reference: asked.reference,
+        correction: number,
+        disposition,
+        // What was charged before stays charged where the correction is not taken.
+        amount: match disposition {
+            Disposition::Posted => asked.amount,
+            Disposition::Duplicate => before,
+            Disposition::NotOnFile
+            | Disposition::AccountInvalid
+            | Disposition::Insufficient
+            | Disposition::TooOld
+            | Disposition::NothingToCorrect => 0,
+        },
+        at: posting.now,
+    };
+    repo::add_decision(tx, (partner, file_no, claim.record_no), &decided).await?;
+    Ok(())
+}
+
+/// A record of any of the four kinds.
+fn asked(claim: &Claim) -> Result<Asked, AnswerError> {
+    let Claim { record_no, body, .. } = claim;
+    let lacks = |field| AnswerError::Record { record_no: *record_no, field };
+    let niop = body.get("OriginalTransactionDetail").unwrap_or(body);
+    let text = |of: &Value, field: &'static str| {
+        of.get(field).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| lacks(field))
+    };
+    let number = |text: &str, field| text.trim().parse::<u64>().map_err(|_| lacks(field));
+    let time = |text: &str, field| text.parse::<Timestamp>().map_err(|_| lacks(field));
+    if niop.get("TxnReferenceID").is_some() {
+        let which = match body.get("CorrectionSeqNo").and_then(Value::as_str) {
+            // A correction without a number of its own is the first.
+            Some(text) => {
+                let number = u32::try_from(number(text, "CorrectionSeqNo")?.max(1));
+                Which::Correction(number.map_err(|_| lacks("CorrectionSeqNo"))?)
+            }
+            None => Which::Itself,
+        };
+        let status = niop.pointer("/TagInfo/TagStatus").and_then(Value::as_str);
+        return Ok(Asked {
+            reference: number(&text(niop, "TxnReferenceID")?, "TxnReferenceID")?.to_string(),
+            which,
+            at: time(&text(niop, "ExitDateTime")?, "ExitDateTime")?,
+            amount: number(&text(niop, "TollAmount")?, "TollAmount")?,
+            is_guaranteed: status == Some("V"),
+        });
+    }
+    let amount = number(&text(body, "ETC_TOLL_AMOUNT")?, "ETC_TOLL_AMOUNT")?;
+    let serial = number(&text(body, "ETC_TRX_SERIAL_NUM")?, "ETC_TRX_SERIAL_NUM")?;
+    Ok(Asked {
+        reference: serial.to_string(),
+        which: match body.get("CORR_REASON") {
+            Some(_) => Which::NextCorrection,
+            None => Which::Itself,
+        },
+        at: time(&text(body, "ETC_EXIT_DATE_TIME")?, "ETC_EXIT_DATE_TIME")?,
+        amount,
+        is_guaranteed: body.get("ETC_VALIDATION_STATUS").and_then(Value::as_str) == Some("1"),
+    })
+}
+
+/// Transfers on their way to the ledger.
+struct Posting<'a> {
+    issuer: &'a IssuerId,
+    operator: &'a OperatorId,
+    day: BusinessDate,
+    now: Timestamp,
+    transfers: Vec<NewTransfer>,
+}
+
+impl Posting<'_> {
+    /// Adds what moves a transaction from what it stood at to what it is.
+    fn add(
+        &mut self,
+        account: i64,
+        (before, after): (u64, u64),
+        reference: String,
+    ) -> Result<(), MoneyError> {
+        let units = i64::try_from(before.abs_diff(after)).map_err(|_| MoneyError::Overflow)?;
+        let amount = Amount::try_new(units)?;
+        if amount.is_zero() {
+            return Ok(());
+        }
+        let (issuer, operator) = (self.issuer.clone(), self.operator.clone());
+        let customer = LedgerAccountKey::Customer(AccountId::new(account));
+        let payable = LedgerAccountKey::Payable { issuer, operator: operator.clone() };
+        let (debit, credit) =
+            if after > before { (customer, payable) } else { (payable, customer) };
+        self.transfers.push(NewTransfer {
+            kind: TransferKind::Adjustment,
+            debit,
+            credit,
+            amount,
+            operator: Some(operator),
+            day: self.day,
+            posted_at: self.now,
+            passage: None,
+            reference: Some(reference),
+        });
+        Ok(())
+    }
+
+    async fn flush(&mut self, tx: &mut PgConnection) -> Result<(), LedgerError> {
+        let transfers = std::mem::take(&mut self.transfers);
+        if transfers.is_empty() {
+            return Ok(());
+        }
+        let changes = post_in_tx(tx, &transfers).await?;
+        tell_list(tx, &changes).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-10T00:00:00Z".parse().unwrap()
+    }
+
+    fn asked(which: Which, amount: u64, is_guaranteed: bool) -> Asked {
+        let at = "2026-03-02T01:00:00Z".parse().unwrap();
+        Asked { reference: "7".to_owned(), which, at, amount, is_guaranteed }
+    }
+
+    #[test]
+    fn every_transaction_gets_one_disposition() {
+        let (seen_good, not) =
+            (asked(Which::Itself, 47_000, true), asked(Which::Itself, 47_000, false));
+        let correction = asked(Which::Correction(1), 0, true);
+        let next = asked(Which::NextCorrection, 30_000, true);
+        let old = Asked { at: "2025-11-01T00:00:00Z".parse().unwrap(), ..seen_good.clone() };
+        let (rich, poor) = (Some(("open", 100_000)), Some(("open", 40_000)));
+        let blocked = Some(("blocked", 100_000));
+        let closed = Some(("closed", 100_000));
+        let stood = Some((0, 47_000));
+        for (asked, account, stands_at, expected) in [
+            (&seen_good, rich, None, Disposition::Posted),
+            (&not, rich, None, Disposition::Posted),
+            (&seen_good, poor, None, Disposition::Posted),
+            (&not, poor, None, Disposition::Insufficient),
+            (&seen_good, blocked, None, Disposition::Posted),
+            (&not, blocked, None, Disposition::AccountInvalid),
+            (&seen_good, closed, None, Disposition::AccountInvalid),
+            (&seen_good, None, None, Disposition::NotOnFile),
+            (&old, rich, None, Disposition::TooOld),
+            (&seen_good, rich, stood, Disposition::Duplicate),
+            (&correction, rich, stood, Disposition::Posted),
+            (&correction, rich, Some((1, 0)), Disposition::Duplicate),
+            (&correction, rich, None, Disposition::NothingToCorrect),
+            (&next, rich, Some((1, 0)), Disposition::Posted),
+            (&next, rich, None, Disposition::NothingToCorrect),
+        ] {
+            let known = Known { account, stands_at };
+            assert_eq!(decide(asked, known, now()), expected, "{asked:?} {known:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_either_format_says_what_is_asked() {
+        let claim = |body: &str| Claim {
+            record_no: 1,
+            body: serde_json::from_str(body).unwrap(),
+            account: None,
+        };
+        let niop = claim(
+            r#"{"RecordType":"TB01","TxnReferenceID":"7","ExitDateTime":"2026-03-02T01:00:00Z",
+                "TagInfo":{"TagStatus":"V"},"TollAmount":"47000"}"#,
+        );
+        assert_eq!(super::asked(&niop).unwrap(), asked(Which::Itself, 47_000, true));
+        let corrected = claim(
+            r#"{"CorrectionSeqNo":"1","OriginalTransactionDetail":{"TxnReferenceID":"7",
+                "ExitDateTime":"2026-03-02T01:00:00Z","TagInfo":{"TagStatus":"V"},"TollAmount":"0"}}"#,
+        );
+        assert_eq!(super::asked(&corrected).unwrap(), asked(Which::Correction(1), 0, true));
+        let iag = claim(
+            r#"{"ETC_TRX_SERIAL_NUM":"00000000000000000007","ETC_VALIDATION_STATUS":"1",
+                "ETC_EXIT_DATE_TIME":"2026-03-02T08:00:00+07:00","ETC_TOLL_AMOUNT":"47000"}"#,
+        );
+        assert_eq!(super::asked(&iag).unwrap(), asked(Which::Itself, 47_000, true));
+        assert!(matches!(
+            super::asked(&claim("{}")),
+            Err(AnswerError::Record { field: "ETC_TOLL_AMOUNT", .. })
+        ));
+    }
+}

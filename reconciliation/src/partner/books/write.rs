@@ -1,0 +1,257 @@
+//! Writes a partner's file of our own books: read as a stream, put beside as records, and handed to the
+//! exchange, which numbers, checks and logs it.
+
+use std::fs;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+
+use domain::{BusinessDate, IssuerId, OperatorId, Timestamp};
+use futures::TryStreamExt as _;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+use sqlx::PgPool;
+use tempfile::NamedTempFile;
+
+use super::{Agencies, Agency, Of, Parties, Unnamed, decision, repo, tag, transaction};
+use crate::partner::exchange::ExchangeError;
+use crate::partner::exchange::export::{Exported, Parcel, export};
+use crate::partner::layout::{Form, Layout};
+use crate::partner::refusal::Refusal;
+
+/// What is to be written, and for whom.
+#[derive(Debug, Clone)]
+pub struct Order<'a> {
+    /// The kind of file.
+    pub layout: &'static Layout,
+    /// What of.
+    pub of: Of,
+    /// For whom, where what it is of does not say.
+    pub partner: Option<String>,
+    /// Where it is put.
+    pub folder: &'a Path,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Written {
+    /// It is there.
+    Now {
+        /// The file.
+        file: Exported,
+        /// Charges that no record could be written of, having no tag: how many, and how much.
+        without_tag: (i64, i64),
+    },
+    /// A file was written of the same before: its name.
+    Before(String),
+    /// The layout cannot hold what the books have.
+    Refused(Refusal),
+    /// There is nothing to write.
+    Nothing,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The configuration does not name somebody.
+    #[error(transparent)]
+    Unnamed(#[from] Unnamed),
+    /// The kind is not one that is written of this.
+    #[error("{kind} is not written of that: {wanted}")]
+    Kind {
+        /// The kind.
+        kind: &'static str,
+        /// What would be right.
+        wanted: &'static str,
+    },
+    /// More may be posted into the day.
+    #[error("{day} of {operator} is not closed: more may be posted into it")]
+    Open {
+        /// The operator.
+        operator: OperatorId,
+        /// The day.
+        day: BusinessDate,
+    },
+    /// Nobody says for whom a list is.
+    #[error("nobody says for whom the list is")]
+    ForWhom,
+    /// The operator is unknown, or has a zone that is none.
+    #[error("the books have no calendar of {0}")]
+    Calendar(OperatorId),
+    /// The disk failed.
+    #[error("put the records beside")]
+    Disk(#[from] std::io::Error),
+    /// The exchange failed.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+}
+
+/// Writes a file of the books.
+///
+/// # Errors
+/// When the configuration does not name a party, the day is open, or the disk or the database fails.
+pub async fn write(
+    pool: &PgPool,
+    agencies: &Agencies,
+    order: &Order<'_>,
+    now: Timestamp,
+) -> Result<Written, WriteError> {
+    let header = header(agencies, order, now)?;
+    let to = order.layout.roles.to.and_then(|to| header.get(to)).and_then(Value::as_str);
+    let partner = order.partner.as_deref().or(to).ok_or(WriteError::ForWhom)?.to_owned();
+    let of = order.of.name(now);
+    let kind = order.layout.code;
+    if let Some(name) = repo::written(pool, (kind, &partner, &of)).await? {
+        return Ok(Written::Before(name));
+    }
+    let records = NamedTempFile::new()?;
+    let (count, without_tag) = put_beside(pool, agencies, order, &records).await?;
+    if count == 0 {
+        return Ok(Written::Nothing);
+    }
+    fs::create_dir_all(order.folder)?;
+    let parcel = Parcel {
+        layout: order.layout,
+        records: records.path().to_owned(),
+        header,
+        partner: Some(partner),
+        name: None,
+        folder: order.folder.to_owned(),
+        of: Some(of),
+    };
+    Ok(match export(pool, &parcel, now).await? {
+        Ok(file) => Written::Now { file, without_tag },
+        Err(refusal) => Written::Refused(refusal),
+    })
+}
+
+/// The kinds that are written of a day, of tags, and of decisions.
+fn wrong_kind(order: &Order<'_>) -> Option<WriteError> {
+    let kind = order.layout.code;
+    let (kinds, wanted): (&[&str], _) = match order.of {
+        Of::Day { .. } => {
+            (&["STRAN", "SCORR", "ICTX", "ITXC"], "STRAN, SCORR, ICTX and ITXC are of a day")
+        }
+        Of::Tags { .. } => (&["STVL", "ITAG", "ICLP"], "STVL, ITAG and ICLP are of tags"),
+        Of::Decisions { .. } => {
+            (&["SRECON", "ICRX", "IRXC"], "SRECON, ICRX and IRXC answer a file")
+        }
+    };
+    (!kinds.contains(&kind)).then_some(WriteError::Kind { kind, wanted })
+}
+
+fn header(
+    agencies: &Agencies,
+    order: &Order<'_>,
+    now: Timestamp,
+) -> Result<Map<String, Value>, WriteError> {
+    if let Some(wrong) = wrong_kind(order) {
+        return Err(wrong);
+    }
+    let own = agencies.own.as_str();
+    let to = match &order.of {
+        Of::Day { issuer, .. } => Some(agencies.issuer(issuer)?.as_str()),
+        Of::Tags { .. } => None,
+        Of::Decisions { .. } => Some(order.partner.as_deref().ok_or(WriteError::ForWhom)?),
+    };
+    let mut header = Map::new();
+    let mut set = |field: &str, value: Value| drop(header.insert(field.to_owned(), value));
+    match (&order.layout.form, &order.of) {
+        (Form::Xml(_), of) => {
+            set("SSIOPHubID", json!(agencies.hub()?.as_str()));
+            match of {
+                Of::Day { .. } => {
+                    set("AwayAgencyID", json!(own));
+                    set("HomeAgencyID", json!(to));
+                }
+                Of::Decisions { .. } => {
+                    set("AwayAgencyID", json!(to));
+                    set("HomeAgencyID", json!(own));
+                }
+                Of::Tags { .. } => {
+                    set("HomeAgencyID", json!(own));
+                    set("BulkIndicator", json!("B"));
+                    // Grows with time, as each whole list is another.
+                    set("BulkIdentifier", json!((now.as_second() / 60).to_string()));
+                }
+            }
+        }
+        (Form::Fixed | Form::Tuples, _) => {
+            set("FROM_AGENCY", json!(own));
+            if let Some(to) = to {
+                set("TO_AGENCY", json!(to));
+            }
+        }
+    }
+    Ok(header)
+}
+
+/// Streams the records into a file of a name that nobody knows, one JSON object a line; says how many.
+async fn put_beside(
+    pool: &PgPool,
+    agencies: &Agencies,
+    order: &Order<'_>,
+    records: &NamedTempFile,
+) -> Result<(u64, (i64, i64)), WriteError> {
+    let mut out = BufWriter::new(records.as_file());
+    let mut count = 0;
+    let mut put = |value: Value| {
+        count += 1;
+        writeln!(out, "{value}")
+    };
+    let mut without_tag = (0, 0);
+    let mut connection =
+        pool.acquire().await.map_err(crate::partner::exchange::repo::failed("connect"))?;
+    match &order.of {
+        Of::Day { operator, issuer, day } => {
+            let asked = (operator, issuer, *day);
+            let parties = parties(pool, agencies, asked).await?;
+            let is_correction = matches!(order.layout.code, "SCORR" | "ITXC");
+            let mut rows = if is_correction {
+                repo::corrections(&mut connection, asked)
+            } else {
+                without_tag = repo::without_tag(pool, asked).await?;
+                repo::transactions(&mut connection, asked)
+            };
+            while let Some(passage) = rows.try_next().await? {
+                if let Some(passage) = passage {
+                    put(transaction(order.layout, &passage, &parties))?;
+                }
+            }
+        }
+        Of::Tags { issuer } => {
+            let (own, tags) = (&agencies.own, agencies.issuer(issuer)?);
+            let parties = Parties { own, tags, road: None, zone: TimeZone::UTC };
+            let mut rows = repo::tags(&mut connection, issuer);
+            while let Some(one) = rows.try_next().await? {
+                put(tag(order.layout, &one, &parties))?;
+            }
+        }
+        Of::Decisions { file_no } => {
+            let own: &Agency = &agencies.own;
+            let mut rows = repo::decisions(&mut connection, *file_no);
+            while let Some(decided) = rows.try_next().await? {
+                put(decision(order.layout, &decided, own))?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok((count, without_tag))
+}
+
+async fn parties<'a>(
+    pool: &PgPool,
+    agencies: &'a Agencies,
+    (operator, issuer, day): (&'a OperatorId, &IssuerId, BusinessDate),
+) -> Result<Parties<'a>, WriteError> {
+    let unknown = || WriteError::Calendar(operator.clone());
+    let (zone, _cut_off) = repo::calendar(pool, operator).await?.ok_or_else(unknown)?;
+    if !repo::is_closed(pool, operator, day).await? {
+        return Err(WriteError::Open { operator: operator.clone(), day });
+    }
+    Ok(Parties {
+        own: &agencies.own,
+        tags: agencies.issuer(issuer)?,
+        road: Some((agencies.operator(operator)?, operator)),
+        zone: TimeZone::get(&zone).map_err(|_unknown| unknown())?,
+    })
+}
