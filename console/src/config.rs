@@ -3,6 +3,7 @@
 //! The parts that every program of the centre has are `clearing_house::config`'s.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use broker_link::Link;
@@ -10,6 +11,9 @@ use clearing_house::config::Database;
 use domain::signature::PublicKey;
 use domain::time::ClockConfig;
 use domain::{Currency, OperatorId, StationId};
+use jiff::SignedDuration;
+use reconciliation::review::Policy;
+use reconciliation::review::ballot::Share;
 use serde::Deserialize;
 
 /// Where the pages are served.
@@ -61,6 +65,34 @@ pub struct Desk {
     pub key_file: PathBuf,
 }
 
+/// How passages are looked at again.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Review {
+    /// The share of items that a second reviewer looks at too, in percent.
+    pub second_looks_percent: Share,
+    /// How long an item is one reviewer's, in seconds.
+    pub lease_s: NonZeroU16,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self {
+            second_looks_percent: Share::DEFAULT,
+            lease_s: NonZeroU16::new(300).unwrap_or(NonZeroU16::MIN),
+        }
+    }
+}
+
+impl Review {
+    /// As the review goes by it.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let lease = SignedDuration::from_secs(i64::from(self.lease_s.get()));
+        Policy { second_looks: self.second_looks_percent, lease }
+    }
+}
+
 /// The station a console stands at. With it the console needs no books: it shows this station's
 /// lanes, and works while the centre cannot be reached.
 #[derive(Debug, Clone, Deserialize)]
@@ -105,6 +137,9 @@ pub struct Config {
     /// The desk's own key. Without it orders are not signed, and only lanes that know no desk take
     /// them.
     pub desk: Option<Desk>,
+    /// How passages are looked at again.
+    #[serde(default)]
+    pub review: Review,
     /// The station, for a station's desk.
     pub station: Option<Station>,
 }

@@ -11,6 +11,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::{Extension, Router};
 use domain::Clock;
+use reconciliation::review::Policy;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -39,6 +40,8 @@ pub(crate) struct Parts {
     pub desk_key: DeskKey,
     pub audit: Arc<AuditLog>,
     pub cookies: Cookies,
+    /// How passages are looked at again.
+    pub review: Policy,
     /// Whether this console stands at a station, without the books.
     pub at_station: bool,
     /// Becomes true when the console ends, so that live pages end too.
@@ -123,6 +126,10 @@ impl App {
 
     pub(crate) fn audit(&self) -> &Arc<AuditLog> {
         &self.0.audit
+    }
+
+    pub(crate) fn review(&self) -> &Policy {
+        &self.0.review
     }
 
     pub(crate) fn cookies(&self) -> Cookies {

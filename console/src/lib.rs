@@ -23,6 +23,7 @@ mod language;
 mod station;
 mod finance;
 mod cases;
+mod review;
 mod tariffs;
 mod holder;
 mod authority;
@@ -146,6 +147,7 @@ pub async fn run(
         desk_key,
         audit: Arc::clone(&audit),
         cookies: if config.http.behind_tls { Cookies::Secure } else { Cookies::Loopback },
+        review: config.review.policy(),
         at_station,
         ending: ending.clone(),
     });

@@ -27,6 +27,7 @@ pub(crate) enum Section {
     Passages,
     Finance,
     Cases,
+    Review,
     Authority,
     Tariffs,
     Equipment,
@@ -39,12 +40,13 @@ pub(crate) enum Section {
 }
 
 /// The pages one can go to, in the order of the bar.
-const NAVIGATION: [(&str, Section); 12] = [
+const NAVIGATION: [(&str, Section); 13] = [
     ("/station", Section::Station),
     ("/shift", Section::Shift),
     ("/passages", Section::Passages),
     ("/finance", Section::Finance),
     ("/cases", Section::Cases),
+    ("/review", Section::Review),
     ("/authority", Section::Authority),
     ("/tariffs", Section::Tariffs),
     ("/equipment", Section::Equipment),
@@ -207,6 +209,7 @@ impl Page {
             Section::Passages => self.t.nav_passages(),
             Section::Finance => self.t.nav_finance(),
             Section::Cases => self.t.nav_cases(),
+            Section::Review => self.t.nav_review(),
             Section::Authority => self.t.nav_authority(),
             Section::Tariffs => self.t.nav_tariffs(),
             Section::Equipment => self.t.nav_equipment(),

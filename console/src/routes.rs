@@ -11,8 +11,8 @@ use axum::routing::{MethodRouter, get, post};
 use crate::access::{self, Role};
 use crate::http::App;
 use crate::{
-    assets, audit_page, authority, cases, equipment, finance, holder, http, people_page, station,
-    tariffs,
+    assets, audit_page, authority, cases, equipment, finance, holder, http, people_page, review,
+    station, tariffs,
 };
 
 /// What a request wants: to look, or to change something.
@@ -91,7 +91,7 @@ pub(crate) struct Rule {
 }
 
 use Role::{
-    AccountHolder, Administrator, Auditor, Authority, FinanceChecker, FinanceMaker,
+    AccountHolder, Administrator, Auditor, Authority, FinanceChecker, FinanceMaker, Reviewer,
     StationOperator, Supervisor,
 };
 
@@ -111,6 +111,10 @@ const MAKES: Who = Who::Roles(&[FinanceMaker]);
 const CHECKS: Who = Who::Roles(&[FinanceChecker]);
 /// Those who work on cases.
 const WORKS_ON_CASES: Who = Who::Roles(&[FinanceMaker, FinanceChecker]);
+/// Those who look at pictures again.
+const REVIEWS: Who = Who::Roles(&[Reviewer]);
+/// Those who see how that goes.
+const SEES_REVIEWS: Who = Who::Roles(&[Reviewer, Supervisor, Auditor]);
 /// Those who see sums.
 const SEES_TRAFFIC: Who =
     Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority]);
@@ -177,6 +181,11 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Post, "/cases/{code}/note", WORKS_ON_CASES, Centre, "note something about a case"), post(cases::note_case)),
         (rule(Post, "/cases/{code}/propose", MAKES, Centre, "propose how a case ends"), post(cases::propose_case)),
         (rule(Post, "/cases/{code}/settle", CHECKS, Centre, "settle a case as another proposed"), post(cases::settle_case)),
+        (rule(Get,  "/review", SEES_REVIEWS, Centre, "passages to look at again, and how reviewers agree"), get(review::page)),
+        (rule(Post, "/review/next", REVIEWS, Centre, "claim the passage that waits longest; written down"), post(review::next_item)),
+        (rule(Get,  "/review/{item}", REVIEWS, Centre, "the passage one has, in clear"), get(review::item_page)),
+        (rule(Post, "/review/{item}/answer", REVIEWS, Centre, "say what is on its pictures, and go to the next"), post(review::answer_item)),
+        (rule(Post, "/review/{item}/leave", REVIEWS, Centre, "leave it to somebody else"), post(review::leave_item)),
         (rule(Get,  "/authority", SEES_TRAFFIC, Centre, "traffic and revenue, nothing personal"), get(authority::page)),
 
         (rule(Get,  "/tariffs", SEES_TARIFFS, Centre, "versions, and what is proposed"), get(tariffs::page)),

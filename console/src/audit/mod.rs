@@ -186,6 +186,10 @@ pub(crate) enum Act {
     SettleCase,
     /// To dispute a trip of one's own account.
     Dispute,
+    /// To say what is on a passage's pictures.
+    Review,
+    /// To leave an item of the review to somebody else.
+    LeaveReview,
 }
 
 /// Why somebody was not let in.

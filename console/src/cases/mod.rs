@@ -35,7 +35,7 @@ use repo::CaseRow;
 use trend::Trend;
 
 /// Every kind of case, in the order people read them.
-pub(crate) const KINDS: [Kind; 10] = [
+pub(crate) const KINDS: [Kind; 17] = [
     Kind::Hole,
     Kind::Unproven,
     Kind::OnlyOurs,
@@ -45,7 +45,14 @@ pub(crate) const KINDS: [Kind; 10] = [
     Kind::Duplicate,
     Kind::BankShort,
     Kind::BankReturned,
+    Kind::BankOver,
+    Kind::BankUnknown,
+    Kind::BankLate,
     Kind::Dispute,
+    Kind::ManifestMissing,
+    Kind::ManifestDiffers,
+    Kind::LoopsDiffer,
+    Kind::ReviewDiffers,
 ];
 
 /// A case in the list.

@@ -71,7 +71,7 @@ pub(crate) const EXCEPTIONS: [ExceptionRecord; 8] = [
 ];
 
 /// What has a name on the wire, by that name.
-fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
+pub(crate) fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
     T::deserialize(IntoDeserializer::<NameError>::into_deserializer(name)).ok()
 }
 

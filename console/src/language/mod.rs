@@ -131,6 +131,7 @@ macro_rules! texts {
 // After the macro, which they use.
 mod of_desk;
 mod of_money;
+mod of_review;
 mod of_rules;
 
 texts! {

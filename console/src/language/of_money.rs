@@ -184,6 +184,8 @@ impl Act {
             Self::ProposeCase => t.act_propose_case(),
             Self::SettleCase => t.act_settle_case(),
             Self::Dispute => t.act_dispute(),
+            Self::Review => t.act_review(),
+            Self::LeaveReview => t.act_leave_review(),
         }
     }
 }
@@ -251,7 +253,14 @@ impl Language {
             "duplicate" => ("Ghi hai lần", "Recorded twice"),
             "bank-short" => ("Ngân hàng trả thiếu", "The bank paid short"),
             "bank-returned" => ("Ngân hàng trả lại", "The bank gave it back"),
+            "bank-over" => ("Ngân hàng trả thừa", "The bank paid too much"),
+            "bank-unknown" => ("Ngân hàng trả khoản lạ", "The bank paid what nobody ordered"),
+            "bank-late" => ("Ngân hàng trả chậm", "The bank is late"),
             "dispute" => ("Khách khiếu nại", "A customer disputes it"),
+            "manifest-missing" => ("Làn chưa báo số liệu ngày", "A lane did not tell its day"),
+            "manifest-differs" => ("Số liệu của làn khác sổ", "A lane tells other figures"),
+            "loops-differ" => ("Vòng từ đếm khác số lượt", "Loops counted other vehicles"),
+            "review-differs" => ("Hậu kiểm thấy khác sổ", "Image review saw something else"),
             _ => ("Khác", "Other"),
         };
         match self {

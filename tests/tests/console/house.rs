@@ -32,10 +32,11 @@ const ALL_BUT_ADMINISTRATION: &[Role] = &[
     Role::FinanceChecker,
     Role::Auditor,
     Role::Authority,
+    Role::Reviewer,
 ];
 
 /// The people of a house: name, roles, scope.
-const PEOPLE: [(&str, &[Role], &str); 14] = [
+const PEOPLE: [(&str, &[Role], &str); 17] = [
     ("lan", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("kim", &[Role::StationOperator], "cienco4/ben-thuy"),
     ("binh", &[Role::Supervisor, Role::Auditor, Role::Authority], "*"),
@@ -46,6 +47,9 @@ const PEOPLE: [(&str, &[Role], &str); 14] = [
     // In a small office one person is both, and still agrees to nothing of their own.
     ("ly", &[Role::FinanceMaker, Role::FinanceChecker], "*"),
     ("dung", &[Role::Administrator], "*"),
+    ("tam", &[Role::Reviewer], "*"),
+    ("tu", &[Role::Reviewer], "cienco4"),
+    ("van", &[Role::Reviewer], "cienco4/ben-thuy"),
     // Of account 1001, as everybody who holds one in this house.
     ("hoa", &[Role::AccountHolder], "*"),
     // Those who see every page and every form, one for each screen: no code opens twice.
@@ -215,6 +219,8 @@ fn config(
         ),
         ("audit", section(vec![("file", text(&audit.display()))])),
         ("desk", section(vec![("key_file", text(&desk.display()))])),
+        // Everything is looked at twice here.
+        ("review", section(vec![("second_looks_percent", toml::Value::Integer(100))])),
     ];
     match place {
         Place::Station => whole.push((
