@@ -43,6 +43,11 @@ impl Refused {
         Self::Now { text: text.to_owned(), why }
     }
 
+    /// What a door said, for whoever asked and for the log.
+    pub(crate) fn said(text: &str, why: String) -> Self {
+        Self::now(text, why)
+    }
+
     pub(crate) fn of_approval(error: ApprovalError, t: Language) -> Self {
         let why = error.to_string();
         match error {

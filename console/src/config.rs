@@ -16,6 +16,8 @@ use reconciliation::review::Policy;
 use reconciliation::review::ballot::Share;
 use serde::Deserialize;
 
+use crate::command::PeopleFiles;
+
 /// Where the pages are served.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +41,17 @@ pub struct Access {
     pub people_file: PathBuf,
     /// The public key that has signed it.
     pub people_key: PublicKey,
+    /// The secret key that signs it, where administrators change people from pages of the centre;
+    /// readable by this process alone. Without it the pages show people and change none.
+    pub people_key_file: Option<PathBuf>,
+}
+
+impl Access {
+    /// What people are changed with from pages.
+    pub(crate) fn people_files(&self) -> Option<PeopleFiles> {
+        let key = self.people_key_file.clone()?;
+        Some(PeopleFiles { file: self.people_file.clone(), key })
+    }
 }
 
 impl Config {
@@ -66,13 +79,16 @@ pub struct Desk {
 }
 
 /// How passages are looked at again.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Review {
     /// The share of items that a second reviewer looks at too, in percent.
     pub second_looks_percent: Share,
     /// How long an item is one reviewer's, in seconds.
     pub lease_s: NonZeroU16,
+    /// Where pictures of passages are, in `OPERATOR/STATION/LANE/EPOCH/SEQ/`; the centre has none
+    /// where absent.
+    pub pictures_folder: Option<PathBuf>,
 }
 
 impl Default for Review {
@@ -80,6 +96,7 @@ impl Default for Review {
         Self {
             second_looks_percent: Share::DEFAULT,
             lease_s: NonZeroU16::new(300).unwrap_or(NonZeroU16::MIN),
+            pictures_folder: None,
         }
     }
 }
@@ -162,6 +179,11 @@ pub enum ConfigError {
     /// Both.
     #[error("[station] works without books: leave [database] out")]
     BothPlaces,
+    /// The key above all roles on a computer that will be stolen one day.
+    #[error(
+        "[access] people_key_file is for the centre: a station gets its people by `people export`"
+    )]
+    KeyAtStation,
     /// A zone that is not one.
     #[error("[station] zone is not in the IANA list of zones")]
     Zone,
@@ -176,6 +198,9 @@ impl Config {
         let Http { listen, behind_tls } = self.http;
         if !behind_tls && !listen.ip().is_loopback() {
             return Err(ConfigError::PlainHttp { listen });
+        }
+        if self.station.is_some() && self.access.people_key_file.is_some() {
+            return Err(ConfigError::KeyAtStation);
         }
         match (&self.database, &self.station) {
             (None, None) => Err(ConfigError::Place),
@@ -261,6 +286,8 @@ mod tests {
         assert_eq!(check(&station), Ok(()));
         assert_eq!(check(&without("database")), Err(ConfigError::Place));
         assert_eq!(check(&format!("{WHOLE}{STATION}")), Err(ConfigError::BothPlaces));
+        let with_key = station.replace("people_key =", "people_key_file = \"key\"\npeople_key =");
+        assert_eq!(check(&with_key), Err(ConfigError::KeyAtStation));
         let nowhere = station.replace("Ho_Chi_Minh", "Atlantis");
         assert_eq!(check(&nowhere), Err(ConfigError::Zone));
     }

@@ -16,7 +16,7 @@ mod routes;
 mod access;
 mod audit;
 mod audit_page;
-mod people_page;
+mod administration;
 mod equipment;
 mod page;
 mod language;
@@ -148,6 +148,9 @@ pub async fn run(
         audit: Arc::clone(&audit),
         cookies: if config.http.behind_tls { Cookies::Secure } else { Cookies::Loopback },
         review: config.review.policy(),
+        pictures: review::Pictures::new(config.review.pictures_folder),
+        people_files: config.access.people_files().map(Arc::new),
+        people_turn: tokio::sync::Mutex::default(),
         at_station,
         ending: ending.clone(),
     });

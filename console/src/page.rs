@@ -33,6 +33,7 @@ pub(crate) enum Section {
     Equipment,
     Quarantine,
     People,
+    Keys,
     Audit,
     Password,
     Account,
@@ -40,7 +41,7 @@ pub(crate) enum Section {
 }
 
 /// The pages one can go to, in the order of the bar.
-const NAVIGATION: [(&str, Section); 13] = [
+const NAVIGATION: [(&str, Section); 14] = [
     ("/station", Section::Station),
     ("/shift", Section::Shift),
     ("/passages", Section::Passages),
@@ -52,6 +53,7 @@ const NAVIGATION: [(&str, Section); 13] = [
     ("/equipment", Section::Equipment),
     ("/quarantine", Section::Quarantine),
     ("/people", Section::People),
+    ("/keys", Section::Keys),
     ("/audit", Section::Audit),
     ("/account", Section::Account),
 ];
@@ -217,6 +219,7 @@ impl Page {
             Section::Account => self.t.nav_account(),
             Section::Password => self.t.nav_password(),
             Section::People => self.t.nav_people(),
+            Section::Keys => self.t.nav_keys(),
             Section::Audit => self.t.nav_audit(),
             Section::Problem => self.t.problem(),
         }

@@ -90,6 +90,9 @@ impl House {
             audit: Arc::new(AuditLog::open(&folder.path().join("audit.log"), clock).unwrap()),
             cookies: Cookies::Loopback,
             review: reconciliation::review::Policy::DEFAULT,
+            pictures: crate::review::Pictures::default(),
+            people_files: None,
+            people_turn: tokio::sync::Mutex::default(),
             at_station,
             ending: receiver,
         });

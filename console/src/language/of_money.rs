@@ -158,6 +158,11 @@ texts! {
     account_closed: "Đã đóng tài khoản", "Account is closed";
     account_not_converted: "Chưa chuyển đổi", "Not converted";
 
+    export_csv: "Tải tệp CSV", "Download as CSV";
+    choose_case: "Chọn", "Choose";
+    take_cases: "Nhận phụ trách các hồ sơ đã chọn", "Take the chosen cases";
+    no_case_chosen: "Hãy chọn ít nhất một hồ sơ.", "Choose at least one case.";
+
     chart_of_classes: "Biểu đồ doanh thu theo nhóm xe", "Chart of revenue by vehicle group";
 
     act_propose: "Đề nghị duyệt ngày", "Settlement proposed";
@@ -186,6 +191,8 @@ impl Act {
             Self::Dispute => t.act_dispute(),
             Self::Review => t.act_review(),
             Self::LeaveReview => t.act_leave_review(),
+            Self::MakeKey => t.act_make_key(),
+            Self::RevokeKey => t.act_revoke_key(),
         }
     }
 }

@@ -30,6 +30,7 @@ texts! {
     review_wrong_answer: "Hãy nhập biển số và nhóm xe, hoặc chọn một lý do; lý do khác cần vài chữ.", "Enter plate and group, or choose a reason; another reason takes a few words.";
     review_until: "Bạn giữ lượt này đến", "It is yours until";
     review_pictures: "Hình ảnh", "Pictures";
+    review_picture: "Ảnh của lượt xe", "Picture of the passage";
     review_absent: "Trung tâm không có hình ảnh của lượt xe này.", "The centre has no picture of this passage.";
     review_recorded: "Sổ sách đang có", "What the books have";
     review_your_answer: "Bạn thấy gì", "What you see";

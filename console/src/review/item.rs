@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use clearing_house::search::{self, Found};
 use jiff::tz::TimeZone;
@@ -51,6 +51,8 @@ struct ItemPage {
     passage: String,
     until: String,
     causes: Vec<&'static str>,
+    /// The addresses of its pictures.
+    pictures: Vec<String>,
     record: Record,
     groups: [u8; 5],
     /// The group the books have, which is chosen until another is.
@@ -135,6 +137,7 @@ pub(crate) async fn item_page(
     let t = visit.t;
     match shown(&app, &visit, item).await {
         Ok(Some((claimed, record, recorded_group))) => {
+            let pictures = pictures_of(&app, &claimed).await.unwrap_or_default();
             let page = app.page(&visit, Section::Review);
             let line = |number, text| ReasonLine { number, text };
             let unreadable = Unreadable::ALL.map(Unreadable::number);
@@ -146,6 +149,7 @@ pub(crate) async fn item_page(
                 passage: claimed.passage.to_string(),
                 until: t.time(claimed.until, &zone),
                 causes: claimed.causes.iter().map(|name| t.review_cause(name)).collect(),
+                pictures: (1..=pictures).map(|n| format!("{}/picture/{n}", visit.path)).collect(),
                 record,
                 groups: [1, 2, 3, 4, 5],
                 recorded_group,
@@ -177,6 +181,44 @@ async fn shown(
     let found = found.ok_or(BooksError::Shape { what: "passage under review" })?;
     let group = found.vehicle_group.and_then(|group| u8::try_from(group).ok()).unwrap_or(0);
     Ok(Some((claimed, Record::new(&found, visit.t)?, group)))
+}
+
+/// How many pictures of it the centre has; a folder that cannot be read is told to whoever runs this.
+async fn pictures_of(app: &App, claimed: &Claimed) -> Option<usize> {
+    let (pictures, passage) = (app.pictures().clone(), claimed.passage.clone());
+    match tokio::task::spawn_blocking(move || pictures.of(&passage)).await {
+        Ok(Ok(files)) => Some(files.len()),
+        Ok(Err(failure)) => {
+            error!(error = &failure as &dyn std::error::Error, "look for pictures");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// One of the pictures of the item that somebody has.
+pub(crate) async fn picture(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+    Path((item, number)): Path<(i64, usize)>,
+) -> Response {
+    let claimed = async {
+        let Some(who) = person(&visit) else { return Ok(None) };
+        let pool = app.books().pool_for(Purpose::Settlement)?;
+        in_time(review::claimed(pool, item, &who, app.clock().now())).await
+    };
+    let claimed: Result<Option<Claimed>, BooksError> = claimed.await;
+    let Ok(Some(claimed)) = claimed else { return StatusCode::NOT_FOUND.into_response() };
+    let pictures = app.pictures().clone();
+    let read = move || pictures.picture(&claimed.passage, number);
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(Some(picture))) => {
+            let tag = format!("\"{}\"", picture.digest());
+            let kind = [(header::CONTENT_TYPE, picture.media_type.to_owned()), (header::ETAG, tag)];
+            (kind, picture.bytes).into_response()
+        }
+        Ok(Ok(None) | Err(_)) | Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// Takes the answer, and goes on with the next item.

@@ -8,6 +8,7 @@
 
 mod form;
 mod item;
+mod pictures;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ use crate::http::App;
 use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
-pub(crate) use item::{answer_item, item_page, leave_item, next_item};
+pub(crate) use item::{answer_item, item_page, leave_item, next_item, picture};
+pub(crate) use pictures::Pictures;
 
 /// Over how long reviewers' work is counted.
 const COUNTED: SignedDuration = SignedDuration::from_hours(24 * 30);

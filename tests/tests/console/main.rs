@@ -5,7 +5,8 @@
 //! does what it is told. Waiting is always for something on the page; nothing sleeps.
 //!
 //! Where the next journey goes: at the desk to `station.rs`, with the books to `centre.rs`,
-//! about money to `money.rs`, image review to `review.rs`. Every page
+//! about money to `money.rs`, image review to `review.rs`,
+//! administration to `administration.rs`. Every page
 //! is in the list of `pages.rs`, which looks at each as people who see, hear or type would.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
@@ -16,4 +17,5 @@ mod station;
 mod centre;
 mod money;
 mod review;
+mod administration;
 mod pages;

@@ -37,10 +37,12 @@ fn address(path: &str, code: &str, (shift, item): (&str, &str)) -> Option<String
         | "/login"
         | "/login/code"
         | "/finance/statement/{operator}/{day}/{form}"
-        | "/finance/payments/{number}" => return None,
+        | "/finance/payments/{number}"
+        | "/review/{item}/picture/{number}"
+        | "/authority/export" => return None,
         "/station" | "/shift" | "/passages" | "/finance" | "/finance/payments" | "/cases"
         | "/review" | "/authority" | "/tariffs" | "/equipment" | "/quarantine" | "/people"
-        | "/audit" | "/password" => path.to_owned(),
+        | "/keys" | "/audit" | "/password" => path.to_owned(),
         // For those who hold an account and see nothing else: looked at by itself.
         "/account" => return None,
         "/shift/{number}" => shift.to_owned(),
@@ -90,10 +92,10 @@ async fn faults(browser: &Browser, axe: &str, screen: Screen) -> Vec<String> {
 }
 
 /// How a person has their screen and which language they read.
-type Reader<'a> = (Screen, &'a str);
+pub(crate) type Reader<'a> = (Screen, &'a str);
 
 /// Looks at a page, and adds what is wrong with it.
-async fn look_at(
+pub(crate) async fn look_at(
     browser: &Browser,
     axe: &str,
     (screen, language): Reader<'_>,

@@ -1,5 +1,6 @@
 //! Journeys of image review: passages that people look at again, some of them twice and blind.
 
+use base64::Engine as _;
 use clearing_house::intake::Delivery;
 use domain::passage::{Attendance, Decision, ExceptionKind, Reason};
 use tests::lane::{Lane, vehicle};
@@ -34,6 +35,34 @@ pub(crate) async fn post(centre: &Centre, deliveries: &[Delivery]) {
     centre.intake.until(typed, i64::try_from(deliveries.len()).unwrap()).await;
 }
 
+/// A vehicle as a camera sees it, drawn by the browser itself: the first passage's picture.
+async fn draw(house: &House, browser: &Browser) {
+    let script = "const canvas = document.createElement('canvas'); \
+        canvas.width = 960; canvas.height = 600; \
+        const at = canvas.getContext('2d'); \
+        const fill = (colour, ...box) => { at.fillStyle = colour; at.fillRect(...box); }; \
+        fill('#7b868f', 0, 0, 960, 600); fill('#565f67', 0, 360, 960, 240); \
+        fill('#e4e6e8', 440, 360, 24, 240); fill('#30546e', 230, 120, 500, 330); \
+        fill('#aebfca', 270, 150, 420, 120); fill('#1d2a33', 230, 450, 90, 60); \
+        fill('#1d2a33', 640, 450, 90, 60); fill('#f4e9b8', 260, 330, 70, 44); \
+        fill('#f4e9b8', 630, 330, 70, 44); fill('#ffffff', 370, 376, 220, 56); \
+        at.fillStyle = '#101418'; at.font = 'bold 36px monospace'; at.textAlign = 'center'; \
+        at.fillText('37A 100.11', 480, 417); at.font = '18px monospace'; at.textAlign = 'left'; \
+        at.fillText('02/03/2026 12:10:00  L02', 16, 30); \
+        return canvas.toDataURL('image/jpeg', 0.9);";
+    let drawn = browser.ask(script).await;
+    let encoded = drawn.as_str().unwrap().strip_prefix("data:image/jpeg;base64,").unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+    let folder = house.pictures().join("cienco4/ben-thuy/l02/1/1");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("1-front.jpg"), bytes).unwrap();
+}
+
+/// Waits until the picture is there.
+const LOADED: &str = "const done = arguments[arguments.length - 1]; \
+    const shown = document.querySelector('.pictures img'); \
+    shown.decode().then(() => done(true), () => done(false));";
+
 /// Begins, or goes on.
 pub(crate) async fn begin(house: &House, browser: &Browser) {
     browser.go(&house.url("/review")).await;
@@ -61,14 +90,19 @@ async fn passages_are_looked_at_again_by_keys_and_where_two_differ_a_third_decid
     post(&centre, &deliveries).await;
     deliveries.clear();
     browse(Screen::DESK, async |browser| {
+        draw(house, browser).await;
         // Tam confirms the one, and sees another group on the other.
         house.log_in(browser, "tam").await;
         begin(house, browser).await;
         let plate = vehicle(11).plate;
         browser.reads("#recorded-plate", plate.as_str()).await;
-        browser.reads(".absent", "The centre has no picture").await;
+        let shown = "return document.querySelector('.pictures img').naturalWidth";
+        browser.sees(".pictures img").await;
+        browser.ask_later(LOADED).await;
+        assert_eq!(browser.ask(shown).await.as_u64(), Some(960));
         keep_picture(browser, (Screen::DESK, &house.url("/console-review"), "en")).await;
         answer(browser, "a", NEXT).await;
+        browser.reads(".absent", "The centre has no picture").await;
         browser.reads("#recorded-plate", vehicle(12).plate.as_str()).await;
         answer(browser, "5", OVER).await;
         browser.reads(OVER, "Nothing waits for you").await;
