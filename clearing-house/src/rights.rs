@@ -137,6 +137,12 @@ pub const TABLES: &[Table] = &[
     table("settlement_case",     NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_case_event", NOBODYS, ["",    "",     "",     "ra", "",  ""]),
     table("settlement_case_v1",  NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
+    table("review_item",         NAMED,    ["",     "",     "",     "ra", "r", ""]),
+    table("review_round",        NOBODYS,  ["",     "",     "",     "rau", "", ""]),
+    table("review_waiting",      NAMED,    ["",     "",     "",     "raud", "", ""]),
+    table("review_claim",        NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("review_look",         NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("review_end",          NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
     table("window_v1",           NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     // For reports. Views see what the one who asks may see.
     table("passage_v1",          NOBODYS,  ["", "r", "", "r", "r", ""]),

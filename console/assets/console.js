@@ -1,4 +1,5 @@
-// The pages work without this file; with it the station's page stays up to date and obeys keys.
+// The pages work without this file; with it the station's page stays up to date, and it and the image
+// review obey keys.
 //
 // Live pieces come over one stream of server-sent events. Each event is JSON:
 //   set    pieces of HTML by the id of the element that shows them
@@ -186,4 +187,44 @@
   });
 
   connect();
+})();
+
+// Image review: keys go to what they name, and Enter does it.
+(() => {
+  const review = document.getElementById("review");
+  if (!review) return;
+
+  const keysOn = document.getElementById("review-keys-on");
+  keysOn.checked = localStorage.getItem("keys") !== "off";
+  keysOn.addEventListener("change", () => {
+    localStorage.setItem("keys", keysOn.checked ? "on" : "off");
+  });
+
+  // One answer for one press, however long the books take.
+  for (const form of review.querySelectorAll("form")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.busy) event.preventDefault();
+      form.dataset.busy = "yes";
+    });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const list = event.target.closest("select");
+    if (event.key === "Enter" && list) {
+      event.preventDefault();
+      list.form.requestSubmit();
+      return;
+    }
+    if (event.key === "Escape") document.activeElement?.blur?.();
+    const types = event.target.closest("input:not([type=radio]):not([type=checkbox]), select, textarea");
+    if (!keysOn.checked || types) return;
+    const key = event.key.toLowerCase();
+    const control = /^[a-z0-9]$/.test(key) && review.querySelector(`[data-key="${key}"]`);
+    if (!control) return;
+    if (control.type === "radio") control.checked = true;
+    control.focus();
+    if (control.name === "plate") control.select();
+    event.preventDefault();
+  });
 })();

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use tracing::error;
 
+use crate::administration::told as administration_told;
 use crate::audit::{Deed, Entry, Outcome, SearchedBy};
 use crate::http::App;
 use crate::language::Language;
@@ -128,6 +129,12 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
             let day = day.map(|day| format!(" · {day}")).unwrap_or_default();
             (t.deed_searched(), format!("{by}{day}"))
         }
+        Deed::PersonProposed { change } => {
+            let (what, details) = administration_told(change, t);
+            (t.deed_person_proposed(), format!("{what}: {details}"))
+        }
+        Deed::PersonChanged { change, .. } => administration_told(change, t),
+        Deed::PersonDeclined { proposal } => (t.deed_person_declined(), proposal.to_string()),
         Deed::PasswordChanged => (t.deed_password_changed(), String::new()),
         Deed::TariffProposed { operator, version, .. } => {
             (t.deed_tariff_proposed(), format!("{operator} {version}"))

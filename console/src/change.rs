@@ -14,6 +14,7 @@ use axum::response::Response;
 use reconciliation::approval::{ApprovalError, Person};
 use reconciliation::cases::CaseError;
 use reconciliation::payment::PaymentError;
+use reconciliation::review::ReviewError;
 use tracing::{error, warn};
 
 use crate::audit::{Act, Deed};
@@ -40,6 +41,11 @@ impl From<BooksError> for Refused {
 impl Refused {
     fn now(text: &str, why: String) -> Self {
         Self::Now { text: text.to_owned(), why }
+    }
+
+    /// What a door said, for whoever asked and for the log.
+    pub(crate) fn said(text: &str, why: String) -> Self {
+        Self::now(text, why)
     }
 
     pub(crate) fn of_approval(error: ApprovalError, t: Language) -> Self {
@@ -73,6 +79,14 @@ impl Refused {
                 Self::now(&format!("{} {source}", t.refused_by_ledger()), why)
             }
             CaseError::Books(error) => Self::Books(error.into()),
+        }
+    }
+
+    pub(crate) fn of_review(error: ReviewError, t: Language) -> Self {
+        let why = error.to_string();
+        match error {
+            ReviewError::NotTheirs { .. } => Self::now(t.review_lease_over(), why),
+            ReviewError::Books(error) => Self::Books(error.into()),
         }
     }
 

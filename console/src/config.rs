@@ -3,6 +3,7 @@
 //! The parts that every program of the centre has are `clearing_house::config`'s.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use broker_link::Link;
@@ -10,7 +11,12 @@ use clearing_house::config::Database;
 use domain::signature::PublicKey;
 use domain::time::ClockConfig;
 use domain::{Currency, OperatorId, StationId};
+use jiff::SignedDuration;
+use reconciliation::review::Policy;
+use reconciliation::review::ballot::Share;
 use serde::Deserialize;
+
+use crate::command::PeopleFiles;
 
 /// Where the pages are served.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -35,6 +41,17 @@ pub struct Access {
     pub people_file: PathBuf,
     /// The public key that has signed it.
     pub people_key: PublicKey,
+    /// The secret key that signs it, where administrators change people from pages of the centre;
+    /// readable by this process alone. Without it the pages show people and change none.
+    pub people_key_file: Option<PathBuf>,
+}
+
+impl Access {
+    /// What people are changed with from pages.
+    pub(crate) fn people_files(&self) -> Option<PeopleFiles> {
+        let key = self.people_key_file.clone()?;
+        Some(PeopleFiles { file: self.people_file.clone(), key })
+    }
 }
 
 impl Config {
@@ -59,6 +76,38 @@ pub struct Audit {
 pub struct Desk {
     /// The desk's own key, readable by this process alone; `console desk-key` makes it.
     pub key_file: PathBuf,
+}
+
+/// How passages are looked at again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Review {
+    /// The share of items that a second reviewer looks at too, in percent.
+    pub second_looks_percent: Share,
+    /// How long an item is one reviewer's, in seconds.
+    pub lease_s: NonZeroU16,
+    /// Where pictures of passages are, in `OPERATOR/STATION/LANE/EPOCH/SEQ/`; the centre has none
+    /// where absent.
+    pub pictures_folder: Option<PathBuf>,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self {
+            second_looks_percent: Share::DEFAULT,
+            lease_s: NonZeroU16::new(300).unwrap_or(NonZeroU16::MIN),
+            pictures_folder: None,
+        }
+    }
+}
+
+impl Review {
+    /// As the review goes by it.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        let lease = SignedDuration::from_secs(i64::from(self.lease_s.get()));
+        Policy { second_looks: self.second_looks_percent, lease }
+    }
 }
 
 /// The station a console stands at. With it the console needs no books: it shows this station's
@@ -105,6 +154,9 @@ pub struct Config {
     /// The desk's own key. Without it orders are not signed, and only lanes that know no desk take
     /// them.
     pub desk: Option<Desk>,
+    /// How passages are looked at again.
+    #[serde(default)]
+    pub review: Review,
     /// The station, for a station's desk.
     pub station: Option<Station>,
 }
@@ -127,6 +179,11 @@ pub enum ConfigError {
     /// Both.
     #[error("[station] works without books: leave [database] out")]
     BothPlaces,
+    /// The key above all roles on a computer that will be stolen one day.
+    #[error(
+        "[access] people_key_file is for the centre: a station gets its people by `people export`"
+    )]
+    KeyAtStation,
     /// A zone that is not one.
     #[error("[station] zone is not in the IANA list of zones")]
     Zone,
@@ -141,6 +198,9 @@ impl Config {
         let Http { listen, behind_tls } = self.http;
         if !behind_tls && !listen.ip().is_loopback() {
             return Err(ConfigError::PlainHttp { listen });
+        }
+        if self.station.is_some() && self.access.people_key_file.is_some() {
+            return Err(ConfigError::KeyAtStation);
         }
         match (&self.database, &self.station) {
             (None, None) => Err(ConfigError::Place),
@@ -226,6 +286,8 @@ mod tests {
         assert_eq!(check(&station), Ok(()));
         assert_eq!(check(&without("database")), Err(ConfigError::Place));
         assert_eq!(check(&format!("{WHOLE}{STATION}")), Err(ConfigError::BothPlaces));
+        let with_key = station.replace("people_key =", "people_key_file = \"key\"\npeople_key =");
+        assert_eq!(check(&with_key), Err(ConfigError::KeyAtStation));
         let nowhere = station.replace("Ho_Chi_Minh", "Atlantis");
         assert_eq!(check(&nowhere), Err(ConfigError::Zone));
     }

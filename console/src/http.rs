@@ -11,14 +11,17 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::{Extension, Router};
 use domain::Clock;
+use reconciliation::review::Policy;
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::access::{self, DeskKey, Door, Sessions};
 use crate::audit::AuditLog;
 use crate::books::Books;
+use crate::command::PeopleFiles;
 use crate::language::Language;
 use crate::page::{self, Page, Section, Visit, render};
+use crate::review::Pictures;
 use crate::routes;
 use crate::station::Desk;
 
@@ -39,6 +42,14 @@ pub(crate) struct Parts {
     pub desk_key: DeskKey,
     pub audit: Arc<AuditLog>,
     pub cookies: Cookies,
+    /// How passages are looked at again.
+    pub review: Policy,
+    /// Pictures of passages.
+    pub pictures: Pictures,
+    /// What people are changed with, where this console may.
+    pub people_files: Option<Arc<PeopleFiles>>,
+    /// Changes of people take turns.
+    pub people_turn: tokio::sync::Mutex<()>,
     /// Whether this console stands at a station, without the books.
     pub at_station: bool,
     /// Becomes true when the console ends, so that live pages end too.
@@ -123,6 +134,22 @@ impl App {
 
     pub(crate) fn audit(&self) -> &Arc<AuditLog> {
         &self.0.audit
+    }
+
+    pub(crate) fn review(&self) -> &Policy {
+        &self.0.review
+    }
+
+    pub(crate) fn pictures(&self) -> &Pictures {
+        &self.0.pictures
+    }
+
+    pub(crate) fn people_files(&self) -> Option<&Arc<PeopleFiles>> {
+        self.0.people_files.as_ref()
+    }
+
+    pub(crate) fn people_turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.people_turn
     }
 
     pub(crate) fn cookies(&self) -> Cookies {

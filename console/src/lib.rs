@@ -16,13 +16,14 @@ mod routes;
 mod access;
 mod audit;
 mod audit_page;
-mod people_page;
+mod administration;
 mod equipment;
 mod page;
 mod language;
 mod station;
 mod finance;
 mod cases;
+mod review;
 mod tariffs;
 mod holder;
 mod authority;
@@ -146,6 +147,10 @@ pub async fn run(
         desk_key,
         audit: Arc::clone(&audit),
         cookies: if config.http.behind_tls { Cookies::Secure } else { Cookies::Loopback },
+        review: config.review.policy(),
+        pictures: review::Pictures::new(config.review.pictures_folder),
+        people_files: config.access.people_files().map(Arc::new),
+        people_turn: tokio::sync::Mutex::default(),
         at_station,
         ending: ending.clone(),
     });

@@ -27,11 +27,13 @@ pub(crate) enum Section {
     Passages,
     Finance,
     Cases,
+    Review,
     Authority,
     Tariffs,
     Equipment,
     Quarantine,
     People,
+    Keys,
     Audit,
     Password,
     Account,
@@ -39,17 +41,19 @@ pub(crate) enum Section {
 }
 
 /// The pages one can go to, in the order of the bar.
-const NAVIGATION: [(&str, Section); 12] = [
+const NAVIGATION: [(&str, Section); 14] = [
     ("/station", Section::Station),
     ("/shift", Section::Shift),
     ("/passages", Section::Passages),
     ("/finance", Section::Finance),
     ("/cases", Section::Cases),
+    ("/review", Section::Review),
     ("/authority", Section::Authority),
     ("/tariffs", Section::Tariffs),
     ("/equipment", Section::Equipment),
     ("/quarantine", Section::Quarantine),
     ("/people", Section::People),
+    ("/keys", Section::Keys),
     ("/audit", Section::Audit),
     ("/account", Section::Account),
 ];
@@ -207,6 +211,7 @@ impl Page {
             Section::Passages => self.t.nav_passages(),
             Section::Finance => self.t.nav_finance(),
             Section::Cases => self.t.nav_cases(),
+            Section::Review => self.t.nav_review(),
             Section::Authority => self.t.nav_authority(),
             Section::Tariffs => self.t.nav_tariffs(),
             Section::Equipment => self.t.nav_equipment(),
@@ -214,6 +219,7 @@ impl Page {
             Section::Account => self.t.nav_account(),
             Section::Password => self.t.nav_password(),
             Section::People => self.t.nav_people(),
+            Section::Keys => self.t.nav_keys(),
             Section::Audit => self.t.nav_audit(),
             Section::Problem => self.t.problem(),
         }

@@ -11,8 +11,8 @@ use axum::routing::{MethodRouter, get, post};
 use crate::access::{self, Role};
 use crate::http::App;
 use crate::{
-    assets, audit_page, authority, cases, equipment, finance, holder, http, people_page, station,
-    tariffs,
+    administration, assets, audit_page, authority, cases, equipment, finance, holder, http, review,
+    station, tariffs,
 };
 
 /// What a request wants: to look, or to change something.
@@ -91,7 +91,7 @@ pub(crate) struct Rule {
 }
 
 use Role::{
-    AccountHolder, Administrator, Auditor, Authority, FinanceChecker, FinanceMaker,
+    AccountHolder, Administrator, Auditor, Authority, FinanceChecker, FinanceMaker, Reviewer,
     StationOperator, Supervisor,
 };
 
@@ -111,6 +111,10 @@ const MAKES: Who = Who::Roles(&[FinanceMaker]);
 const CHECKS: Who = Who::Roles(&[FinanceChecker]);
 /// Those who work on cases.
 const WORKS_ON_CASES: Who = Who::Roles(&[FinanceMaker, FinanceChecker]);
+/// Those who look at pictures again.
+const REVIEWS: Who = Who::Roles(&[Reviewer]);
+/// Those who see how that goes.
+const SEES_REVIEWS: Who = Who::Roles(&[Reviewer, Supervisor, Auditor]);
 /// Those who see sums.
 const SEES_TRAFFIC: Who =
     Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority]);
@@ -123,6 +127,8 @@ const SEES_EQUIPMENT: Who = Who::Roles(&[Supervisor, Auditor, Administrator]);
 const SEES_QUARANTINE: Who = Who::Roles(&[FinanceMaker, FinanceChecker, Auditor, Administrator]);
 /// Those who hold an account, and see nobody else's.
 const HOLDS_AN_ACCOUNT: Who = Who::Roles(&[AccountHolder]);
+/// Those who change who is who.
+const ADMINISTERS: Who = Who::Roles(&[Administrator]);
 /// Those who see who is who, and who did what.
 const SEES_PEOPLE: Who = Who::Roles(&[Auditor, Administrator]);
 
@@ -173,11 +179,19 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
         (rule(Post, "/finance/payments/booking", MAKES, Centre, "take a line of a bank's statement"), post(finance::take_booking)),
         (rule(Get,  "/cases", SEES_FINANCE, Centre, "what does not add up"), get(cases::page)),
         (rule(Get,  "/cases/{code}", SEES_FINANCE, Centre, "one case, both sides beside each other"), get(cases::case_page)),
+        (rule(Post, "/cases/take", WORKS_ON_CASES, Centre, "see to the chosen cases"), post(cases::take_cases)),
         (rule(Post, "/cases/{code}/take", WORKS_ON_CASES, Centre, "see to a case"), post(cases::take_case)),
         (rule(Post, "/cases/{code}/note", WORKS_ON_CASES, Centre, "note something about a case"), post(cases::note_case)),
         (rule(Post, "/cases/{code}/propose", MAKES, Centre, "propose how a case ends"), post(cases::propose_case)),
         (rule(Post, "/cases/{code}/settle", CHECKS, Centre, "settle a case as another proposed"), post(cases::settle_case)),
+        (rule(Get,  "/review", SEES_REVIEWS, Centre, "passages to look at again, and how reviewers agree"), get(review::page)),
+        (rule(Post, "/review/next", REVIEWS, Centre, "claim the passage that waits longest; written down"), post(review::next_item)),
+        (rule(Get,  "/review/{item}", REVIEWS, Centre, "the passage one has, in clear"), get(review::item_page)),
+        (rule(Get,  "/review/{item}/picture/{number}", REVIEWS, Centre, "one of its pictures"), get(review::picture)),
+        (rule(Post, "/review/{item}/answer", REVIEWS, Centre, "say what is on its pictures, and go to the next"), post(review::answer_item)),
+        (rule(Post, "/review/{item}/leave", REVIEWS, Centre, "leave it to somebody else"), post(review::leave_item)),
         (rule(Get,  "/authority", SEES_TRAFFIC, Centre, "traffic and revenue, nothing personal"), get(authority::page)),
+        (rule(Get,  "/authority/export", SEES_TRAFFIC, Centre, "the same as CSV"), get(authority::export)),
 
         (rule(Get,  "/tariffs", SEES_TARIFFS, Centre, "versions, and what is proposed"), get(tariffs::page)),
         (rule(Get,  "/tariffs/{operator}/{version}", SEES_TARIFFS, Centre, "what a version charges"), get(tariffs::version_page)),
@@ -193,7 +207,13 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
 
         (rule(Get,  "/password", LoggedIn, Anywhere, "one's own password"), get(access::password_page)),
         (rule(Post, "/password", LoggedIn, Anywhere, "change it"), post(access::change_password)),
-        (rule(Get,  "/people", SEES_PEOPLE, Anywhere, "users, their roles and scopes"), get(people_page::page)),
+        (rule(Get,  "/people", SEES_PEOPLE, Anywhere, "users, their roles and scopes"), get(administration::people_page)),
+        (rule(Post, "/people/change", ADMINISTERS, Centre, "change a person, or propose it where it takes two"), post(administration::change_person)),
+        (rule(Post, "/people/proposals/{number}/approve", ADMINISTERS, Centre, "make a change so that another administrator proposed"), post(administration::approve_change)),
+        (rule(Post, "/people/proposals/{number}/decline", ADMINISTERS, Centre, "decline a change, or take one's own back"), post(administration::decline_change)),
+        (rule(Get,  "/keys", SEES_PEOPLE, Centre, "keys of the HTTP API, without their tokens"), get(administration::keys_page)),
+        (rule(Post, "/keys/make", ADMINISTERS, Centre, "make a key; its token is shown once"), post(administration::make_key)),
+        (rule(Post, "/keys/{number}/revoke", ADMINISTERS, Centre, "revoke a key"), post(administration::revoke_key)),
         (rule(Get,  "/audit", SEES_PEOPLE, Anywhere, "the audit log and its chain"), get(audit_page::page)),
     ]
 }

@@ -3,7 +3,9 @@
 //! *Matching* puts two sides' records into classes that add up; *sides* reads them from files.
 //! *Settlement* closes an operator's day: complete, counted twice, fee taken, position fixed. The
 //! *window* is that day's life until it is paid and matched with the bank. The *statement* is the paper of it,
-//! signed; *minutes* are the paper of what two parties found. *Partner* reads and writes the files of other operators and issuers. *Verify* proves
+//! signed; *minutes* are the paper of what two parties found. *Review* is people who look at a
+//! passage's pictures again. *Partner* reads and writes the files of other operators and issuers.
+//! *Verify* proves
 //! afterwards, from the rows alone, that all of it still holds. Deliberately absent: posting of
 //! passages and the ledger's door (`clearing-house`), screens (`console`).
 //!
@@ -17,6 +19,7 @@ pub mod calendar;
 pub mod netting;
 pub mod payment;
 pub mod cases;
+pub mod review;
 pub mod schedule;
 pub mod manifest;
 pub mod window;

@@ -16,11 +16,11 @@ pub mod wanted;
 
 use async_nats::Client;
 use domain::signature::{Context, Digest256, SecretKey, Signature};
+use domain::time::SettlementCalendar;
 use domain::wire::subject;
 use domain::wire::v1::{
     DayManifest, DecisionRecord, ManifestCall, ManifestTurn, PassageSums, WantedDay, emit,
 };
-use domain::time::SettlementCalendar;
 use domain::{Clock, LaneId, Timestamp, VehicleGroup};
 use sqlx::{PgConnection, PgPool};
 

@@ -182,18 +182,8 @@ impl Door {
         let mut told = false;
         loop {
             every.tick().await;
-            let known = self.people.load_full();
-            match read(&self.file, &self.key, known.version()) {
-                Ok(people) if people != *known => {
-                    let version = people.version();
-                    sessions
-                        .retain_users(|name| is_as_before(known.active(name), people.active(name)));
-                    self.people.store(Arc::new(people));
-                    info!(version, "people read");
-                    audit.note(Author::default(), Deed::PeopleRead { version }).await;
-                    told = false;
-                }
-                Ok(_) => told = false,
+            match self.look_once(sessions, audit).await {
+                Ok(()) => told = false,
                 // Those who were let in before stay: a file that is being copied is not whole.
                 Err(failure) if !told => {
                     error!(error = &failure as &dyn std::error::Error, "the people file stays out");
@@ -202,6 +192,29 @@ impl Door {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Takes the people file now, where it is a newer one; what is wrong with it, `follow` tells.
+    pub(crate) async fn look(&self, sessions: &Sessions, audit: &Arc<AuditLog>) {
+        self.look_once(sessions, audit).await.ok();
+    }
+
+    async fn look_once(
+        &self,
+        sessions: &Sessions,
+        audit: &Arc<AuditLog>,
+    ) -> Result<(), AccessError> {
+        let known = self.people.load_full();
+        let people = read(&self.file, &self.key, known.version())?;
+        if people == *known {
+            return Ok(());
+        }
+        let version = people.version();
+        sessions.retain_users(|name| is_as_before(known.active(name), people.active(name)));
+        self.people.store(Arc::new(people));
+        info!(version, "people read");
+        audit.note(Author::default(), Deed::PeopleRead { version }).await;
+        Ok(())
     }
 }
 

@@ -73,6 +73,7 @@ fn at_desk(roles: impl IntoIterator<Item = Role>) -> Vec<DeskRole> {
             | Role::Auditor
             | Role::Authority
             | Role::Administrator
+            | Role::Reviewer
             | Role::AccountHolder => None,
         })
         .collect()

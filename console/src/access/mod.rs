@@ -3,8 +3,8 @@
 //! [`people`] are who they are, [`role`] what they may do and where; [`door`] lets them in by
 //! password and second factor, no faster than [`throttle`] allows; [`session`] remembers them;
 //! [`guard`] stands before every route and asks [`crate::routes`]. A password is the one thing that
-//! people change themselves ([`own_passwords`]). Deliberately absent: changing people, which is the
-//! command line's, with the key (`crate::command`).
+//! people change themselves ([`own_passwords`]). Deliberately absent: changing people, which takes the
+//! key (`crate::command`, and `crate::administration` where the centre's console has it).
 
 mod door;
 mod guard;

@@ -1,6 +1,6 @@
 //! Roles, and where somebody has them. Pure.
 //!
-//! *Role*: what a person may do, one of eight. *Scope*: where: everywhere, with one operator, or at
+//! *Role*: what a person may do, one of nine. *Scope*: where: everywhere, with one operator, or at
 //! one station. Which role may use which route is one table, [`crate::routes`].
 
 use std::fmt;
@@ -41,13 +41,15 @@ pub enum Role {
     Authority,
     /// Users and equipment; no money.
     Administrator,
+    /// Looks again at the pictures of passages; sees their plates, one at a time.
+    Reviewer,
     /// Holds an account: sees their own balance and trips, and disputes them.
     AccountHolder,
 }
 
 impl Role {
     /// All of them, in the order people read them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::StationOperator,
         Self::Supervisor,
         Self::FinanceMaker,
@@ -55,6 +57,7 @@ impl Role {
         Self::Auditor,
         Self::Authority,
         Self::Administrator,
+        Self::Reviewer,
         Self::AccountHolder,
     ];
 
@@ -69,6 +72,7 @@ impl Role {
             Self::Auditor => "auditor",
             Self::Authority => "authority",
             Self::Administrator => "administrator",
+            Self::Reviewer => "reviewer",
             Self::AccountHolder => "account-holder",
         }
     }
@@ -89,6 +93,7 @@ impl Role {
             Self::Auditor => t.role_auditor(),
             Self::Authority => t.role_authority(),
             Self::Administrator => t.role_administrator(),
+            Self::Reviewer => t.role_reviewer(),
             Self::AccountHolder => t.role_account_holder(),
         }
     }

@@ -16,6 +16,7 @@ use domain::Clock;
 use tracing::{error, warn};
 
 use super::{AuditError, Chain, ChainBreak, Deed, Entry, Walk, walk};
+use crate::administration::proposal::{Changes, PersonError};
 use crate::station::shift::{ShiftError, Shifts};
 use crate::tariffs::proposal::{Proposals, TariffError};
 
@@ -35,6 +36,7 @@ struct Sum {
     recent: VecDeque<Entry>,
     shifts: Shifts,
     proposals: Proposals,
+    changes: Changes,
     people_version: u64,
 }
 
@@ -42,6 +44,7 @@ impl Sum {
     fn add(&mut self, entry: Entry) {
         self.shifts.handle(&entry);
         self.proposals.handle(&entry);
+        self.changes.handle(&entry);
         if let Deed::PeopleRead { version } = entry.deed {
             self.people_version = self.people_version.max(version);
         }
@@ -78,6 +81,9 @@ pub(crate) enum NotAllowed {
     /// One of proposals of tariffs.
     #[error(transparent)]
     Tariff(#[from] TariffError),
+    /// One of changes of people.
+    #[error(transparent)]
+    Person(#[from] PersonError),
 }
 
 /// What recording came to: the entry, or the rule that forbids it.
@@ -140,6 +146,9 @@ impl AuditLog {
         if let Err(refused) = inner.sum.proposals.admits(who, &deed) {
             return Ok(Err(refused.into()));
         }
+        if let Err(refused) = inner.sum.changes.admits(who, &deed) {
+            return Ok(Err(refused.into()));
+        }
         let by = (author.who.clone(), author.from);
         let (entry, mut line, chain) =
             inner.chain.link(self.clock.now(), by, deed).map_err(AuditError::Json)?;
@@ -195,6 +204,11 @@ impl AuditLog {
     /// The proposals of tariffs as they are now.
     pub(crate) fn proposals(&self) -> Proposals {
         self.inner().sum.proposals.clone()
+    }
+
+    /// The changes of people that wait for a second administrator.
+    pub(crate) fn changes(&self) -> Changes {
+        self.inner().sum.changes.clone()
     }
 
     /// The last entries, newest first, and the chain.

@@ -20,6 +20,7 @@ use domain::wire::v1::ExceptionRecord;
 use domain::{BusinessDate, LaneId, OperatorId, PassageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::administration::proposal::PersonChange;
 pub(crate) use log::{AuditLog, Author, NotAllowed};
 
 /// Why the audit log was not opened, read or written.
@@ -138,6 +139,16 @@ pub(crate) enum Deed {
     Searched { by: SearchedBy, day: Option<BusinessDate> },
     /// Somebody gave themselves a new password.
     PasswordChanged,
+    /// A change of a person was proposed; the proposal's number is this entry's.
+    PersonProposed { change: PersonChange },
+    /// A person is about to be changed, where it takes two as another proposed.
+    PersonChanged {
+        change: PersonChange,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<u64>,
+    },
+    /// A change was declined, or taken back.
+    PersonDeclined { proposal: u64 },
     /// A tariff version was proposed; the proposal's number is this entry's.
     TariffProposed { operator: OperatorId, version: String, document: String },
     /// A second person agreed to it.
@@ -186,6 +197,14 @@ pub(crate) enum Act {
     SettleCase,
     /// To dispute a trip of one's own account.
     Dispute,
+    /// To say what is on a passage's pictures.
+    Review,
+    /// To leave an item of the review to somebody else.
+    LeaveReview,
+    /// To make a key of the API.
+    MakeKey,
+    /// To revoke one.
+    RevokeKey,
 }
 
 /// Why somebody was not let in.

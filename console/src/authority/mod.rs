@@ -11,10 +11,11 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use domain::BusinessDate;
 use serde::Deserialize;
+use tracing::warn;
 
 use crate::books::BooksError;
 use crate::chart::Columns;
@@ -60,6 +61,52 @@ struct AuthorityPage {
     stations: Vec<StationDay>,
 }
 
+/// The day that was asked for, or the newest; nothing where it is no day.
+fn asked(query: Result<Query<DayForm>, QueryRejection>) -> Option<Option<BusinessDate>> {
+    let day = query.ok()?.0.day;
+    if day.is_empty() { Some(None) } else { day.parse().ok().map(Some) }
+}
+
+/// The same for spreadsheets and programs: counts and sums by hour and group, nothing personal.
+pub(crate) async fn export(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+    query: Result<Query<DayForm>, QueryRejection>,
+) -> Response {
+    let t = visit.t;
+    let Some(Some(day)) = asked(query) else {
+        return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
+    };
+    match repo::hours(app.books(), day, &visit.scope()).await {
+        Ok(hours) => {
+            let name = format!("attachment; filename=\"traffic-{day}.csv\"");
+            let kind = "text/csv; charset=utf-8";
+            let headers =
+                [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)];
+            (headers, csv(day, &hours)).into_response()
+        }
+        Err(failure) => {
+            warn!(error = &failure as &dyn std::error::Error, "export traffic");
+            problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.books_away())
+        }
+    }
+}
+
+/// One line an hour and group. Operators and stations are named by what no spreadsheet takes for a
+/// formula: their identities.
+fn csv(day: BusinessDate, hours: &[HourRow]) -> String {
+    let mut text =
+        String::from("day,operator,station,hour,vehicle_group,vehicles,revenue,currency\r\n");
+    for row in hours {
+        let HourRow { operator, station, hour, vehicles, revenue, currency, .. } = row;
+        let group = row.vehicle_group.map(|group| group.to_string()).unwrap_or_default();
+        text.push_str(&format!(
+            "{day},{operator},{station},{hour},{group},{vehicles},{revenue},{currency}\r\n"
+        ));
+    }
+    text
+}
+
 /// Traffic and revenue of one day.
 pub(crate) async fn page(
     State(app): State<App>,
@@ -67,12 +114,7 @@ pub(crate) async fn page(
     query: Result<Query<DayForm>, QueryRejection>,
 ) -> Response {
     let t = visit.t;
-    let asked = match query.map(|Query(form)| form.day) {
-        Ok(day) if day.is_empty() => Ok(None),
-        Ok(day) => day.parse::<BusinessDate>().map(Some).or(Err(())),
-        Err(_) => Err(()),
-    };
-    let Ok(asked) = asked else {
+    let Some(asked) = asked(query) else {
         return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
     };
     let mut page = app.page(&visit, Section::Authority);

@@ -1,5 +1,5 @@
 use super::repo::HourRow;
-use super::station_days;
+use super::{csv, station_days};
 use crate::language::Language;
 
 fn row(station: &str, hour: i32, vehicle_group: Option<i16>, figures: (i64, i64)) -> HourRow {
@@ -37,4 +37,15 @@ fn each_station_has_its_own_hours_classes_and_totals() {
     assert_eq!(days[0].classes_chart.columns.len(), 2);
     assert_eq!(days[1].vehicles, "1");
     assert_eq!(days[1].classes[0].name, "Unknown");
+}
+
+#[test]
+fn an_export_has_a_line_for_each_hour_and_group_and_names_nobody() {
+    let rows = vec![row("ben-thuy", 7, Some(1), (1_000, 40_000)), row("ben-thuy", 8, None, (1, 0))];
+    assert_eq!(
+        csv("2026-03-02".parse().unwrap(), &rows),
+        "day,operator,station,hour,vehicle_group,vehicles,revenue,currency\r\n\
+         2026-03-02,cienco4,ben-thuy,7,1,1000,40000,VND\r\n\
+         2026-03-02,cienco4,ben-thuy,8,,1,0,VND\r\n"
+    );
 }

@@ -23,6 +23,7 @@ use domain::{Currency, Timestamp};
 use jiff::tz::TimeZone;
 use reconciliation::cases::{Kind, age};
 
+use crate::access::Role;
 use crate::books::BooksError;
 use crate::finance::{days_repo::has_settlement, or_notice, respond};
 use crate::http::{App, problem};
@@ -30,12 +31,12 @@ use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
 use form::FilterForm;
-pub(crate) use one::{case_page, note_case, propose_case, settle_case, take_case};
+pub(crate) use one::{case_page, note_case, propose_case, settle_case, take_case, take_cases};
 use repo::CaseRow;
 use trend::Trend;
 
 /// Every kind of case, in the order people read them.
-pub(crate) const KINDS: [Kind; 10] = [
+pub(crate) const KINDS: [Kind; 17] = [
     Kind::Hole,
     Kind::Unproven,
     Kind::OnlyOurs,
@@ -45,7 +46,14 @@ pub(crate) const KINDS: [Kind; 10] = [
     Kind::Duplicate,
     Kind::BankShort,
     Kind::BankReturned,
+    Kind::BankOver,
+    Kind::BankUnknown,
+    Kind::BankLate,
     Kind::Dispute,
+    Kind::ManifestMissing,
+    Kind::ManifestDiffers,
+    Kind::LoopsDiffer,
+    Kind::ReviewDiffers,
 ];
 
 /// A case in the list.
@@ -59,6 +67,7 @@ struct CaseLine {
     age: &'static str,
     due: String,
     is_overdue: bool,
+    is_open: bool,
     state: &'static str,
     owner: String,
 }
@@ -83,6 +92,7 @@ struct CasesPage {
     ages: Vec<AgeLine>,
     trend: Option<Trend>,
     is_more: bool,
+    may_take: bool,
 }
 
 /// Currency and zone of a case's operator.
@@ -103,6 +113,7 @@ impl CaseLine {
             amount: t.money(row.amount, currency),
             age: if is_open { t.case_age(age(row.opened_at(), now)) } else { "" },
             due: t.date_and_time(row.due_at(), &zone),
+            is_open,
             is_overdue: is_open && row.due_at() < now,
             state: t.case_state(&row.state),
             owner: row.owner.clone().unwrap_or_default(),
@@ -149,6 +160,8 @@ pub(crate) async fn page(
     else {
         return problem(&app, &visit, StatusCode::BAD_REQUEST, t.wrong_search());
     };
+    let has = |role| visit.roles().contains(&role);
+    let may_take = has(Role::FinanceMaker) || has(Role::FinanceChecker);
     let mut page = app.page(&visit, Section::Cases);
     let found = or_notice(found(&app, &visit, &filter).await, &mut page, t);
     let whole = found.is_some();
@@ -168,6 +181,7 @@ pub(crate) async fn page(
         ages,
         trend,
         is_more,
+        may_take,
     };
     respond(whole, &template)
 }

@@ -1,5 +1,7 @@
 //! One case: both sides' records beside each other, its history, and what can be done about it.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Path, State};
@@ -221,7 +223,38 @@ impl Asked {
     }
 }
 
+/// The most cases that are taken at once: as many as the list has.
+const TAKEN_MAX: usize = 200;
+
+/// To see to the chosen cases from now on: nothing else is done to many at once.
+pub(crate) async fn take_cases(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+    Form(fields): Form<BTreeMap<String, String>>,
+) -> Response {
+    let chosen: Vec<&str> =
+        fields.keys().filter_map(|name| name.strip_prefix("case-")).take(TAKEN_MAX).collect();
+    if chosen.is_empty() {
+        let text = visit.t.no_case_chosen();
+        return problem(&app, &visit, StatusCode::UNPROCESSABLE_ENTITY, text);
+    }
+    for code in chosen {
+        let text = visit.t.case_taken().to_owned();
+        if let Err(answer) = act(&app, &visit, code, Asked::Take { text }).await {
+            return answer;
+        }
+    }
+    Redirect::to("/cases?owner=mine").into_response()
+}
+
 async fn acted(app: &App, visit: &Visit, code: &str, asked: Asked) -> Response {
+    match act(app, visit, code, asked).await {
+        Ok(()) => Redirect::to(&format!("/cases/{code}")).into_response(),
+        Err(answer) => answer,
+    }
+}
+
+async fn act(app: &App, visit: &Visit, code: &str, asked: Asked) -> Result<(), Response> {
     let t = visit.t;
     let missing = || problem(app, visit, StatusCode::NOT_FOUND, t.not_found());
     let known = match has_settlement(app.books()).await {
@@ -231,18 +264,16 @@ async fn acted(app: &App, visit: &Visit, code: &str, asked: Asked) -> Response {
     };
     let who = match (known, person(visit)) {
         (Ok(Some(_)), Some(who)) => who,
-        (Ok(_), _) => return missing(),
+        (Ok(_), _) => return Err(missing()),
         (Err(_), _) => {
-            return problem(app, visit, StatusCode::SERVICE_UNAVAILABLE, t.books_away());
+            let text = t.books_away();
+            return Err(problem(app, visit, StatusCode::SERVICE_UNAVAILABLE, text));
         }
     };
     let doing = async {
         do_asked(app, (code, &who), &asked).await?.map_err(|error| Refused::of_case(error, t))
     };
-    match change((app, visit), (asked.act(), code.to_owned()), doing).await {
-        Ok(()) => Redirect::to(&format!("/cases/{code}")).into_response(),
-        Err(answer) => answer,
-    }
+    change((app, visit), (asked.act(), code.to_owned()), doing).await
 }
 
 async fn do_asked(

@@ -59,7 +59,7 @@ pub(crate) const DISPOSITIONS: [Disposition; 8] = [
 ];
 
 /// Every exception.
-pub(crate) const EXCEPTIONS: [ExceptionRecord; 8] = [
+pub(crate) const EXCEPTIONS: [ExceptionRecord; 9] = [
     ExceptionRecord::NoTag,
     ExceptionRecord::UnknownTag,
     ExceptionRecord::NoMoney,
@@ -68,10 +68,11 @@ pub(crate) const EXCEPTIONS: [ExceptionRecord; 8] = [
     ExceptionRecord::NotConverted,
     ExceptionRecord::NoFare,
     ExceptionRecord::LeftUndecided,
+    ExceptionRecord::LaneClosed,
 ];
 
 /// What has a name on the wire, by that name.
-fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
+pub(crate) fn named<T: DeserializeOwned>(name: &str) -> Option<T> {
     T::deserialize(IntoDeserializer::<NameError>::into_deserializer(name)).ok()
 }
 

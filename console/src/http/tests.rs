@@ -89,6 +89,10 @@ impl House {
             desk_key: DeskKey::of(SecretKey::from_seed(&[3; 32])),
             audit: Arc::new(AuditLog::open(&folder.path().join("audit.log"), clock).unwrap()),
             cookies: Cookies::Loopback,
+            review: reconciliation::review::Policy::DEFAULT,
+            pictures: crate::review::Pictures::default(),
+            people_files: None,
+            people_turn: tokio::sync::Mutex::default(),
             at_station,
             ending: receiver,
         });

@@ -129,8 +129,10 @@ macro_rules! texts {
 }
 
 // After the macro, which they use.
+mod of_administration;
 mod of_desk;
 mod of_money;
+mod of_review;
 mod of_rules;
 
 texts! {
@@ -167,7 +169,7 @@ texts! {
     role_administrator: "Quản trị", "Administrator";
 
     people_title: "Người dùng và vai trò", "Users and roles";
-    people_text: "Chỉ xem. Thay đổi được ký bằng khóa quản trị, bằng lệnh console people.", "Read-only. Changes are signed with the administrators' key, by the command console people.";
+    people_text: "Mỗi thay đổi được ký bằng khóa quản trị; việc cho quyền về tiền hoặc quản trị cần hai người.", "Each change is signed with the administrators' key; what gives money or administration takes two people.";
     version: "Phiên bản", "Version";
     full_name: "Họ tên", "Full name";
     roles: "Vai trò", "Roles";

@@ -158,6 +158,11 @@ texts! {
     account_closed: "Đã đóng tài khoản", "Account is closed";
     account_not_converted: "Chưa chuyển đổi", "Not converted";
 
+    export_csv: "Tải tệp CSV", "Download as CSV";
+    choose_case: "Chọn", "Choose";
+    take_cases: "Nhận phụ trách các hồ sơ đã chọn", "Take the chosen cases";
+    no_case_chosen: "Hãy chọn ít nhất một hồ sơ.", "Choose at least one case.";
+
     chart_of_classes: "Biểu đồ doanh thu theo nhóm xe", "Chart of revenue by vehicle group";
 
     act_propose: "Đề nghị duyệt ngày", "Settlement proposed";
@@ -184,6 +189,10 @@ impl Act {
             Self::ProposeCase => t.act_propose_case(),
             Self::SettleCase => t.act_settle_case(),
             Self::Dispute => t.act_dispute(),
+            Self::Review => t.act_review(),
+            Self::LeaveReview => t.act_leave_review(),
+            Self::MakeKey => t.act_make_key(),
+            Self::RevokeKey => t.act_revoke_key(),
         }
     }
 }
@@ -251,7 +260,14 @@ impl Language {
             "duplicate" => ("Ghi hai lần", "Recorded twice"),
             "bank-short" => ("Ngân hàng trả thiếu", "The bank paid short"),
             "bank-returned" => ("Ngân hàng trả lại", "The bank gave it back"),
+            "bank-over" => ("Ngân hàng trả thừa", "The bank paid too much"),
+            "bank-unknown" => ("Ngân hàng trả khoản lạ", "The bank paid what nobody ordered"),
+            "bank-late" => ("Ngân hàng trả chậm", "The bank is late"),
             "dispute" => ("Khách khiếu nại", "A customer disputes it"),
+            "manifest-missing" => ("Làn chưa báo số liệu ngày", "A lane did not tell its day"),
+            "manifest-differs" => ("Số liệu của làn khác sổ", "A lane tells other figures"),
+            "loops-differ" => ("Vòng từ đếm khác số lượt", "Loops counted other vehicles"),
+            "review-differs" => ("Hậu kiểm thấy khác sổ", "Image review saw something else"),
             _ => ("Khác", "Other"),
         };
         match self {

@@ -16,6 +16,8 @@ fn every_text_is_written_in_both_languages() {
         .chain(super::of_money::TEXTS)
         .chain(super::of_rules::TEXTS)
         .chain(super::of_desk::TEXTS)
+        .chain(super::of_administration::TEXTS)
+        .chain(super::of_review::TEXTS)
     {
         assert!(!vietnamese.trim().is_empty(), "{name} has no Vietnamese");
         assert!(!english.trim().is_empty(), "{name} has no English");

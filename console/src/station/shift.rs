@@ -184,6 +184,9 @@ impl Shifts {
             | Deed::BooksRefused { .. }
             | Deed::Searched { .. }
             | Deed::PasswordChanged
+            | Deed::PersonProposed { .. }
+            | Deed::PersonChanged { .. }
+            | Deed::PersonDeclined { .. }
             | Deed::TariffProposed { .. }
             | Deed::TariffApproved { .. }
             | Deed::TariffDeclined { .. } => Ok(()),
@@ -242,6 +245,9 @@ impl Shifts {
             | Deed::BooksRefused { .. }
             | Deed::Searched { .. }
             | Deed::PasswordChanged
+            | Deed::PersonProposed { .. }
+            | Deed::PersonChanged { .. }
+            | Deed::PersonDeclined { .. }
             | Deed::TariffProposed { .. }
             | Deed::TariffApproved { .. }
             | Deed::TariffDeclined { .. } => {}

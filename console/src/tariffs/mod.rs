@@ -258,9 +258,9 @@ async fn write_down(app: &App, visit: &Visit, deed: Deed) -> Option<Response> {
     let (status, text) = match app.audit().record(visit.author(), deed).await {
         Ok(Ok(_)) => return None,
         Ok(Err(NotAllowed::Tariff(TariffError::Own))) => (StatusCode::CONFLICT, t.refused_own()),
-        Ok(Err(NotAllowed::Tariff(TariffError::Decided) | NotAllowed::Shift(_))) => {
-            (StatusCode::CONFLICT, t.tariff_decided())
-        }
+        Ok(Err(
+            NotAllowed::Tariff(TariffError::Decided) | NotAllowed::Shift(_) | NotAllowed::Person(_),
+        )) => (StatusCode::CONFLICT, t.tariff_decided()),
         Err(failure) => {
             error!(error = &failure as &dyn std::error::Error, "write a proposal down");
             (StatusCode::SERVICE_UNAVAILABLE, t.audit_away())

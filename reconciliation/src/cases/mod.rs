@@ -64,6 +64,8 @@ pub enum Kind {
     ManifestDiffers,
     /// A lane's loops counted other vehicles than it has passages.
     LoopsDiffer,
+    /// People who looked at a passage's pictures saw something else than the books have.
+    ReviewDiffers,
 }
 
 impl Kind {
@@ -87,6 +89,7 @@ impl Kind {
             Self::ManifestMissing => "manifest-missing",
             Self::ManifestDiffers => "manifest-differs",
             Self::LoopsDiffer => "loops-differ",
+            Self::ReviewDiffers => "review-differs",
         }
     }
 
@@ -109,7 +112,8 @@ impl Kind {
             | Self::ClassDiffers
             | Self::Duplicate
             | Self::BankOver
-            | Self::LoopsDiffer => 5,
+            | Self::LoopsDiffer
+            | Self::ReviewDiffers => 5,
             Self::Dispute => 15,
         }
     }

@@ -5,8 +5,9 @@
 //! does what it is told. Waiting is always for something on the page; nothing sleeps.
 //!
 //! Where the next journey goes: at the desk to `station.rs`, with the books to `centre.rs`,
-//! about money to `money.rs`. Every
-//! page is in the list of `pages.rs`, which looks at each as people who see, hear or type would.
+//! about money to `money.rs`, image review to `review.rs`,
+//! administration to `administration.rs`. Every page
+//! is in the list of `pages.rs`, which looks at each as people who see, hear or type would.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails as they do")]
 
 mod browser;
@@ -15,4 +16,6 @@ mod stand_in;
 mod station;
 mod centre;
 mod money;
+mod review;
+mod administration;
 mod pages;

@@ -17,6 +17,7 @@ use super::browser::{Browser, Screen, browse};
 use super::centre::Centre;
 use super::house::House;
 use super::money::{close, evening, mismatch};
+use super::review::{begin, post, typed};
 use super::stand_in::StandIn;
 
 /// The most that the first visit to a page may load, in bytes.
@@ -24,7 +25,7 @@ const LOAD_MAX: u64 = 200_000;
 
 /// Where the page of a route is found in this test's books; nothing where it is no page. A route
 /// that is not here fails the test: a page that nobody looks at cannot be added.
-fn address(path: &str, code: &str, shift: &str) -> Option<String> {
+fn address(path: &str, code: &str, (shift, item): (&str, &str)) -> Option<String> {
     let page = match path {
         // For programs, and files that are no pages; the first leads to another, the door is looked
         // at before anybody is in.
@@ -36,13 +37,16 @@ fn address(path: &str, code: &str, shift: &str) -> Option<String> {
         | "/login"
         | "/login/code"
         | "/finance/statement/{operator}/{day}/{form}"
-        | "/finance/payments/{number}" => return None,
+        | "/finance/payments/{number}"
+        | "/review/{item}/picture/{number}"
+        | "/authority/export" => return None,
         "/station" | "/shift" | "/passages" | "/finance" | "/finance/payments" | "/cases"
-        | "/authority" | "/tariffs" | "/equipment" | "/quarantine" | "/people" | "/audit"
-        | "/password" => path.to_owned(),
+        | "/review" | "/authority" | "/tariffs" | "/equipment" | "/quarantine" | "/people"
+        | "/keys" | "/audit" | "/password" => path.to_owned(),
         // For those who hold an account and see nothing else: looked at by itself.
         "/account" => return None,
         "/shift/{number}" => shift.to_owned(),
+        "/review/{item}" => item.to_owned(),
         "/passages/{operator}/{station}/{lane}/{epoch}/{seq}" => {
             "/passages/cienco4/ben-thuy/l01/1/1".to_owned()
         }
@@ -88,10 +92,10 @@ async fn faults(browser: &Browser, axe: &str, screen: Screen) -> Vec<String> {
 }
 
 /// How a person has their screen and which language they read.
-type Reader<'a> = (Screen, &'a str);
+pub(crate) type Reader<'a> = (Screen, &'a str);
 
 /// Looks at a page, and adds what is wrong with it.
-async fn look_at(
+pub(crate) async fn look_at(
     browser: &Browser,
     axe: &str,
     (screen, language): Reader<'_>,
@@ -117,6 +121,8 @@ pub(crate) async fn keep_picture(browser: &Browser, (screen, url, language): (Sc
 /// A day that is closed and proposed, a case with both sides' records, and something in quarantine.
 async fn fill(centre: &Centre) -> String {
     let (office, lan) = (&centre.intake.office, "an".parse().unwrap());
+    let times = [10, 11, 12, 13].map(|minute| format!("2026-03-02T05:{minute}:00Z"));
+    post(centre, &typed("lan", &times.each_ref().map(String::as_str))).await;
     close(office).await;
     let day = "2026-03-02".parse().unwrap();
     let window = Window::new("cienco4".parse().unwrap(), day);
@@ -158,8 +164,11 @@ async fn every_page_of_the_table_is_sound_in_both_languages_and_themes_on_narrow
             browser.go(&house.url("/shift")).await;
             let link = "return document.querySelector('tbody a').getAttribute('href')";
             let shift = browser.ask(link).await.as_str().unwrap().to_owned();
+            begin(house, browser).await;
+            browser.sees("#review").await;
+            let own = (shift.as_str(), &*browser.path().await);
             let pages = console::shown_paths();
-            for path in pages.into_iter().filter_map(|path| address(path, &code, &shift)) {
+            for path in pages.into_iter().filter_map(|path| address(path, &code, own)) {
                 look_at(browser, &axe, reader, &house.url(&path), &mut wrong).await;
             }
         })

@@ -352,5 +352,4 @@ impl Station {
             drop(manifests::serve(client, pool, centre_key(), clock).await);
         })
     }
-
 }

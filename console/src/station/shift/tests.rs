@@ -14,6 +14,7 @@ fn of_shifts(refused: NotAllowed) -> ShiftError {
     match refused {
         NotAllowed::Shift(refused) => refused,
         NotAllowed::Tariff(refused) => panic!("{refused}"),
+        NotAllowed::Person(refused) => panic!("{refused}"),
     }
 }
 
