@@ -293,6 +293,7 @@ const fn kind_name(kind: Kind) -> Both {
         Kind::ManifestMissing => Both("Làn chưa báo cáo", "Lane did not tell"),
         Kind::ManifestDiffers => Both("Làn báo số khác", "Lane tells otherwise"),
         Kind::LoopsDiffer => Both("Vòng từ lệch", "Loops differ"),
+        Kind::ReviewDiffers => Both("Soát ảnh thấy khác", "Review saw otherwise"),
     }
 }
 
