@@ -54,11 +54,8 @@ impl Asked {
     /// # Errors
     /// On any other argument.
     pub fn from_command_line() -> Result<Self, Failed> {
-        let whole = |passages| Size {
-            passages,
-            accounts: 1_000_000,
-            undisturbed: Duration::from_secs(20),
-        };
+        let whole =
+            |passages| Size { passages, accounts: 1_000_000, undisturbed: Duration::from_secs(20) };
         let mut size = whole(20_000_000);
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
@@ -103,12 +100,7 @@ pub fn measure(size: Size) -> Result<Report, Failed> {
     Ok(report)
 }
 
-async fn measured(
-    report: &mut Report,
-    size: Size,
-    url: &str,
-    server: i32,
-) -> Result<(), Failed> {
+async fn measured(report: &mut Report, size: Size, url: &str, server: i32) -> Result<(), Failed> {
     let clock = Clock::system();
     let pool = PgPool::connect(url).await?;
     // Over since long, wherever the operator is.
@@ -140,7 +132,8 @@ async fn measured(
         }
     }
     let posted = steady.end().await?;
-    report.note(format!("{posted} passages were posted beside the measured steps, all taken once."));
+    report
+        .note(format!("{posted} passages were posted beside the measured steps, all taken once."));
     pool.close().await;
     Ok(())
 }

@@ -19,11 +19,11 @@ use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Message};
 use domain::signature::{Context, Digest256, SecretKey, Signature};
+use domain::time::SettlementCalendar;
 use domain::wire::v1::{
     DayManifest, DecisionRecord, ManifestCall, ManifestTurn, PassageSums, WantedDay, emit, parse,
 };
 use domain::wire::{SIGNATURE_HEADER, subject};
-use domain::time::SettlementCalendar;
 use domain::{Clock, LaneId, Timestamp, VehicleGroup};
 use futures::StreamExt as _;
 use sqlx::{PgConnection, PgPool};

@@ -82,7 +82,8 @@ pub fn of_lanes(
                 // Named by how far it goes: once, however many days lie in it.
                 let subject = format!("{lane}:{epoch}:forgotten {upto_seq}");
                 let ours = format!("passages up to {upto_seq} are stored without a gap");
-                let theirs = format!("the journal has forgotten them up to {upto_seq}, and told no count");
+                let theirs =
+                    format!("the journal has forgotten them up to {upto_seq}, and told no count");
                 finding(Kind::ManifestMissing, subject, Some(ours), Some(theirs));
             }
             (Standing::Told, Some(told)) if !told.loops.is_empty() => {

@@ -266,16 +266,16 @@ async fn gone(
          group by 1"
     );
     let rows: Vec<(i32, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-    .bind(journal_no)
-    .bind(first)
-    .bind(&upto)
-    .bind(i32::try_from(upto.len()).unwrap_or(i32::MAX) - 1)
-    .bind(upto.last())
-    .bind(near)
-    .bind(DAYS_AROUND)
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("count an hour's passages"))?;
+        .bind(journal_no)
+        .bind(first)
+        .bind(&upto)
+        .bind(i32::try_from(upto.len()).unwrap_or(i32::MAX) - 1)
+        .bind(upto.last())
+        .bind(near)
+        .bind(DAYS_AROUND)
+        .fetch_all(tx)
+        .await
+        .map_err(SettlementError::database("count an hour's passages"))?;
     let counts: BTreeMap<i32, i64> = rows.into_iter().collect();
     let of_hour = |hour: i32| number("count", counts.get(&hour).copied().unwrap_or_default());
     (0_i32..).take(hours.len()).map(of_hour).collect()

@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, PgPool};
 
-use super::completeness::{Hole, JournalState, Pending};
 use super::SettlementError;
+use super::completeness::{Hole, JournalState, Pending};
 use crate::statement::{Paper, Statement};
 
 type Result<T> = std::result::Result<T, SettlementError>;

@@ -193,9 +193,11 @@ fn by_source<'a>(
         };
         let sum = sums.entry(source).or_default();
         sum.tolls += number::<u64>("count", tolls)?;
-        sum.minor_units = sum.minor_units.checked_add(minor_units).ok_or(
-            SettlementError::Stored { what: "sum of a day", text: "more than there is".to_owned() },
-        )?;
+        sum.minor_units =
+            sum.minor_units.checked_add(minor_units).ok_or(SettlementError::Stored {
+                what: "sum of a day",
+                text: "more than there is".to_owned(),
+            })?;
     }
     Ok(sums)
 }
@@ -315,8 +317,7 @@ async fn corrections_of_customers(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<BySource> {
-    let by_customer =
-        ("coalesce(a.issuer, k.issuer)", "in ('reversal', 'repost', 'adjustment')");
+    let by_customer = ("coalesce(a.issuer, k.issuer)", "in ('reversal', 'repost', 'adjustment')");
     corrections(tx, (operator, day), by_customer).await
 }
 

@@ -271,11 +271,8 @@ async fn a_day_with_a_hole_closes_on_the_word_of_two_people_who_are_named_in_its
         first_seq: 2,
         last_seq: 3,
     };
-    let decision = HoleDecision {
-        hole,
-        figures: Vec::new(),
-        reason: "the lane's disk was lost".to_owned(),
-    };
+    let decision =
+        HoleDecision { hole, figures: Vec::new(), reason: "the lane's disk was lost".to_owned() };
     let (lan, minh, window) = (person("lan"), person("minh"), window("2026-03-02"));
     propose_hole(pool, &window, &decision, &lan, at(EVENING)).await.unwrap();
     let proposed_only = only(close(&office, "2026-03-02", EVENING).await);

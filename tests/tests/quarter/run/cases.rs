@@ -63,11 +63,8 @@ impl Run {
             let (first_seq, last_seq) = (*first_seq, *last_seq);
             keys.push(("hole".to_owned(), format!("{lane}:{epoch}:{first_seq}")));
             let hole = HoleInLane { lane, epoch, first_seq, last_seq };
-            let decision = HoleDecision {
-                hole,
-                figures: Vec::new(),
-                reason: "the lane lost them".to_owned(),
-            };
+            let decision =
+                HoleDecision { hole, figures: Vec::new(), reason: "the lane lost them".to_owned() };
             let window = Window::new(close.operator.clone(), close.day);
             let (pool, now) = (&self.office.pool, instant(now_s));
             propose_hole(pool, &window, &decision, &person("lan"), now).await.unwrap();
