@@ -19,7 +19,7 @@ use reconciliation::verify::verify;
 
 /// Closes settlement days and proves them.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = A_DAY)]
 struct Arguments {
     /// The configuration file.
     #[arg(long, default_value = "reconciliation.toml")]
@@ -73,6 +73,15 @@ enum OfBooks {
         json: bool,
     },
 }
+
+/// What a day needs, in order; `help COMMAND` says more.
+const A_DAY: &str = "A day, from its passages to the money:
+  manifest   does each lane's count agree?       close      ends the day, makes the statement
+  match      our records against theirs          minutes    what both found, for both to sign
+  propose, approve                               two people stand behind it
+  pay, confirm                                   orders for the banks, and what they show
+  case       what does not add up                verify     proves all of it again
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage. --json where a program reads it.";
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -36,6 +36,9 @@ pub enum Command {
     Show {
         /// Its code.
         code: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Notes something, and says who sees to it; takes a proposed outcome back.
     Note {
@@ -50,6 +53,9 @@ pub enum Command {
         /// What there is to say.
         #[arg(long)]
         note: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Proposes how a case ends.
     Propose(Propose),
@@ -63,6 +69,9 @@ pub enum Command {
         /// Why.
         #[arg(long)]
         note: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -99,6 +108,9 @@ pub struct Propose {
     /// The other side corrects its own.
     #[arg(long, conflicts_with_all = ["correct", "charge", "assign"])]
     theirs: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Propose {
@@ -138,17 +150,24 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
             }
         }
         Command::Ageing { json } => ageing(&cases(pool, false).await?, now, *json)?,
-        Command::Show { code } => show(pool, code).await?,
-        Command::Note { code, by, owner, note: text } => {
+        Command::Show { code, json } => show(pool, code, *json).await?,
+        Command::Note { code, by, owner, note: text, json } => {
             note(pool, code, by, owner.as_ref(), text, now).await?;
+            let noted = json!({"case": code, "noted_by": by.as_str()});
+            say(&if *json { noted.to_string() } else { format!("{code} noted by {by}") })?;
         }
         Command::Propose(what) => {
-            propose(pool, &what.code, &what.by, &what.outcome()?, &what.note, now).await?;
-            say(&format!("{} proposed by {}; another person settles", what.code, what.by))?;
+            let (outcome, Propose { code, by, .. }) = (what.outcome()?, what);
+            propose(pool, code, by, &outcome, &what.note, now).await?;
+            let object = json!({"case": code, "proposed_by": by.as_str(), "outcome": outcome});
+            let words = format!("{code} proposed by {by}; another person settles");
+            say(&if what.json { object.to_string() } else { words })?;
         }
-        Command::Settle { code, by, note } => {
+        Command::Settle { code, by, note, json } => {
             let outcome = settle(pool, code, by, note, now).await?;
-            say(&format!("{code} settled by {by}: {}", serde_json::to_string(&outcome)?))?;
+            let words = format!("{code} settled by {by}: {}", serde_json::to_string(&outcome)?);
+            let object = json!({"case": code, "settled_by": by.as_str(), "outcome": outcome});
+            say(&if *json { object.to_string() } else { words })?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -196,15 +215,23 @@ fn ageing(cases: &[Case], now: domain::Timestamp, as_json: bool) -> Result<(), F
     Ok(())
 }
 
-async fn show(pool: &PgPool, code: &str) -> Result<(), Failure> {
+async fn show(pool: &PgPool, code: &str, as_json: bool) -> Result<(), Failure> {
     let all = cases(pool, true).await?;
     let Some(case) = all.iter().find(|case| case.code == code) else {
         return Err(format!("there is no case {code}").into());
     };
+    let history = history(pool, code).await?;
+    if as_json {
+        let event = |(at, actor, state, note): &(domain::Timestamp, String, String, String)| json!({"at": at.to_string(), "actor": actor, "state": state, "note": note});
+        let mut object = object_of(case);
+        object["history"] = history.iter().map(event).collect();
+        say(&object.to_string())?;
+        return Ok(());
+    }
     say(&line_of(case))?;
     let side = |record: &Option<String>| record.clone().unwrap_or_else(|| "nothing".to_owned());
     say(&format!("ours    {}\ntheirs  {}", side(&case.ours), side(&case.theirs)))?;
-    for (at, actor, state, note) in history(pool, code).await? {
+    for (at, actor, state, note) in history {
         say(&format!("{at}  {state:<8} {actor}  {note}"))?;
     }
     Ok(())

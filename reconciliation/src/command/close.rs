@@ -1,6 +1,8 @@
 //! `reconciliation close`.
 
+use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -8,13 +10,17 @@ use domain::{BusinessDate, Clock};
 use serde_json::json;
 use sqlx::PgPool;
 
+use super::progress::{Progress, Unit};
 use super::{Failure, say};
 use crate::approval::Person;
 use crate::cases;
 use crate::config::Config;
 use crate::settlement::{DayClose, Outcome, Today, close_through_by};
 use crate::statement::filed;
-use crate::statement::repo::papers_through;
+use crate::statement::repo::{papers_through, unstated_through};
+
+/// How often it is looked how far a close is.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Which days, and on whose word.
 #[derive(Debug, Args)]
@@ -41,7 +47,8 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Close) -> Result<ExitCod
     let clock = Clock::of_run(config.clock);
     let today = Today { clock: &clock, early_reason: what.early.as_deref() };
     let key = config.centre.secret_key()?;
-    let closes = close_through_by(pool, what.through, today, &key, what.by.as_ref()).await;
+    let closing = close_through_by(pool, what.through, today, &key, what.by.as_ref());
+    let closes = watched(pool, what, closing).await?;
     // Also when a later day failed: what is closed is filed.
     for (operator, day, paper) in papers_through(pool, what.through).await? {
         filed::file(&config.statements.folder, &operator, day, &paper)?;
@@ -63,6 +70,27 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Close) -> Result<ExitCod
         say(&if what.json { object_of(close).to_string() } else { line_of(close) })?;
     }
     Ok(if refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Awaits a close, and shows whoever watches how many days have got their statements.
+async fn watched<T>(
+    pool: &PgPool,
+    what: &Close,
+    closing: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let days = unstated_through(pool, what.through).await?;
+    let progress = Progress::new("closing", days, Unit::Pieces, what.json);
+    let mut closing = std::pin::pin!(closing);
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            closes = &mut closing => return Ok(closes),
+            _ = looks.tick(), if progress.is_watched() => {
+                let left = unstated_through(pool, what.through).await?;
+                progress.tell(days.saturating_sub(left), days);
+            }
+        }
+    }
 }
 
 fn object_of(DayClose { operator, day, outcome }: &DayClose) -> serde_json::Value {

@@ -51,7 +51,7 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Show) -> Result<ExitCode
     };
     let found = differences(&books, &read(file)?);
     for line in &found {
-        say(line)?;
+        say(&if what.json { json!({ "differs": line }).to_string() } else { line.clone() })?;
     }
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -168,7 +168,7 @@ fn theirs(what: &Make) -> Result<Theirs, Failure> {
     let mapping = mapping(what.theirs_form, what.theirs_as.as_deref())?;
     Ok(Theirs {
         table: table(&files, what.theirs_form, &mapping, &folder)?,
-        sources: files.iter().map(source_of).collect::<Result<_, _>>()?,
+        sources: files.iter().map(|file| source_of(file)).collect::<Result<_, _>>()?,
         rules: rules_of(what.rules.as_deref())?,
         plan: Plan {
             workers: thread::available_parallelism().map_or(1, usize::from),

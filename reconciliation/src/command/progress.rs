@@ -65,6 +65,12 @@ impl Progress {
         self.change(|drawn| drawn.at = drawn.at.saturating_add(more));
     }
 
+    /// Whether somebody watches.
+    #[must_use]
+    pub const fn is_watched(&self) -> bool {
+        self.drawn.is_some()
+    }
+
     fn change(&self, change: impl FnOnce(&mut Drawn)) {
         let Some(mut drawn) = self.drawn() else { return };
         change(&mut drawn);

@@ -46,6 +46,9 @@ pub enum Command {
         /// As the second person: approves what another proposed.
         #[arg(long)]
         approve: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -132,19 +135,27 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitC
             );
             say(&if *json { object.to_string() } else { words })?;
         }
-        Command::Agree { operator, period, by, approve } => {
+        Command::Agree { operator, period, by, approve, json } => {
             let paper = of_period(pool, config, operator, *period).await?;
             let statement = paper.open(&config.centre.secret_key()?.public())?;
             let day = statement.last_day().unwrap_or_else(|| period.last());
             let window = Window::new(operator.clone(), day);
             let now = Clock::of_run(config.clock).now();
-            if *approve {
+            let (words, maker, checker) = if *approve {
                 let approval = agree(pool, &window, *period, paper.canonical(), by, now).await?;
-                say(&format!("{operator} {period} agreed by {} and {by}", approval.maker))?;
+                let words = format!("{operator} {period} agreed by {} and {by}", approval.maker);
+                (words, approval.maker, Some(by.as_str()))
             } else {
                 propose_period(pool, &window, *period, paper.canonical(), by, now).await?;
-                say(&format!("{operator} {period} proposed by {by}; another person approves"))?;
-            }
+                let words =
+                    format!("{operator} {period} proposed by {by}; another person approves");
+                (words, by.clone(), None)
+            };
+            let object = json!({
+                "operator": operator.as_str(), "period": period.to_string(),
+                "proposed_by": maker.as_str(), "approved_by": checker,
+            });
+            say(&if *json { object.to_string() } else { words })?;
         }
     }
     Ok(ExitCode::SUCCESS)

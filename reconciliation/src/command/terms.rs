@@ -24,6 +24,9 @@ pub enum Command {
     Contract {
         /// The file.
         file: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Prints what is due when, and how old what is overdue is; fails when something is overdue.
     Deadlines {
@@ -57,15 +60,18 @@ pub enum Command {
 /// When it is refused, or the books fail.
 pub async fn run(pool: &PgPool, config: &Config, what: &Command) -> Result<ExitCode, Failure> {
     match what {
-        Command::Contract { file } => {
+        Command::Contract { file, json } => {
             let contracts: ContractFile = load(file)?;
             import(pool, &contracts).await?;
-            say(&format!(
-                "{} contracts, {} bank accounts, {} bank calendars",
-                contracts.contract.len(),
-                contracts.bank_account.len(),
-                contracts.bank_calendar.len()
-            ))?;
+            let ContractFile { contract, bank_account, bank_calendar } = &contracts;
+            let counts = [contract.len(), bank_account.len(), bank_calendar.len()];
+            let [terms, accounts, calendars] = counts;
+            let object = json!({
+                "contracts": terms, "bank_accounts": accounts, "bank_calendars": calendars,
+            });
+            let words =
+                format!("{terms} contracts, {accounts} bank accounts, {calendars} bank calendars");
+            say(&if *json { object.to_string() } else { words })?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Deadlines { since, all, json } => {

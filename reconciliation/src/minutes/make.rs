@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use domain::signature::{Digest256, SecretKey};
 use domain::time::TimeError;
@@ -140,7 +140,7 @@ fn list(days: &[BusinessDate]) -> String {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn source_of(path: &PathBuf) -> io::Result<Source> {
+pub fn source_of(path: &Path) -> io::Result<Source> {
     let mut file = File::open(path)?;
     let (mut digest, mut block) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

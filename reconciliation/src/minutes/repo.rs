@@ -176,7 +176,7 @@ pub(super) async fn late(
 
 fn figure(records: i64, units: i64) -> Result<Figure> {
     let records = u64::try_from(records)
-        .map_err(|_| SettlementError::Stored { what: "count", text: records.to_string() })?;
+        .map_err(|_wrong| SettlementError::Stored { what: "count", text: records.to_string() })?;
     Ok(Figure { records, amount: Signed::new(units) })
 }
 
@@ -225,14 +225,14 @@ pub(super) async fn cases(
         Ok(Difference {
             case,
             kind: serde_json::from_value(Value::from(kind.as_str()))
-                .map_err(|_| unread("kind of case", &kind))?,
+                .map_err(|_wrong| unread("kind of case", &kind))?,
             subject,
             ours,
             theirs,
             amount: stored_amount(amount)?,
             settled: state == "settled",
             outcome: outcome
-                .map(|text| serde_json::from_str(&text).map_err(|_| unread("outcome", &text)))
+                .map(|text| serde_json::from_str(&text).map_err(|_wrong| unread("outcome", &text)))
                 .transpose()?,
         })
     };

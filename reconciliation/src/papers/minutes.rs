@@ -100,6 +100,7 @@ fn title(minutes: &Minutes) -> Both {
 
 fn facts(minutes: &Minutes) -> Vec<(Both, String)> {
     let Minutes { operator, operator_name, with, issuer_name, .. } = minutes;
+    let operator = format!("{operator_name} ({operator})");
     let other = match with {
         Party::Issuer(issuer) => format!("{issuer_name} ({issuer})"),
         Party::BankOf(issuer) => {
@@ -113,9 +114,7 @@ fn facts(minutes: &Minutes) -> Vec<(Both, String)> {
     };
     let signer = |name: &str| if name.is_empty() { "…".to_owned() } else { name.to_owned() };
     vec![
-        (Both("Bên A (đơn vị khai thác)", "Party A (operator)"), {
-            format!("{operator_name} ({operator})")
-        }),
+        (Both("Bên A (đơn vị khai thác)", "Party A (operator)"), operator),
         (Both("Đại diện bên A", "For party A"), signer(&minutes.signers.operator)),
         (Both("Bên B", "Party B"), other),
         (Both("Đại diện bên B", "For party B"), signer(&minutes.signers.other)),

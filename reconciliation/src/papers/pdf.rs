@@ -404,11 +404,15 @@ impl<'a> Layout<'a> {
             self.headings(table, columns);
         }
         let top = self.y;
-        for ((cell, lines), place) in row.iter().zip(&texts).zip(columns) {
+        for (index, ((cell, lines), place)) in row.iter().zip(&texts).zip(columns).enumerate() {
+            // What stands for a number that there is none of stands where it would.
+            let is_none =
+                matches!(cell, Cell::Text(text) if text == "-") && is_number(table, index);
+            let right = is_none || matches!(cell, Cell::Number(_));
             self.y = top;
             for line in lines {
                 self.y += LINE - 2.0;
-                self.cell(line, *place, matches!(cell, Cell::Number(_)), weight, BODY);
+                self.cell(line, *place, right, weight, BODY);
                 self.y += 2.0;
             }
         }
@@ -435,7 +439,9 @@ impl<'a> Layout<'a> {
     }
 
     fn signatures(&mut self, sheet: &Sheet) {
-        self.room(90.0);
+        let is_named = sheet.signatures.iter().any(|place| !place.name.is_empty());
+        let names = if is_named { 2.0 * LINE } else { 0.0 };
+        self.room(90.0 + names);
         self.y += 18.0;
         let places = columns_of(&vec![1; sheet.signatures.len()]);
         for (Place { who: Both(vi, en), name }, (x, width)) in sheet.signatures.iter().zip(places) {
@@ -458,7 +464,7 @@ impl<'a> Layout<'a> {
             }
             self.y = top;
         }
-        self.y += 84.0;
+        self.y += 84.0 + names;
     }
 
     fn proof(&mut self, sheet: &Sheet) {

@@ -107,6 +107,9 @@ pub struct Named {
     partner: String,
     /// Its name, as the log shows it.
     name: String,
+    /// As one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 type Answer = Result<ExitCode, Box<dyn Error>>;
@@ -303,7 +306,8 @@ async fn noted(pool: &PgPool, what: &Named, event: Event, now: Timestamp) -> Ans
         return Err(format!("no file {} was written for {}", what.name, what.partner).into());
     };
     let todo: Vec<String> = actions.into_iter().map(told).collect();
-    say(false, &Value::Null, || {
+    let object = json!({"file": what.name, "partner": what.partner, "todo": todo});
+    say(what.json, &object, || {
         if todo.is_empty() { "noted".to_owned() } else { format!("noted: {}", todo.join("; ")) }
     })?;
     Ok(ExitCode::SUCCESS)

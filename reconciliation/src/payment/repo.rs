@@ -215,12 +215,25 @@ pub(super) async fn payment(tx: &mut PgConnection, end_to_end: &str) -> Result<O
     .transpose()
 }
 
+/// A line of a bank's statement: for which payment, whether it is paid, how much, and when.
+type Line = (String, bool, i64, Date);
+
+fn booking((end_to_end, is_paid, amount, booked_on): Line, reference: &str) -> Result<Booking> {
+    Ok(Booking {
+        end_to_end,
+        kind: if is_paid { BookingKind::Paid } else { BookingKind::Returned },
+        amount: stored_amount(amount)?,
+        booked_on: day_from_sql(booked_on),
+        bank_reference: reference.to_owned(),
+    })
+}
+
 pub(super) async fn booked(
     tx: &mut PgConnection,
     issuer: &IssuerId,
     reference: &str,
 ) -> Result<Option<Booking>> {
-    let row: Option<(String, bool, i64, Date)> = sqlx::query_as(
+    let row: Option<Line> = sqlx::query_as(
         "select end_to_end, kind = 'paid', amount, booked_on from payment_booking
          where issuer = $1 and bank_reference = $2",
     )
@@ -229,16 +242,7 @@ pub(super) async fn booked(
     .fetch_optional(tx)
     .await
     .map_err(SettlementError::database("read a booking"))?;
-    row.map(|(end_to_end, is_paid, amount, booked_on)| {
-        Ok(Booking {
-            end_to_end,
-            kind: if is_paid { BookingKind::Paid } else { BookingKind::Returned },
-            amount: stored_amount(amount)?,
-            booked_on: day_from_sql(booked_on),
-            bank_reference: reference.to_owned(),
-        })
-    })
-    .transpose()
+    row.map(|row| booking(row, reference)).transpose()
 }
 
 pub(super) async fn insert_booking(
@@ -322,7 +326,7 @@ pub(super) async fn unknown(
     issuer: &IssuerId,
     reference: &str,
 ) -> Result<Option<Booking>> {
-    let row: Option<(String, bool, i64, Date)> = sqlx::query_as(
+    let row: Option<Line> = sqlx::query_as(
         "select named, kind = 'paid', amount, booked_on from bank_line_unknown
          where issuer = $1 and bank_reference = $2",
     )
@@ -331,16 +335,7 @@ pub(super) async fn unknown(
     .fetch_optional(tx)
     .await
     .map_err(SettlementError::database("read a line that was kept"))?;
-    row.map(|(end_to_end, is_paid, amount, booked_on)| {
-        Ok(Booking {
-            end_to_end,
-            kind: if is_paid { BookingKind::Paid } else { BookingKind::Returned },
-            amount: stored_amount(amount)?,
-            booked_on: day_from_sql(booked_on),
-            bank_reference: reference.to_owned(),
-        })
-    })
-    .transpose()
+    row.map(|row| booking(row, reference)).transpose()
 }
 
 pub(super) async fn insert_unknown(

@@ -52,6 +52,25 @@ pub async fn papers_through(
     rows.into_iter().map(from_row).collect()
 }
 
+/// How many days up to a day have no statement yet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unstated_through(
+    executor: impl PgExecutor<'_>,
+    through: BusinessDate,
+) -> Result<u64, SettlementError> {
+    let days: i64 = sqlx::query_scalar(
+        "select count(*) from settlement_day d where d.day <= $1
+           and not exists (select from statement s where s.operator = d.operator and s.day = d.day)",
+    )
+    .bind(day_to_sql(through))
+    .fetch_one(executor)
+    .await
+    .map_err(SettlementError::database("count the days without a statement"))?;
+    Ok(u64::try_from(days).unwrap_or(0))
+}
+
 /// The papers of one operator from a day to a day, both included, in order.
 ///
 /// # Errors

@@ -238,14 +238,14 @@ fn asked(claim: &Claim) -> Result<Asked, AnswerError> {
     let text = |of: &Value, field: &'static str| {
         of.get(field).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| lacks(field))
     };
-    let number = |text: &str, field| text.trim().parse::<u64>().map_err(|_| lacks(field));
-    let time = |text: &str, field| text.parse::<Timestamp>().map_err(|_| lacks(field));
+    let number = |text: &str, field| text.trim().parse::<u64>().map_err(|_wrong| lacks(field));
+    let time = |text: &str, field| text.parse::<Timestamp>().map_err(|_wrong| lacks(field));
     if niop.get("TxnReferenceID").is_some() {
         let which = match body.get("CorrectionSeqNo").and_then(Value::as_str) {
             // A correction without a number of its own is the first.
             Some(text) => {
                 let number = u32::try_from(number(text, "CorrectionSeqNo")?.max(1));
-                Which::Correction(number.map_err(|_| lacks("CorrectionSeqNo"))?)
+                Which::Correction(number.map_err(|_wrong| lacks("CorrectionSeqNo"))?)
             }
             None => Which::Itself,
         };
@@ -289,7 +289,7 @@ impl Posting<'_> {
         (before, after): (u64, u64),
         reference: String,
     ) -> Result<(), MoneyError> {
-        let units = i64::try_from(before.abs_diff(after)).map_err(|_| MoneyError::Overflow)?;
+        let units = i64::try_from(before.abs_diff(after)).map_err(|_wrong| MoneyError::Overflow)?;
         let amount = Amount::try_new(units)?;
         if amount.is_zero() {
             return Ok(());
