@@ -16,6 +16,7 @@ use reconciliation::review::Policy;
 use reconciliation::review::ballot::Share;
 use serde::Deserialize;
 
+use crate::access::Scope;
 use crate::command::PeopleFiles;
 
 /// Where the pages are served.
@@ -127,6 +128,13 @@ pub struct Station {
     pub zone: String,
     /// The operator's currency.
     pub currency: Currency,
+}
+
+impl Station {
+    /// It, as people's scopes name it.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::Station(self.operator.clone(), self.station.clone())
+    }
 }
 
 /// The configuration of `console`.

@@ -11,17 +11,16 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::{Extension, Router};
 use domain::Clock;
-use reconciliation::review::Policy;
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::access::{self, DeskKey, Door, Sessions};
+use crate::administration::Administration;
 use crate::audit::AuditLog;
 use crate::books::Books;
-use crate::command::PeopleFiles;
 use crate::language::Language;
 use crate::page::{self, Page, Section, Visit, render};
-use crate::review::Pictures;
+use crate::review::Reviewing;
 use crate::routes;
 use crate::station::Desk;
 
@@ -43,13 +42,9 @@ pub(crate) struct Parts {
     pub audit: Arc<AuditLog>,
     pub cookies: Cookies,
     /// How passages are looked at again.
-    pub review: Policy,
-    /// Pictures of passages.
-    pub pictures: Pictures,
-    /// What people are changed with, where this console may.
-    pub people_files: Option<Arc<PeopleFiles>>,
-    /// Changes of people take turns.
-    pub people_turn: tokio::sync::Mutex<()>,
+    pub review: Reviewing,
+    /// How people are changed here.
+    pub administration: Administration,
     /// Whether this console stands at a station, without the books.
     pub at_station: bool,
     /// Becomes true when the console ends, so that live pages end too.
@@ -136,20 +131,12 @@ impl App {
         &self.0.audit
     }
 
-    pub(crate) fn review(&self) -> &Policy {
+    pub(crate) fn review(&self) -> &Reviewing {
         &self.0.review
     }
 
-    pub(crate) fn pictures(&self) -> &Pictures {
-        &self.0.pictures
-    }
-
-    pub(crate) fn people_files(&self) -> Option<&Arc<PeopleFiles>> {
-        self.0.people_files.as_ref()
-    }
-
-    pub(crate) fn people_turn(&self) -> &tokio::sync::Mutex<()> {
-        &self.0.people_turn
+    pub(crate) fn administration(&self) -> &Administration {
+        &self.0.administration
     }
 
     pub(crate) fn cookies(&self) -> Cookies {

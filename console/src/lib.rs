@@ -51,10 +51,12 @@ pub use language::Language;
 pub use routes::{roles_document, shown_paths};
 
 use access::{DeskKey, Door, Sessions};
+use administration::Administration;
 use audit::{AuditLog, Author, Deed};
 use books::{Books, Purpose};
 use config::{Config, ConfigError};
 use http::{App, Cookies, Parts};
+use review::Reviewing;
 use station::Desk;
 
 /// How long open pages may take to end.
@@ -117,10 +119,8 @@ pub async fn run(
     let clock = Clock::of_run(config.clock);
     let broker = config.broker.or_environment();
     let database = config.database.map(Database::or_environment);
-    let audit = AuditLog::open(&config.audit.file, clock).map_err(ConsoleError::Audit)?;
-    let audit = Arc::new(audit);
-    let place = config.station.as_ref();
-    let place = place.map(|at| Scope::Station(at.operator.clone(), at.station.clone()));
+    let audit = Arc::new(AuditLog::open(&config.audit.file, clock).map_err(ConsoleError::Audit)?);
+    let place = config.station.as_ref().map(config::Station::scope);
     let at_station = place.is_some();
     let (file, key) = (&config.access.people_file, config.access.people_key);
     let door = Door::try_load((file, &own_passwords), key, place, audit.people_version());
@@ -147,10 +147,8 @@ pub async fn run(
         desk_key,
         audit: Arc::clone(&audit),
         cookies: if config.http.behind_tls { Cookies::Secure } else { Cookies::Loopback },
-        review: config.review.policy(),
-        pictures: review::Pictures::new(config.review.pictures_folder),
-        people_files: config.access.people_files().map(Arc::new),
-        people_turn: tokio::sync::Mutex::default(),
+        review: Reviewing::new(&config.review),
+        administration: Administration::new(&config.access),
         at_station,
         ending: ending.clone(),
     });

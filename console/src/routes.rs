@@ -136,9 +136,19 @@ const fn rule(verb: Verb, path: &'static str, who: Who, place: Place, what: &'st
     Rule { verb, path, who, place, what }
 }
 
+/// A line of the table.
+type Row = (Rule, MethodRouter<App>);
+
 /// The table.
+fn table() -> Vec<Row> {
+    let mut whole = of_the_road();
+    whole.extend(of_the_console());
+    whole
+}
+
+/// What is about lanes, passages and money.
 #[rustfmt::skip]
-fn table() -> Vec<(Rule, MethodRouter<App>)> {
+fn of_the_road() -> Vec<Row> {
     use Place::{Anywhere, Centre};
     use Verb::{Get, Post};
     use Who::{Everybody, LoggedIn};
@@ -204,7 +214,16 @@ fn table() -> Vec<(Rule, MethodRouter<App>)> {
 
         (rule(Get,  "/account", HOLDS_AN_ACCOUNT, Centre, "one's own account and trips"), get(holder::page)),
         (rule(Post, "/account/dispute", HOLDS_AN_ACCOUNT, Centre, "dispute a trip of one's own"), post(holder::dispute)),
+    ]
+}
 
+/// What is about people and what they may and did.
+#[rustfmt::skip]
+fn of_the_console() -> Vec<Row> {
+    use Place::{Anywhere, Centre};
+    use Verb::{Get, Post};
+    use Who::LoggedIn;
+    vec![
         (rule(Get,  "/password", LoggedIn, Anywhere, "one's own password"), get(access::password_page)),
         (rule(Post, "/password", LoggedIn, Anywhere, "change it"), post(access::change_password)),
         (rule(Get,  "/people", SEES_PEOPLE, Anywhere, "users, their roles and scopes"), get(administration::people_page)),

@@ -10,12 +10,32 @@ mod keys;
 mod people;
 pub(crate) mod proposal;
 
-use askama::Template;
+use std::sync::Arc;
 
+use askama::Template;
+use tokio::sync::Mutex;
+
+use crate::command::PeopleFiles;
+use crate::config::Access;
 use crate::page::Page;
 
 pub(crate) use keys::{keys_page, make_key, revoke_key};
 pub(crate) use people::{approve_change, change_person, decline_change, people_page, told};
+
+/// How people are changed at this console.
+#[derive(Debug, Default)]
+pub(crate) struct Administration {
+    /// With what; nothing where only the command line has the key.
+    files: Option<Arc<PeopleFiles>>,
+    /// Changes take turns: each reads the file that the one before has written.
+    turn: Mutex<()>,
+}
+
+impl Administration {
+    pub(crate) fn new(access: &Access) -> Self {
+        Self { files: access.people_files().map(Arc::new), turn: Mutex::default() }
+    }
+}
 
 /// A page that shows what was made, once.
 #[derive(Template)]

@@ -81,7 +81,7 @@ pub(crate) fn told(change: &PersonChange, t: Language) -> (&'static str, String)
 
 /// Whether this visit may change people here.
 fn may_change(app: &App, visit: &Visit) -> bool {
-    app.people_files().is_some() && visit.roles().contains(&Role::Administrator)
+    app.administration().files.is_some() && visit.roles().contains(&Role::Administrator)
 }
 
 /// Everybody.
@@ -207,11 +207,10 @@ async fn carry_out(
     proposal: Option<u64>,
 ) -> Response {
     let t = visit.t;
-    let Some(files) = app.people_files().cloned() else {
+    let Some(files) = app.administration().files.clone() else {
         return problem(app, visit, StatusCode::CONFLICT, t.people_read_only());
     };
-    // One at a time: each reads the file that the one before has written.
-    let turn = app.people_turn().lock().await;
+    let turn = app.administration().turn.lock().await;
     let deed = Deed::PersonChanged { change: change.clone(), proposal };
     if let Some(refused) = write_down(app, visit, deed).await {
         return refused;

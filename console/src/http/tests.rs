@@ -89,10 +89,8 @@ impl House {
             desk_key: DeskKey::of(SecretKey::from_seed(&[3; 32])),
             audit: Arc::new(AuditLog::open(&folder.path().join("audit.log"), clock).unwrap()),
             cookies: Cookies::Loopback,
-            review: reconciliation::review::Policy::DEFAULT,
-            pictures: crate::review::Pictures::default(),
-            people_files: None,
-            people_turn: tokio::sync::Mutex::default(),
+            review: crate::review::Reviewing::default(),
+            administration: crate::administration::Administration::default(),
             at_station,
             ending: receiver,
         });

@@ -123,7 +123,7 @@ async fn claimed_next(
     who: &approval::Person,
 ) -> Result<Option<Claimed>, BooksError> {
     let pool = app.books().pool_for(Purpose::Settlement)?;
-    let (policy, now, scope) = (app.review(), app.clock().now(), visit.scope());
+    let (policy, now, scope) = (&app.review().policy, app.clock().now(), visit.scope());
     in_time(review::search_passages(pool, policy, now)).await?;
     in_time(review::claim(pool, who, within(&scope), policy, now)).await
 }
@@ -185,7 +185,7 @@ async fn shown(
 
 /// How many pictures of it the centre has; a folder that cannot be read is told to whoever runs this.
 async fn pictures_of(app: &App, claimed: &Claimed) -> Option<usize> {
-    let (pictures, passage) = (app.pictures().clone(), claimed.passage.clone());
+    let (pictures, passage) = (app.review().pictures.clone(), claimed.passage.clone());
     match tokio::task::spawn_blocking(move || pictures.of(&passage)).await {
         Ok(Ok(files)) => Some(files.len()),
         Ok(Err(failure)) => {
@@ -209,7 +209,7 @@ pub(crate) async fn picture(
     };
     let claimed: Result<Option<Claimed>, BooksError> = claimed.await;
     let Ok(Some(claimed)) = claimed else { return StatusCode::NOT_FOUND.into_response() };
-    let pictures = app.pictures().clone();
+    let pictures = app.review().pictures.clone();
     let read = move || pictures.picture(&claimed.passage, number);
     match tokio::task::spawn_blocking(read).await {
         Ok(Ok(Some(picture))) => {

@@ -18,18 +18,39 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use jiff::SignedDuration;
 use reconciliation::approval::Person;
-use reconciliation::review::{self, Waiting, Within, Work};
+use reconciliation::review::{self, Policy, Waiting, Within, Work};
 use serde::Deserialize;
 
 use crate::access::{Role, Scope};
 use crate::books::{BooksError, in_time};
+use crate::config;
 use crate::finance::{days_repo::has_settlement, or_notice, respond};
 use crate::http::App;
 use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
 pub(crate) use item::{answer_item, item_page, leave_item, next_item, picture};
-pub(crate) use pictures::Pictures;
+use pictures::Pictures;
+
+/// How this console has passages looked at again.
+#[derive(Debug, Clone)]
+pub(crate) struct Reviewing {
+    pub policy: Policy,
+    pub pictures: Pictures,
+}
+
+impl Reviewing {
+    pub(crate) fn new(config: &config::Review) -> Self {
+        let pictures = Pictures::new(config.pictures_folder.clone());
+        Self { policy: config.policy(), pictures }
+    }
+}
+
+impl Default for Reviewing {
+    fn default() -> Self {
+        Self { policy: Policy::DEFAULT, pictures: Pictures::default() }
+    }
+}
 
 /// Over how long reviewers' work is counted.
 const COUNTED: SignedDuration = SignedDuration::from_hours(24 * 30);
