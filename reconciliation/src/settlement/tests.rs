@@ -4,7 +4,7 @@ use domain::time::SettlementCalendar;
 use domain::{LaneId, Timestamp};
 
 use super::completeness::{Hole, JournalState, Pending, obstacles, without_accepted};
-use super::{Counted, Source, proof};
+use super::{Counted, Refusal, Source, proof};
 use crate::approval::{HoleDecision, HoleInLane};
 
 const LANE: &str = "cienco4/ben-thuy/l01";

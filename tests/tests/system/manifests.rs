@@ -116,7 +116,7 @@ impl Station {
     }
 
     /// The same, until the database counts so many.
-    async fn tell_until(&self, now: &str, counted: &str, times: i64) {
+    async fn tell_until(&self, now: &str, counted: &'static str, times: i64) {
         let client = self.intake.broker.connect(&BrokerUser::Lanes(vec![lane()])).await.unwrap();
         let teller = Teller {
             lane: lane(),
