@@ -202,5 +202,7 @@ begin
     end if;
 end $$;
 
--- Corrections of a passage's toll, which are few.
+-- Corrections are few among top-ups: all of them in their order, and those of a passage's toll.
+create index direct_transfer_that_corrects on direct_transfer (transfer)
+    where kind in ('reversal', 'repost', 'adjustment');
 create index direct_transfer_of_passage on direct_transfer (journal_no, seq) where journal_no is not null;

@@ -81,12 +81,12 @@ insert into settlement_day (operator, day) values ('cienco4', 'DAY');
 select make_posting_days('DAY', 'DAY');
 insert into posting_batch (chain, place, posted_at, passages, amount, hash)
     select 1, BASE / BATCH_LEN + n + 1 + DAY_NO,
-           'DAY'::timestamptz - interval '7 hours' + n * (interval '1 day' / BATCHES), BATCH_LEN, 0, sha256('')
+           'DAY'::timestamptz - interval '7 hours' + n * (interval 'SPAN' / BATCHES), BATCH_LEN, 0, sha256('')
     from generate_series(0, BATCHES - 1) n;
 insert into posting (amount, at, digest, journal_no, seq, batch, manner, debit, credit, operator_no, day,
                      tag, plate)
     select case when n % 10007 = 0 then RARE else 47000 end,
-           'DAY'::timestamptz - interval '7 hours' + n * (interval '1 day' / EACH_DAY),
+           'DAY'::timestamptz - interval '7 hours' + n * (interval 'SPAN' / EACH_DAY),
            md5((BASE + n)::text)::uuid, 1 + n % LANES, (BASE + n) / LANES + 1,
            FIRST_BATCH + n / BATCH_LEN,
            case when n % 50 <> 0 then 1 + 4 * (n % 5) else 1 + 4 * (n % 5) + 1 + (n / 50) % 3 end,
@@ -150,7 +150,9 @@ pub(super) async fn fill(
     let each_day = passages.div_ceil(u64::from(days)).max(BATCH_LEN);
     let batches = each_day.div_ceil(BATCH_LEN);
     let accounts = (passages / 20).clamp(1_000, 1_000_000);
-    let today = BusinessDate::new(clock.now().to_zoned(TimeZone::get("Asia/Ho_Chi_Minh")?).date());
+    let now = clock.now().to_zoned(TimeZone::get("Asia/Ho_Chi_Minh")?);
+    let today = BusinessDate::new(now.date());
+    let since_midnight_s = now.duration_since(&now.start_of_day()?).as_secs().max(60);
     let started = clock.real();
     let each_lane = each_day * u64::from(days) / LANES;
     make_world(pool, accounts, each_lane).await?;
@@ -160,6 +162,9 @@ pub(super) async fn fill(
     for number in 0..days {
         let day = date(days - 1 - number)?;
         let base = u64::from(number) * each_day;
+        // Nothing has passed yet that is to come.
+        let is_today = number + 1 == days;
+        let span_s = if is_today { since_midnight_s } else { 24 * 3_600 };
         let numbers = [
             ("EACH_DAY", each_day.to_string()),
             ("FIRST_BATCH", (u64::from(number) * batches + 1).to_string()),
@@ -167,6 +172,7 @@ pub(super) async fn fill(
             ("BATCH_LEN", BATCH_LEN.to_string()),
             ("ACCOUNTS", accounts.to_string()),
             ("LANES", LANES.to_string()),
+            ("SPAN", format!("{span_s} seconds")),
             ("DAY_NO", number.to_string()),
             ("BASE", base.to_string()),
             ("RARE", RARE_AMOUNT.to_string()),

@@ -66,10 +66,12 @@ pub(super) async fn corrections(
     let after = paging.after::<i64>()?.unwrap_or(0);
     let mut view = app.view(operator).await?;
     let rows = sqlx::query(
-        "select transfer, kind, amount, operator, day::text, posted_at, \
-                case when seq is not null then lane || ':' || epoch || ':' || seq end, reference \
-         from transfer_v1 where kind in ('reversal', 'repost', 'adjustment') and transfer > $1 \
-           and ($2::text is null or operator = $2) order by transfer limit $3",
+        // Tolls are no corrections: of what all days hold nothing is read.
+        "select t.transfer, t.kind, t.amount, t.operator, t.day::text, t.posted_at, \
+                e.lane || ':' || e.epoch || ':' || t.seq, t.reference \
+         from direct_transfer t left join lane_epoch e using (journal_no) \
+         where t.kind in ('reversal', 'repost', 'adjustment') and t.transfer > $1 \
+           and ($2::text is null or t.operator = $2) order by t.transfer limit $3",
     )
     .bind(after)
     .bind(operator.map(OperatorId::as_str))

@@ -10,12 +10,10 @@ use domain::{AccountId, Amount, BusinessDate, IssuerId, OperatorId, PassageId, T
 use sqlx::{PgConnection, PgPool};
 
 mod correction;
-mod history;
 mod proposal;
 mod repo;
 
 pub use correction::{Remainder, TransferId, correct_in_tx, tell_list};
-pub use history::{Cursor, StatementLine, balance_at, statement};
 pub use proposal::{Proposal, ProposalError, approve, proposals, propose};
 
 /// Why transfers were not posted.

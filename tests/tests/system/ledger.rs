@@ -1,8 +1,7 @@
 //! The ledger's door, and what the posting falls back on when its assumptions do not hold.
 
-use clearing_house::ledger::{
-    LedgerError, Remainder, TransferId, balance_at, correct_in_tx, statement,
-};
+use clearing_house::account::show;
+use clearing_house::ledger::{LedgerError, Remainder, TransferId, correct_in_tx};
 use domain::{AccountId, Amount, BusinessDate, Timestamp};
 use tests::lane::{Lane, vehicle};
 use tests::office::{Office, noon};
@@ -69,25 +68,24 @@ async fn a_toll_is_undone_once_and_what_it_should_have_been_is_posted() {
 async fn a_statement_tells_the_balance_after_each_line_and_at_each_instant() {
     let (office, toll) = office_with_a_toll().await;
     correct(&office, toll, Remainder::Nothing, after_noon()).await.unwrap();
-    let mut connection = office.pool.acquire().await.unwrap();
-    let lines = statement(&mut connection, account(), None, 10).await.unwrap();
-    let told: Vec<(&str, i64, i64)> =
-        lines.iter().map(|line| (line.kind.as_str(), line.change, line.balance_after)).collect();
+    let long_ago: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
+    let told = async |from, until| {
+        let statement = show::statement(&office.pool, account(), from, until).await.unwrap();
+        let lines = statement.lines.iter();
+        let lines: Vec<(String, i64, i64)> =
+            lines.map(|line| (line.kind.clone(), line.amount, line.balance)).collect();
+        (statement.opening, lines, statement.closing)
+    };
     let after_toll = 5_000_000 - FARE_OF_CAR;
-    assert_eq!(
-        told,
-        [
-            ("reversal", FARE_OF_CAR, 5_000_000),
-            ("toll", -FARE_OF_CAR, after_toll),
-            ("top-up", 5_000_000, 5_000_000),
-        ]
-    );
-    let cursor = Some((lines[0].posted_at, lines[0].transfer));
-    let rest = statement(&mut connection, account(), cursor, 10).await.unwrap();
-    assert_eq!(rest, lines[1..]);
-    for (at, balance) in [(noon(), after_toll), (after_noon(), 5_000_000)] {
-        assert_eq!(balance_at(&mut connection, account(), at).await.unwrap(), balance, "{at}");
-    }
+    let top_up = ("top-up".to_owned(), 5_000_000, 5_000_000);
+    let toll = ("toll".to_owned(), -FARE_OF_CAR, after_toll);
+    let reversal = ("reversal".to_owned(), FARE_OF_CAR, 5_000_000);
+    let lines = vec![top_up.clone(), toll.clone(), reversal.clone()];
+    assert_eq!(told(long_ago, Timestamp::MAX).await, (0, lines, 5_000_000));
+    // What it was at an instant is what it was before whatever was posted from then on.
+    assert_eq!(told(long_ago, noon()).await, (0, vec![top_up], 5_000_000));
+    assert_eq!(told(noon(), after_noon()).await, (5_000_000, vec![toll], after_toll));
+    assert_eq!(told(after_noon(), Timestamp::MAX).await, (after_toll, vec![reversal], 5_000_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]
