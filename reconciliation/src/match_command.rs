@@ -170,12 +170,8 @@ pub(crate) async fn run(what: &Match, config: &Path) -> Result<ExitCode, Box<dyn
         let cases = cases::open_all(&books.pool, &findings, &Actor::Program, books.now).await?;
         tracing::info!(cases = cases.len(), "everything that does not match is a case");
     }
-    let mut out = io::stdout().lock();
-    if what.json {
-        writeln!(out, "{}", serde_json::to_string(&totals)?)?;
-    } else {
-        write!(out, "{}", table_of(&totals)?)?;
-    }
+    let told = if what.json { serde_json::to_string(&totals)? + "\n" } else { table_of(&totals)? };
+    write!(io::stdout().lock(), "{told}")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -387,7 +387,7 @@ async fn begin(
     let positions = days.iter().flat_map(|(_, day)| &day.issuers);
     let owed = positions
         .filter(|position| position.issuer == *issuer)
-        .try_fold(Sum::default(), |sum, position| sum.plus(position))?;
+        .try_fold(Sum::default(), Sum::plus)?;
     let none = SideSum::default();
     Ok(Minutes {
         format: Format::V1,

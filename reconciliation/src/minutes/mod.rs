@@ -358,7 +358,10 @@ pub enum Unsound {
     Money(#[from] MoneyError),
 }
 
-fn same<T: PartialEq + fmt::Debug>(what: &'static str, is: T, should: T) -> Result<(), Unsound> {
+fn same<T>(what: &'static str, is: &T, should: &T) -> Result<(), Unsound>
+where
+    T: PartialEq + fmt::Debug + ?Sized,
+{
     if is == should {
         return Ok(());
     }
@@ -375,19 +378,19 @@ impl Minutes {
         let classes: Vec<_> = self.classes.iter().map(|line| line.class).collect();
         same("the classes", classes.as_slice(), &CLASSES)?;
         let by_class = sum_of_classes(&self.classes)?;
-        same("our records by class", by_class.ours, self.ours)?;
-        same("their records by class", by_class.theirs, self.theirs)?;
+        same("our records by class", &by_class.ours, &self.ours)?;
+        same("their records by class", &by_class.theirs, &self.theirs)?;
         let (ours, theirs) = (net_of(self.ours)?, net_of(self.theirs)?);
         let main = [PaidBy::Account, PaidBy::Transfer, PaidBy::GivenBack];
         let of_kinds = |side: fn(&KindLine) -> Option<Figure>| {
             let lines = self.kinds.iter().filter(|line| main.contains(&line.kind));
             Signed::sum(lines.filter_map(side).map(|figure| figure.amount))
         };
-        same("our records by kind", of_kinds(|line| line.ours)?, ours)?;
-        same("their records by kind", of_kinds(|line| line.theirs)?, theirs)?;
+        same("our records by kind", &of_kinds(|line| line.ours)?, &ours)?;
+        same("their records by kind", &of_kinds(|line| line.theirs)?, &theirs)?;
         let owed = self.owed;
         let base = Signed::from(owed.gross).plus(owed.adjustment)?;
-        same("what is owed", owed.net, base.minus(owed.fee)?.minus(owed.vat)?)?;
+        same("what is owed", &owed.net, &base.minus(owed.fee)?.minus(owed.vat)?)?;
         let carried = &self.carried;
         let should = match self.counted {
             Counted::Settled => Signed::from(owed.gross),
@@ -396,9 +399,9 @@ impl Minutes {
                 .plus(carried.to_later_days.amount)?,
             Counted::Ordered => owed.net,
         };
-        same("our records and the signed statements", ours, should)?;
+        same("our records and the signed statements", &ours, &should)?;
         let open = self.cases.iter().try_fold(Figure::default(), |sum, one| sum.plus(one.open))?;
-        same("what is carried over and the cases that are open", carried.cases, open)
+        same("what is carried over and the cases that are open", &carried.cases, &open)
     }
 
     /// Whose, with whom, of when.
