@@ -139,6 +139,17 @@ async fn make_world(pool: &PgPool, accounts: u64, each_lane: u64) -> Result<(), 
     Ok(())
 }
 
+/// What the relations of such a name weigh.
+async fn bytes(pool: &PgPool, like: &str) -> Result<f64, sqlx::Error> {
+    sqlx::query_scalar(
+        "select coalesce(sum(pg_relation_size(c.oid)), 0)::float8 from pg_class c
+         where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'i') and c.relname like $1",
+    )
+    .bind(like)
+    .fetch_one(pool)
+    .await
+}
+
 /// Fills empty books.
 pub(super) async fn fill(
     pool: &PgPool,
@@ -192,23 +203,14 @@ pub(super) async fn fill(
     }
     let ready_s = clock.real().duration_since(ready).as_secs_f64();
     sqlx::raw_sql("analyze day_traffic").execute(pool).await?;
-    let bytes = |like: &'static str| async move {
-        sqlx::query_scalar::<_, f64>(
-            "select coalesce(sum(pg_relation_size(c.oid)), 0)::float8 from pg_class c
-             where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'i') and c.relname like $1",
-        )
-        .bind(like)
-        .fetch_one(pool)
-        .await
-    };
-    let found_by = bytes("posting%by_tag").await?
-        + bytes("posting%by_plate").await?
-        + bytes("posting%vehicles").await?;
+    let found_by = bytes(pool, "posting%by_tag").await?
+        + bytes(pool, "posting%by_plate").await?
+        + bytes(pool, "posting%vehicles").await?;
     Ok(Filled {
         passages: each_day * u64::from(days),
         seconds,
         ready_s,
-        bytes: bytes("posting%").await?,
+        bytes: bytes(pool, "posting%").await?,
         index_bytes: found_by,
         open_day: date(0)?,
         closed_day: date(days / 2)?,

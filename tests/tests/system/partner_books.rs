@@ -147,6 +147,24 @@ async fn close(house: &House) {
     close_through(&house.office.pool, through, today, &centre_key()).await.unwrap();
 }
 
+/// Home decides about a file, answers it, and the answer is taken; asked again, nothing changes.
+async fn answered_once(home: &House, away: &House, file: &Path, now: &str) {
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let decide = async || {
+        let asked = ("4081", name.as_str());
+        answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap()
+    };
+    let (file_no, kind) = decide().await;
+    assert_eq!(decide().await, (file_no, kind), "decided once");
+    let of = Of::Decisions { file_no };
+    let answered = home.written(kind, of.clone(), "4081", now).await;
+    home.send(&answered, away, "2026-03-04T00:00:00Z").await;
+    let again = home.write(kind, of, "4081", "2026-03-04T01:00:00Z").await;
+    assert!(matches!(again, Written::Before(_)), "{again:?}");
+    let (again, _) = away.take(&answered, "2026-03-04T01:00:00Z").await;
+    assert_eq!(again, Imported::Again);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_posted_twice() {
     for (kinds, list) in [(["ICTX", "ITXC"], "ITAG"), (["STRAN", "SCORR"], "STVL")] {
@@ -192,21 +210,7 @@ async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_p
             away.written(kinds[1], of_day(DAYS[2]), "4082", "2026-03-03T23:00:00Z").await;
         away.send(&corrected, &home, "2026-03-03T23:10:00Z").await;
         for (file, minute) in files.iter().chain([&corrected]).zip(["20", "21", "22", "23"]) {
-            let name = file.file_name().unwrap().to_string_lossy().into_owned();
-            let now = format!("2026-03-03T23:{minute}:00Z");
-            let decide = async || {
-                let asked = ("4081", name.as_str());
-                answer(&home.office.pool, &home.agencies, asked, at(&now)).await.unwrap()
-            };
-            let (file_no, kind) = decide().await;
-            assert_eq!(decide().await, (file_no, kind), "decided once");
-            let of = Of::Decisions { file_no };
-            let answered = home.written(kind, of.clone(), "4081", &now).await;
-            home.send(&answered, &away, "2026-03-04T00:00:00Z").await;
-            let again = home.write(kind, of, "4081", "2026-03-04T01:00:00Z").await;
-            assert!(matches!(again, Written::Before(_)), "{again:?}");
-            let (again, _) = away.take(&answered, "2026-03-04T01:00:00Z").await;
-            assert_eq!(again, Imported::Again);
+            answered_once(&home, &away, file, &format!("2026-03-03T23:{minute}:00Z")).await;
         }
         let compared = away.compared().await;
         assert!(compared.is_whole(), "{compared:?}");
