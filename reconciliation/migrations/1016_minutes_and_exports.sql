@@ -42,11 +42,15 @@ create table partner_decision (
     reference   text not null,
     correction  int not null check (correction >= 0),
     disposition text not null check (disposition in ('posted', 'duplicate', 'not-on-file', 'account-invalid',
-                                                     'insufficient', 'too-old', 'nothing-to-correct')),
+                                                     'insufficient', 'too-old', 'nothing-to-correct',
+                                                     'gives-back')),
     -- What the transaction stands at with us.
     amount      bigint not null check (amount >= 0),
+    -- Where it was posted: whom a correction gives it back to.
+    account     bigint references account,
     decided_at  timestamptz not null,
     primary key (file_no, record_no),
+    check ((disposition = 'posted') = (account is not null)),
     foreign key (file_no, record_no) references partner_record (file_no, record_no)
 );
 -- Nothing twice; also finds what a transaction stands at.

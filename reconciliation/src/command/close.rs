@@ -48,7 +48,7 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Close) -> Result<ExitCod
     let today = Today { clock: &clock, early_reason: what.early.as_deref() };
     let key = config.centre.secret_key()?;
     let closing = close_through_by(pool, what.through, today, &key, what.by.as_ref());
-    let closes = watched(pool, what, closing).await?;
+    let closes = watched(pool, what, closing).await;
     // Also when a later day failed: what is closed is filed.
     for (operator, day, paper) in papers_through(pool, what.through).await? {
         filed::file(&config.statements.folder, &operator, day, &paper)?;
@@ -73,21 +73,19 @@ pub async fn run(pool: &PgPool, config: &Config, what: &Close) -> Result<ExitCod
 }
 
 /// Awaits a close, and shows whoever watches how many days have got their statements.
-async fn watched<T>(
-    pool: &PgPool,
-    what: &Close,
-    closing: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    let days = unstated_through(pool, what.through).await?;
+async fn watched<T>(pool: &PgPool, what: &Close, closing: impl Future<Output = T>) -> T {
+    // Nothing that only shows how far it is stops a close.
+    let days = unstated_through(pool, what.through).await.unwrap_or(0);
     let progress = Progress::new("closing", days, Unit::Pieces, what.json);
     let mut closing = std::pin::pin!(closing);
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
-            closes = &mut closing => return Ok(closes),
+            closes = &mut closing => return closes,
             _ = looks.tick(), if progress.is_watched() => {
-                let left = unstated_through(pool, what.through).await?;
-                progress.tell(days.saturating_sub(left), days);
+                if let Ok(left) = unstated_through(pool, what.through).await {
+                    progress.tell(days.saturating_sub(left), days);
+                }
             }
         }
     }

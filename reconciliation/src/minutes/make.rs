@@ -4,13 +4,14 @@
 //! settled, or a bank paid, are made anew under the next revision. Minutes that would say the same are
 //! not made a second time.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use domain::signature::{Digest256, SecretKey};
 use domain::time::TimeError;
-use domain::{BusinessDate, IssuerId, MoneyError, OperatorId, Timestamp};
+use domain::{Amount, BusinessDate, IssuerId, MoneyError, OperatorId, Timestamp};
 use jiff::ToSpan as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
@@ -83,6 +84,12 @@ pub enum MinutesError {
     /// Days on which something is owed have no minutes yet.
     #[error("there are no minutes of {}: make those first, each with the other side's file", list(.0))]
     DaysWithout(Vec<BusinessDate>),
+    /// Passages came since the minutes of their days were made.
+    #[error(
+        "the minutes of {} have not what the books have of those days now, as passages came late: make \
+         those again first, each with the other side's file", list(.0)
+    )]
+    DaysChanged(Vec<BusinessDate>),
     /// Days that are put together count in different ways.
     #[error(
         "the minutes of {0} count by another rule than those of the day before: make them alike"
@@ -207,7 +214,7 @@ pub async fn of_issuer_period(
     let days = statements(pool, key, asked).await?;
     let mut minutes = begin(pool, asked, &days, now).await?;
     let (mut together, mut codes) = (Together::default(), Vec::new());
-    let mut counted = None;
+    let (mut counted, mut ours) = (None, BTreeMap::new());
     for (day, paper) in repo::of_days(pool, &asked.operator, &asked.with, asked.span).await? {
         let of_day =
             paper.open(&key.public()).map_err(|source| MinutesError::Paper { day, source })?;
@@ -216,6 +223,7 @@ pub async fn of_issuer_period(
         }
         counted = Some(of_day.counted);
         together.add(&of_day)?;
+        ours.insert(day, (of_day.ours.rows, of_day.ours.amount));
         codes.extend(of_day.differences.into_iter().map(|one| one.case));
         minutes.sources.extend(of_day.sources);
         minutes.minutes.push(DayPaper { day, digest: paper.digest() });
@@ -232,6 +240,9 @@ pub async fn of_issuer_period(
     if !missing.is_empty() {
         return Err(MinutesError::DaysWithout(missing));
     }
+    if counted == Some(Counted::Passed) {
+        see_that_none_came_since(pool, asked, &ours).await?;
+    }
     let found = repo::cases(pool, &codes).await?;
     let (by_kind, open) = by_kind(&found)?;
     minutes.counted = counted.unwrap_or(Counted::Settled);
@@ -241,6 +252,39 @@ pub async fn of_issuer_period(
     minutes.differences = found.into_iter().filter(|one| !one.settled).collect();
     minutes.carried = carried(pool, asked, open).await?;
     keep(pool, key, minutes).await
+}
+
+/// Compares what the days' minutes have of ours, each its records and amount, with what the books have now.
+async fn see_that_none_came_since(
+    pool: &PgPool,
+    asked: &Asked,
+    ours: &BTreeMap<BusinessDate, (u64, Amount)>,
+) -> Result<(), MinutesError> {
+    let Asked { operator, with, span, .. } = asked;
+    let calendar = About::of(pool, operator, span.first()).await?.calendar;
+    let mut days = vec![span.first()];
+    while let Some(day) = days.last().filter(|day| **day < span.last()) {
+        days.push(BusinessDate::new(day.date().saturating_add(1.day())));
+    }
+    let begins =
+        |day: &BusinessDate| calendar.end_of(BusinessDate::new(day.date().saturating_sub(1.day())));
+    let starts = days.iter().map(begins).collect::<Result<Vec<_>, _>>()?;
+    let bounds = (starts.as_slice(), calendar.end_of(span.last())?);
+    let now = repo::passed(pool, (operator, with.issuer()), *span, bounds, LATE_MAX_D).await?;
+    let none = (0, Amount::ZERO);
+    let (mut changed, mut without) = (Vec::new(), Vec::new());
+    for (index, day) in (0..).zip(days) {
+        let has = now.get(&index).copied().unwrap_or(none);
+        match ours.get(&day) {
+            Some(said) if *said != has => changed.push(day),
+            None if has != none => without.push(day),
+            Some(_) | None => {}
+        }
+    }
+    if !without.is_empty() {
+        return Err(MinutesError::DaysWithout(without));
+    }
+    if changed.is_empty() { Ok(()) } else { Err(MinutesError::DaysChanged(changed)) }
 }
 
 /// Minutes between an operator and the bank of an issuer: what was to be paid in the span, and what the
@@ -296,7 +340,7 @@ struct Bank {
 impl Bank {
     fn try_new(
         payments: &[repo::Payment],
-        strange: &[(String, bool, domain::Amount)],
+        strange: &[(String, bool, Amount)],
     ) -> Result<Self, MinutesError> {
         let none = SideSum::default();
         let mut classes: Vec<ClassLine> =
@@ -311,7 +355,7 @@ impl Bank {
         let mut not_booked = Signed::ZERO;
         for payment in payments {
             let amount = payment.amount;
-            let reversed = if payment.came_back { amount } else { domain::Amount::ZERO };
+            let reversed = if payment.came_back { amount } else { Amount::ZERO };
             let ours = SideSum { rows: 1, amount, reversed };
             let theirs = SideSum {
                 rows: payment.paid.records + payment.returned.records,
@@ -337,7 +381,7 @@ impl Bank {
             returned = returned.plus(Figure { records: payment.returned.records, amount: back })?;
         }
         for (_, is_paid, amount) in strange {
-            let zero = domain::Amount::ZERO;
+            let zero = Amount::ZERO;
             let (taken, back) = if *is_paid { (*amount, zero) } else { (zero, *amount) };
             add(Class::OnlyTheirs, none, SideSum { rows: 1, amount: taken, reversed: back })?;
             let of = if *is_paid { &mut paid } else { &mut returned };

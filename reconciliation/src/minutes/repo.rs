@@ -1,5 +1,7 @@
 //! The SQL of minutes.
 
+use std::collections::BTreeMap;
+
 use clearing_house::sql::{day_from_sql, day_to_sql, to_sql};
 use domain::signature::{Digest256, Signature};
 use domain::{Amount, BusinessDate, IssuerId, OperatorId, Timestamp};
@@ -172,6 +174,45 @@ pub(super) async fn late(
     .map_err(SettlementError::database("count what came late"))?;
     let (before, of_before, after, of_after) = row;
     Ok([figure(before, of_before)?, figure(after, of_after)?])
+}
+
+/// What a pair's passages of each day come to, by when they passed: by the day's place in the span, from 0
+/// on, their count and sum. `starts` are the days' beginnings; one is looked for in as many days after its
+/// own as it may come late.
+pub(super) async fn passed(
+    executor: impl PgExecutor<'_>,
+    (operator, issuer): (&OperatorId, &IssuerId),
+    span: Span,
+    (starts, end): (&[Timestamp], Timestamp),
+    late_max_d: i64,
+) -> Result<BTreeMap<i32, (u64, Amount)>> {
+    let rows: Vec<(i32, i64, i64)> = sqlx::query_as(
+        "with passed as (
+             select width_bucket(at, $4::timestamptz[]) - 1 as place, day, amount
+             from passage_v1
+             where operator = $1 and day >= $3 and day <= $6::date + $7::int4
+               and disposition = 'posted' and payer = 'account'
+               and account in (select account from account where issuer = $2)
+               and at >= ($4::timestamptz[])[1] and at < $5)
+         select place, count(*), sum(amount)::bigint from passed
+         where day between $3::date + place and $3::date + place + $7::int4
+         group by place",
+    )
+    .bind(operator.as_str())
+    .bind(issuer.as_str())
+    .bind(day_to_sql(span.first()))
+    .bind(starts.iter().map(|at| to_sql(*at)).collect::<Vec<_>>())
+    .bind(to_sql(end))
+    .bind(day_to_sql(span.last()))
+    .bind(i32::try_from(late_max_d).unwrap_or(i32::MAX))
+    .fetch_all(executor)
+    .await
+    .map_err(SettlementError::database("count what passed on each day"))?;
+    let sum = |(place, records, units)| {
+        let Figure { records, amount } = figure(records, units)?;
+        Ok((place, (records, stored_amount(amount.minor_units())?)))
+    };
+    rows.into_iter().map(sum).collect()
 }
 
 fn figure(records: i64, units: i64) -> Result<Figure> {

@@ -173,6 +173,36 @@ async fn a_month_is_put_together_from_its_days_and_not_before_each_has_minutes()
     assert!(matches!(unclosed, Err(MinutesError::NotClosed { .. })), "{unclosed:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_by_time_names_the_days_into_which_a_passage_came_late() {
+    let (office, folder) = (Office::open().await, TempDir::new().unwrap());
+    closed_day(&office).await;
+    let (pool, key) = (&office.pool, centre_key());
+    let make = async |day: &str, rows: &[(String, i64)]| {
+        let theirs = Theirs { by_time: true, ..theirs(&folder, rows) };
+        let asked_day = (&asked(vetc(), day), day.parse().unwrap());
+        of_issuer_day(pool, &key, asked_day, &theirs, at("2026-03-04T05:00:00Z")).await.unwrap()
+    };
+    let month = async || {
+        let march = asked(vetc(), "2026-03");
+        of_issuer_period(pool, &key, &march, at("2026-03-04T06:00:00Z")).await
+    };
+    make(DAY, &issuers_rows(&office).await).await;
+    believed(&month().await.unwrap());
+    let mut other = Lane::new("cienco4/ben-thuy/l02");
+    let late = [other.pass(&vehicle(11), "2026-03-02T05:10:00Z")];
+    office.books().await.post(&late, at(NEXT)).await.unwrap();
+    let clock = Clock::of_run(Some(Clock::anchor(at("2026-03-03T18:00:00Z"), 1.0)));
+    let today = Today { clock: &clock, early_reason: None };
+    close_through(pool, "2026-03-03".parse().unwrap(), today, &key).await.unwrap();
+    make("2026-03-03", &[]).await;
+    let early = month().await;
+    let Err(MinutesError::DaysChanged(days)) = early else { panic!("{early:?}") };
+    assert_eq!(days, [DAY.parse().unwrap()]);
+    make(DAY, &issuers_rows(&office).await).await;
+    assert_eq!(believed(&month().await.unwrap()).ours.rows, 7);
+}
+
 const CONTRACT: &str = r#"
 [[bank_account]]
 of = "operator/cienco4"

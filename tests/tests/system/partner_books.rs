@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clearing_house::ledger::{Remainder, TransferId, correct_in_tx};
 use domain::{Amount, BusinessDate, Clock, Timestamp};
-use reconciliation::partner::books::answer::answer;
+use reconciliation::partner::books::answer::{AnswerError, answer, answered_by};
 use reconciliation::partner::books::compare::{Compared, compare};
 use reconciliation::partner::books::write::{Order, WriteError, Written, write};
 use reconciliation::partner::books::{Agencies, Of};
@@ -25,6 +25,7 @@ use reconciliation::verify::verify;
 use tempfile::TempDir;
 use tests::lane::{Lane, vehicle};
 use tests::office::{Office, centre_key};
+use tests::programs::repository;
 
 const DAYS: [&str; 3] = ["2026-03-01", "2026-03-02", "2026-03-03"];
 
@@ -118,8 +119,13 @@ fn of_day(day: &str) -> Of {
     }
 }
 
-/// Three closed days of passages, the toll of one of the first day corrected on the last.
+/// Three days of passages, the toll of one of the first day corrected on the last.
 async fn away() -> House {
+    away_corrected(&[(DAYS[2], 30_000)]).await
+}
+
+/// The same, the toll corrected on each of these days to what is said.
+async fn away_corrected(corrections: &[(&str, i64)]) -> House {
     let house = House::open("4081").await;
     let mut gate = Lane::new("cienco4/ben-thuy/l01");
     for (day, numbers) in DAYS.iter().zip([[1_u8, 3, 2, 5], [3, 4, 7, 9], [1, 6, 11, 13]]) {
@@ -130,13 +136,17 @@ async fn away() -> House {
         let noon = at(&format!("{day}T05:00:00Z"));
         house.office.books().await.post(&deliveries, noon).await.unwrap();
     }
-    let toll = "select min(transfer) from transfer_v1 where kind = 'toll' and day = '2026-03-01'";
-    let toll = TransferId::new(house.number(toll).await);
-    let mut tx = house.office.pool.begin().await.unwrap();
-    let right = Remainder::Amount(Amount::try_new(30_000).unwrap());
-    let (day, now) = ("2026-03-03".parse().unwrap(), at("2026-03-03T06:00:00Z"));
-    correct_in_tx(&mut tx, toll, right, day, now).await.unwrap();
-    tx.commit().await.unwrap();
+    for (day, right) in corrections {
+        let toll = "select coalesce((select max(transfer) from transfer_v1 where kind = 'repost'),
+                                    min(transfer)) from transfer_v1
+                    where kind = 'toll' and day = '2026-03-01'";
+        let toll = TransferId::new(house.number(toll).await);
+        let mut tx = house.office.pool.begin().await.unwrap();
+        let right = Remainder::Amount(Amount::try_new(*right).unwrap());
+        let (day, now) = (day.parse().unwrap(), at("2026-03-03T06:00:00Z"));
+        correct_in_tx(&mut tx, toll, right, day, now).await.unwrap();
+        tx.commit().await.unwrap();
+    }
     house
 }
 
@@ -150,12 +160,13 @@ async fn close(house: &House) {
 /// Home decides about a file, answers it, and the answer is taken; asked again, nothing changes.
 async fn answered_once(home: &House, away: &House, file: &Path, now: &str) {
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let kind = answered_by(header_of(file).unwrap().0.layout.code).unwrap();
     let decide = async || {
-        let asked = ("4081", name.as_str());
+        let asked = ("4081", name.as_str(), kind);
         answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap()
     };
-    let (file_no, kind) = decide().await;
-    assert_eq!(decide().await, (file_no, kind), "decided once");
+    let file_no = decide().await;
+    assert_eq!(decide().await, file_no, "decided once");
     let of = Of::Decisions { file_no };
     let answered = home.written(kind, of.clone(), "4081", now).await;
     home.send(&answered, away, "2026-03-04T00:00:00Z").await;
@@ -195,6 +206,12 @@ async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_p
             let now = format!("2026-03-03T{hour}:00:00Z");
             files.push(away.written(kinds[0], of_day(day), "4082", &now).await);
         }
+        // As after a run that was stopped before the file had its name.
+        let mut part = files[0].clone().into_os_string();
+        part.push(".part");
+        fs::rename(&files[0], &part).unwrap();
+        let again = away.write(kinds[0], of_day(DAYS[0]), "4082", "2026-03-03T21:30:00Z").await;
+        assert!(matches!(again, Written::Before(_)) && files[0].exists(), "{again:?}");
         away.send(&files[0], &home, "2026-03-03T22:00:00Z").await;
         let (jumped, _) = home.take(&files[2], "2026-03-03T22:00:00Z").await;
         assert!(matches!(jumped, Imported::Taken { answer: Code::Gap, .. }), "{jumped:?}");
@@ -245,22 +262,89 @@ async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_p
 async fn a_tag_that_home_does_not_have_is_answered_so_and_away_sees_it() {
     let (away, home) = (away().await, House::open("4082").await);
     close(&away).await;
-    sqlx::query("update tag_link set valid_until = now() where plate = '37A10003'")
-        .execute(&home.office.pool)
-        .await
-        .unwrap();
+    // One was taken off before the passage and one after it; one has another's serial.
+    for statement in [
+        "update tag_link set valid_until = '2026-02-15' where plate in ('37A10003', '37A10017')",
+        "update tag_link set valid_until = '2026-03-02T12:00:00Z' where plate = '37A10009'",
+        "insert into tag_link (tag, plate, valid_from)
+         select decode('ff', 'hex') || tag, '37A10017', '2026-02-15' from tag_link
+         where plate = '37A10007'",
+    ] {
+        sqlx::query(statement).execute(&home.office.pool).await.unwrap();
+    }
     let file = away.written("ICTX", of_day(DAYS[1]), "4082", "2026-03-03T19:00:00Z").await;
     away.send(&file, &home, "2026-03-03T20:00:00Z").await;
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     let now = "2026-03-03T21:00:00Z";
-    let asked = ("4081", name.as_str());
-    let (file_no, _) = answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap();
+    let wrong = ("4081", name.as_str(), "SRECON");
+    let wrong = answer(&home.office.pool, &home.agencies, wrong, at(now)).await;
+    assert!(matches!(wrong, Err(AnswerError::Other { right: "ICRX", .. })), "{wrong:?}");
+    assert_eq!(home.number("select count(*) from partner_decision").await, 0);
+    let asked = ("4081", name.as_str(), "ICRX");
+    let file_no = answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap();
     let answered = home.written("ICRX", Of::Decisions { file_no }, "4081", now).await;
     home.send(&answered, &away, "2026-03-03T22:00:00Z").await;
     let compared = away.compared().await;
-    assert_eq!((compared.matched.records, compared.rejected.records), (2, 1));
-    let [difference] = <[_; 1]>::try_from(compared.differences).unwrap();
-    assert_eq!(difference.answer, Some(("RJTA".to_owned(), 0)));
-    let strange = answer(&home.office.pool, &home.agencies, ("4081", "no.ICTX"), at(now)).await;
+    assert_eq!((compared.matched.records, compared.rejected.records), (1, 2));
+    for difference in compared.differences {
+        assert_eq!(difference.answer, Some(("RJTA".to_owned(), 0)));
+    }
+    let strange = ("4081", "no.ICTX", "ICRX");
+    let strange = answer(&home.office.pool, &home.agencies, strange, at(now)).await;
     assert!(strange.is_err(), "{strange:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_to_be_given_back_of_nothing_is_not_charged() {
+    let home = House::open("4082").await;
+    let name = "4081_4082_20240301180000.ICTX";
+    let file = repository(&format!("reconciliation/src/partner/examples/{name}"));
+    let now = "2024-03-01T19:00:00Z";
+    let (taken, _) = home.take(&file, now).await;
+    assert!(matches!(taken, Imported::Taken { .. }), "{taken:?}");
+    let asked = ("4081", name, "ICRX");
+    answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap();
+    let decided = "select disposition from partner_decision order by record_no";
+    let unknown = "not-on-file";
+    assert_eq!(home.office.texts(decided).await, [unknown, unknown, unknown, "gives-back"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_to_another_account_gives_back_to_the_one_that_was_charged() {
+    let away = away_corrected(&[(DAYS[1], 40_000), (DAYS[2], 30_000)]).await;
+    let home = House::open("4082").await;
+    close(&away).await;
+    let adjusted = async |account: i64| {
+        let sql = "select coalesce(sum(case when k.ledger_account = t.credit then t.amount
+                                            else -t.amount end), 0)::int8
+                   from direct_transfer t join ledger_account k on k.ledger_account in (t.credit, t.debit)
+                   where t.kind = 'adjustment' and k.account = $1";
+        let sum: i64 =
+            sqlx::query_scalar(sql).bind(account).fetch_one(&home.office.pool).await.unwrap();
+        sum
+    };
+    for (hour, (kind, day)) in (19..).zip([("ICTX", DAYS[0]), ("ITXC", DAYS[1]), ("ITXC", DAYS[2])])
+    {
+        if day == DAYS[2] {
+            assert_eq!((adjusted(1001).await, adjusted(1015).await), (-40_000, 0));
+            // The tag was on another vehicle, as it turns out.
+            for statement in [
+                "update tag_link set valid_until = '2026-02-15'
+                 where plate in ('37A10001', '37A10015')",
+                "insert into tag_link (tag, plate, valid_from)
+                 select tag, '37A10015', '2026-02-15' from tag_link where plate = '37A10001'",
+            ] {
+                sqlx::query(statement).execute(&home.office.pool).await.unwrap();
+            }
+        }
+        let file =
+            away.written(kind, of_day(day), "4082", &format!("2026-03-03T{hour}:00:00Z")).await;
+        away.send(&file, &home, &format!("2026-03-03T{hour}:10:00Z")).await;
+        answered_once(&home, &away, &file, &format!("2026-03-03T{hour}:20:00Z")).await;
+    }
+    assert_eq!((adjusted(1001).await, adjusted(1015).await), (0, -30_000));
+    home.office.assert_proven().await;
+    // Of the two corrections the last alone is what it should be.
+    let compared = away.compared().await;
+    assert!(compared.is_whole(), "{compared:?}");
 }

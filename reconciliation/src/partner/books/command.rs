@@ -138,10 +138,7 @@ async fn of_books(
     let of = match (&what.answers, &what.issuer, what.operator.clone().zip(what.day)) {
         (Some(name), _, _) => {
             let partner = what.partner.as_deref().ok_or("--for says whose file is answered")?;
-            let (file_no, kind) = answer(pool, agencies, (partner, name), now).await?;
-            if kind != layout.code {
-                return Err(format!("{name} is answered by a {kind}, not a {}", layout.code).into());
-            }
+            let file_no = answer(pool, agencies, (partner, name, layout.code), now).await?;
             Of::Decisions { file_no }
         }
         (None, Some(issuer), Some((operator, day))) => {

@@ -90,6 +90,7 @@ pub(super) fn decision(decided: &Decided) -> Value {
             Disposition::Insufficient => "INSU",
             Disposition::TooOld => "OLD1",
             Disposition::NothingToCorrect => "NPST",
+            Disposition::GivesBack => "RINV",
         },
         "ETC_DEBIT_CREDIT": " ",
         "ETC_OWED_AMOUNT": decided.amount.to_string(),

@@ -207,10 +207,12 @@ pub enum Disposition {
     TooOld,
     /// It corrects what was never posted.
     NothingToCorrect,
+    /// It asks that money is given back that nobody charged.
+    GivesBack,
 }
 
 impl Disposition {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Posted,
         Self::Duplicate,
         Self::NotOnFile,
@@ -218,6 +220,7 @@ impl Disposition {
         Self::Insufficient,
         Self::TooOld,
         Self::NothingToCorrect,
+        Self::GivesBack,
     ];
 
     /// Its name in the books.
@@ -231,6 +234,7 @@ impl Disposition {
             Self::Insufficient => "insufficient",
             Self::TooOld => "too-old",
             Self::NothingToCorrect => "nothing-to-correct",
+            Self::GivesBack => "gives-back",
         }
     }
 

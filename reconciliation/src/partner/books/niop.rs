@@ -78,7 +78,9 @@ pub(super) fn decision(decided: &Decided, own: &Agency) -> Value {
             Disposition::Duplicate => "D",
             Disposition::NotOnFile => "C",
             Disposition::AccountInvalid => "I",
-            Disposition::Insufficient | Disposition::NothingToCorrect => "N",
+            Disposition::Insufficient
+            | Disposition::NothingToCorrect
+            | Disposition::GivesBack => "N",
             Disposition::TooOld => "O",
         },
         "PostedAmount": decided.amount.to_string(),

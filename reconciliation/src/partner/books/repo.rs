@@ -272,8 +272,11 @@ pub(super) async fn hold_decisions(
 pub(super) struct Claim {
     pub(super) record_no: i64,
     pub(super) body: Value,
-    /// The account of the tag, its state and its balance; none where we have no such tag.
+    /// The account that the tag had then, its state and its balance; none where we had no such tag, or
+    /// several accounts had one of that serial.
     pub(super) account: Option<(i64, String, i64)>,
+    /// How many accounts had a tag of that serial.
+    pub(super) owners: i64,
 }
 
 /// The records of a file with what the books know of their tags, in order.
@@ -284,13 +287,15 @@ pub(super) fn claims<'a>(
     issuer: &IssuerId,
 ) -> Rows<'a, Claim> {
     sqlx::query(
-        "with tags as (
-             select v.account, a.state,
-                    ('x' || lpad(right(encode(t.tag, 'hex'), 8), 8, '0'))::bit(32)::bigint as serial
+        "with links as (
+             select v.account,
+                    ('x' || lpad(right(encode(t.tag, 'hex'), 8), 8, '0'))::bit(32)::bigint as serial,
+                    greatest(t.valid_from, v.valid_from) as begins,
+                    -- The least of those that are there.
+                    least(t.valid_until, v.valid_until) as ends
              from tag_link t
-             join vehicle_link v on v.plate = t.plate and v.valid_until is null
-             join account a on a.account = v.account and a.issuer = $3
-             where t.valid_until is null),
+             join vehicle_link v on v.plate = t.plate
+             join account a on a.account = v.account and a.issuer = $3),
          asked as (
              select r.record_no, r.body::text as body,
                     coalesce(r.body #>> '{TagInfo,TagSerialNo}',
@@ -298,12 +303,25 @@ pub(super) fn claims<'a>(
                              r.body ->> 'ETC_TAG_SERIAL_NUMBER') as serial,
                     coalesce(r.body #>> '{TagInfo,TagAgencyID}',
                              r.body #>> '{OriginalTransactionDetail,TagInfo,TagAgencyID}',
-                             r.body ->> 'ETC_TAG_AGENCY') as agency
-             from partner_record r where r.file_no = $1)
-         select asked.record_no, asked.body, tags.account, tags.state, b.balance
+                             r.body ->> 'ETC_TAG_AGENCY') as agency,
+                    coalesce(r.body ->> 'ExitDateTime',
+                             r.body #>> '{OriginalTransactionDetail,ExitDateTime}',
+                             r.body ->> 'ETC_EXIT_DATE_TIME') as at
+             from partner_record r where r.file_no = $1),
+         owned as (
+             select asked.record_no, min(links.account) as account,
+                    count(distinct links.account) as owners
+             from asked
+             join links on asked.agency = $2 and links.serial = asked.serial::bigint
+                  and links.begins <= asked.at::timestamptz
+                  and coalesce(links.ends > asked.at::timestamptz, true)
+             group by asked.record_no)
+         select asked.record_no, asked.body, coalesce(owned.owners, 0) as owners, a.account, a.state,
+                b.balance
          from asked
-         left join tags on asked.agency = $2 and tags.serial = asked.serial::bigint
-         left join balance_v1 b on b.account = tags.account
+         left join owned using (record_no)
+         left join account a on a.account = owned.account and owned.owners = 1
+         left join balance_v1 b on b.account = a.account
          order by asked.record_no",
     )
     .bind(file_no)
@@ -322,19 +340,21 @@ pub(super) fn claims<'a>(
                 .zip(state)
                 .zip(balance)
                 .map(|((account, state), balance)| (account, state, balance)),
+            owners: row.get("owners"),
         }
     })
     .boxed()
 }
 
-/// What a transaction of a partner stands at, by its last decision that was posted.
+/// What a transaction of a partner stands at, by its last decision that was posted: the correction, the
+/// amount and the account.
 pub(super) async fn stands_at(
     tx: &mut PgConnection,
     partner: &str,
     reference: &str,
-) -> Result<Option<(i32, i64)>> {
+) -> Result<Option<(i32, i64, i64)>> {
     sqlx::query_as(
-        "select correction, amount from partner_decision
+        "select correction, amount, account from partner_decision
          where partner = $1 and reference = $2 and disposition = 'posted'
          order by correction desc limit 1",
     )
@@ -348,12 +368,12 @@ pub(super) async fn stands_at(
 pub(super) async fn add_decision(
     tx: &mut PgConnection,
     (partner, file_no, record_no): (&str, i64, i64),
-    decided: &Decided,
+    (decided, account): (&Decided, Option<i64>),
 ) -> Result<()> {
     sqlx::query(
         "insert into partner_decision (file_no, record_no, partner, reference, correction, disposition,
-                                       amount, decided_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                                       amount, decided_at, account)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(file_no)
     .bind(record_no)
@@ -363,6 +383,7 @@ pub(super) async fn add_decision(
     .bind(decided.disposition.name())
     .bind(i64::try_from(decided.amount).unwrap_or(i64::MAX))
     .bind(to_sql(decided.at))
+    .bind(account)
     .execute(tx)
     .await
     .map_err(failed("keep a decision"))
@@ -419,7 +440,8 @@ pub(super) struct Answered {
     pub(super) answer: Option<(String, i64)>,
 }
 
-/// What was sent to a partner of a kind, with its last answers, from a time on.
+/// What was sent to a partner of a kind, with its last answers, from a time on. Of IAG's corrections,
+/// which have no number, the last of each transaction: what it should be is in that one alone.
 pub(super) fn answered<'a>(
     connection: &'a mut PgConnection,
     (partner, kind, answer_kind): (String, &'static str, &'static str),
@@ -434,8 +456,14 @@ pub(super) fn answered<'a>(
              select x.body, x.to_pay, x.to_give_back from partner_record x
              join partner_file g on g.file_no = x.file_no and g.direction = 'received'
                   and g.partner = f.partner and g.kind = $3
-             where x.identity = r.identity || $4 order by x.file_no desc limit 1) a on true
+             where x.identity = r.identity || $4 and (f.kind <> 'ITXC' or x.file_no > f.file_no)
+             order by x.file_no desc limit 1) a on true
          where f.direction = 'sent' and f.partner = $1 and f.kind = $2 and f.noted_at >= $5
+           and (f.kind <> 'ITXC' or not exists (
+               select from partner_record y
+               join partner_file h on h.file_no = y.file_no and h.direction = 'sent'
+                    and h.partner = f.partner and h.kind = f.kind
+               where y.identity = r.identity and y.file_no > f.file_no))
          order by f.file_no, r.record_no",
     )
     .bind(partner)

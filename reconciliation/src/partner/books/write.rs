@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 
 use super::{Agencies, Agency, Of, Parties, Unnamed, decision, repo, tag, transaction};
 use crate::partner::exchange::ExchangeError;
-use crate::partner::exchange::export::{Exported, Parcel, export};
+use crate::partner::exchange::export::{Exported, Parcel, export, finish};
 use crate::partner::layout::{Form, Layout};
 use crate::partner::refusal::Refusal;
 
@@ -100,6 +100,9 @@ pub async fn write(
     let partner = order.partner.as_deref().or(to).ok_or(WriteError::ForWhom)?.to_owned();
     let of = order.of.name(now);
     let kind = order.layout.code;
+    fs::create_dir_all(order.folder)?;
+    // What was written before may be there under its other name, where that run was stopped.
+    finish(pool, order.folder).await?;
     if let Some(name) = repo::written(pool, (kind, &partner, &of)).await? {
         return Ok(Written::Before(name));
     }
@@ -108,7 +111,6 @@ pub async fn write(
     if count == 0 {
         return Ok(Written::Nothing);
     }
-    fs::create_dir_all(order.folder)?;
     let parcel = Parcel {
         layout: order.layout,
         records: records.path().to_owned(),

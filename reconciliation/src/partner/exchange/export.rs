@@ -64,8 +64,8 @@ pub async fn export(
     parcel: &Parcel,
     now: Timestamp,
 ) -> Result<Result<Exported, Refusal>, ExchangeError> {
+    finish(pool, &parcel.folder).await?;
     let mut connection = pool.acquire().await.map_err(repo::failed("connect"))?;
-    finish_stopped(&mut connection, &parcel.folder).await?;
     match try_export(&mut connection, parcel, now).await {
         Ok(exported) => Ok(Ok(exported)),
         Err(Stop::Refused(refusal)) => Ok(Err(refusal)),
@@ -266,8 +266,12 @@ fn sync_folder(folder: &Path) -> Result<(), Stop> {
 }
 
 /// Gives their names to files that were logged by a run that was stopped then.
-async fn finish_stopped(connection: &mut PgConnection, folder: &Path) -> Result<(), ExchangeError> {
-    let open = repo::open_in_tx(connection).await?;
+///
+/// # Errors
+/// When the disk or the database fails.
+pub async fn finish(pool: &PgPool, folder: &Path) -> Result<(), ExchangeError> {
+    let mut connection = pool.acquire().await.map_err(repo::failed("connect"))?;
+    let open = repo::open_in_tx(&mut connection).await?;
     for entry in fs::read_dir(folder).map_err(ExchangeError::Write)? {
         let part = entry.map_err(ExchangeError::Write)?.path();
         let path = part.with_extension("");
