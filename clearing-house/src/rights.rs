@@ -137,7 +137,8 @@ pub const TABLES: &[Table] = &[
     table("settlement_case",     NAMED,    ["",     "",     "",     "ra", "r", "r"]),
     table("settlement_case_event", NOBODYS, ["",    "",     "",     "ra", "",  ""]),
     table("settlement_case_v1",  NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
-    table("review_item",         NAMED,    ["",     "",     "",     "ra", "r", ""]),
+    // Which items are drawn for a second look is nobody's to foresee.
+    table("review_item",         NAMED,    ["",     "",     "",     "ra", "",  ""]),
     table("review_round",        NOBODYS,  ["",     "",     "",     "rau", "", ""]),
     table("review_waiting",      NAMED,    ["",     "",     "",     "raud", "", ""]),
     table("review_claim",        NOBODYS,  ["",     "",     "",     "ra", "",  ""]),

@@ -134,6 +134,10 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
             (t.deed_person_proposed(), format!("{what}: {details}"))
         }
         Deed::PersonChanged { change, .. } => administration_told(change, t),
+        Deed::PersonNotChanged { change, .. } => {
+            let (what, details) = administration_told(change, t);
+            (t.person_failed(), format!("{what}: {details}"))
+        }
         Deed::PersonDeclined { proposal } => (t.deed_person_declined(), proposal.to_string()),
         Deed::PasswordChanged => (t.deed_password_changed(), String::new()),
         Deed::TariffProposed { operator, version, .. } => {

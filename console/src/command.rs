@@ -1,7 +1,8 @@
 //! What the command line does besides serving: the people file, and the audit log.
 //!
 //! Each function reads, changes and writes files, and returns what to tell. The people file is
-//! written whole beside the old one and renamed over it, readable by its owner alone.
+//! written whole beside the old one and renamed over it, readable by its owner alone; whoever changes
+//! it holds a lock beside it from reading to writing, so that no two programs undo each other.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Write};
@@ -201,14 +202,37 @@ impl PeopleFiles {
         write_secret(&self.file, &text)
     }
 
-    fn change(
-        &self,
-        change: impl FnOnce(&mut People) -> Result<(), PeopleError>,
-    ) -> Result<(), CommandError> {
+    /// Holds the people file against every other program that changes it, and reads it.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or is not signed by the key.
+    pub(crate) fn hold(&self) -> Result<Held<'_>, CommandError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
         let key = self.key()?;
-        let mut people = self.read_with(&key.public())?;
-        change(&mut people).map_err(self.refused())?;
-        self.write(&people, &key)
+        let path = self.lock_path();
+        // Beside the file: the file itself is another one after each change.
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(&path).map_err(failed("open", &path))?;
+        lock.lock().map_err(failed("lock", &path))?;
+        let people = self.read_with(&key.public())?;
+        Ok(Held { files: self, key, people, _lock: lock })
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        let mut beside = self.file.as_os_str().to_owned();
+        beside.push(".lock");
+        PathBuf::from(beside)
+    }
+
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Held<'_>) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        let mut held = self.hold()?;
+        let told = change(&mut held)?;
+        held.write()?;
+        Ok(told)
     }
 
     /// Adds a person; tells what they log in with.
@@ -216,26 +240,7 @@ impl PeopleFiles {
     /// # Errors
     /// When a rule is broken, or a file cannot be read or written.
     pub fn add(&self, new: NewPerson, given: Option<&str>) -> Result<String, CommandError> {
-        let (hash, mut told) = hashed(given)?;
-        let needs = new.roles.iter().copied().any(Role::needs_second_factor);
-        let second_factor = needs.then(SecondFactor::make).transpose();
-        let second_factor = second_factor.map_err(CommandError::Password)?;
-        if let Some(factor) = &second_factor {
-            told.push_str(&factor_text(&new.name, factor));
-        }
-        let NewPerson { name, full_name, roles, scope, account } = new;
-        let person = Person {
-            name,
-            full_name,
-            password: hash,
-            second_factor,
-            roles,
-            scope,
-            account,
-            active: true,
-        };
-        self.change(|people| people.add(person))?;
-        Ok(told)
+        self.change(|held| held.add(new, given))
     }
 
     /// Gives a person a new password; tells it.
@@ -243,9 +248,7 @@ impl PeopleFiles {
     /// # Errors
     /// As [`Self::add`].
     pub fn set_password(&self, name: &str, given: Option<&str>) -> Result<String, CommandError> {
-        let (hash, told) = hashed(given)?;
-        self.change(|people| people.change(name, |person| person.password = hash))?;
-        Ok(told)
+        self.change(|held| held.set_password(name, given))
     }
 
     /// Gives a person a new second factor; tells it.
@@ -253,10 +256,7 @@ impl PeopleFiles {
     /// # Errors
     /// As [`Self::add`].
     pub fn set_second_factor(&self, name: &str) -> Result<String, CommandError> {
-        let factor = SecondFactor::make().map_err(CommandError::Password)?;
-        let told = factor_text(name, &factor);
-        self.change(|people| people.change(name, |person| person.second_factor = Some(factor)))?;
-        Ok(told)
+        self.change(|held| held.set_second_factor(name))
     }
 
     /// Gives a person other roles, and another scope if one is said. Roles that need a second
@@ -270,14 +270,7 @@ impl PeopleFiles {
         roles: BTreeSet<Role>,
         scope: Option<Scope>,
     ) -> Result<(), CommandError> {
-        self.change(|people| {
-            people.change(name, |person| {
-                person.roles = roles;
-                if let Some(scope) = scope {
-                    person.scope = scope;
-                }
-            })
-        })
+        self.change(|held| held.set_roles(name, roles, scope))
     }
 
     /// Lets a person in no more, or again.
@@ -285,7 +278,7 @@ impl PeopleFiles {
     /// # Errors
     /// As [`Self::add`].
     pub fn set_active(&self, name: &str, active: bool) -> Result<(), CommandError> {
-        self.change(|people| people.change(name, |person| person.active = active))
+        self.change(|held| held.set_active(name, active))
     }
 
     /// The code that a person's authenticator shows now: for tests and demonstrations, where there
@@ -335,6 +328,95 @@ impl PeopleFiles {
             ));
         }
         Ok(text)
+    }
+}
+
+/// The people, held until this is dropped. What is changed is changed on a copy, which may refuse it,
+/// until it is written.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    files: &'a PeopleFiles,
+    key: SecretKey,
+    people: People,
+    /// Let go of when it is closed.
+    _lock: std::fs::File,
+}
+
+impl Held<'_> {
+    /// As the file has them, and with what was changed since.
+    pub(crate) fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// Writes what was changed.
+    pub(crate) fn write(self) -> Result<(), CommandError> {
+        self.files.write(&self.people, &self.key)
+    }
+
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut Person)) -> Result<(), CommandError> {
+        self.people.change(name, change).map_err(self.files.refused())
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        new: NewPerson,
+        given: Option<&str>,
+    ) -> Result<String, CommandError> {
+        let (hash, mut told) = hashed(given)?;
+        let needs = new.roles.iter().copied().any(Role::needs_second_factor);
+        let second_factor = needs.then(SecondFactor::make).transpose();
+        let second_factor = second_factor.map_err(CommandError::Password)?;
+        if let Some(factor) = &second_factor {
+            told.push_str(&factor_text(&new.name, factor));
+        }
+        let NewPerson { name, full_name, roles, scope, account } = new;
+        let person = Person {
+            name,
+            full_name,
+            password: hash,
+            second_factor,
+            roles,
+            scope,
+            account,
+            active: true,
+        };
+        self.people.add(person).map_err(self.files.refused())?;
+        Ok(told)
+    }
+
+    pub(crate) fn set_password(
+        &mut self,
+        name: &str,
+        given: Option<&str>,
+    ) -> Result<String, CommandError> {
+        let (hash, told) = hashed(given)?;
+        self.change(name, |person| person.password = hash)?;
+        Ok(told)
+    }
+
+    pub(crate) fn set_second_factor(&mut self, name: &str) -> Result<String, CommandError> {
+        let factor = SecondFactor::make().map_err(CommandError::Password)?;
+        let told = factor_text(name, &factor);
+        self.change(name, |person| person.second_factor = Some(factor))?;
+        Ok(told)
+    }
+
+    pub(crate) fn set_roles(
+        &mut self,
+        name: &str,
+        roles: BTreeSet<Role>,
+        scope: Option<Scope>,
+    ) -> Result<(), CommandError> {
+        self.change(name, |person| {
+            person.roles = roles;
+            if let Some(scope) = scope {
+                person.scope = scope;
+            }
+        })
+    }
+
+    pub(crate) fn set_active(&mut self, name: &str, active: bool) -> Result<(), CommandError> {
+        self.change(name, |person| person.active = active)
     }
 }
 

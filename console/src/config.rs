@@ -107,7 +107,7 @@ impl Review {
     #[must_use]
     pub fn policy(&self) -> Policy {
         let lease = SignedDuration::from_secs(i64::from(self.lease_s.get()));
-        Policy { second_looks: self.second_looks_percent, lease }
+        Policy { second_looks: self.second_looks_percent, lease, ..Policy::DEFAULT }
     }
 }
 

@@ -146,6 +146,21 @@ impl Scope {
         }
     }
 
+    /// Whether all of another scope lies in it.
+    pub(crate) fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everywhere, _) => true,
+            (Self::Operator(own), Self::Operator(operator) | Self::Station(operator, _)) => {
+                own == operator
+            }
+            (Self::Station(own, at), Self::Station(operator, station)) => {
+                own == operator && at == station
+            }
+            (Self::Operator(_), Self::Everywhere)
+            | (Self::Station(_, _), Self::Everywhere | Self::Operator(_)) => false,
+        }
+    }
+
     /// Whether somebody of this scope has business at a station.
     pub(crate) fn meets(&self, operator: &OperatorId, station: &StationId) -> bool {
         match self {
@@ -218,5 +233,18 @@ mod tests {
         for wrong in ["", "/", "a/b/c", "A b", "cienco4/"] {
             assert!(wrong.parse::<Scope>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_scope_contains_itself_and_what_is_narrower() {
+        let all = ["*", "cienco4", "cienco4/ben-thuy", "cienco4/hoang-mai", "vec"];
+        let contained = |scope: &str| {
+            let scope: Scope = scope.parse().unwrap();
+            all.into_iter().filter(|other| scope.contains(&other.parse().unwrap())).collect()
+        };
+        let found: [Vec<&str>; 3] = ["*", "cienco4", "cienco4/ben-thuy"].map(contained);
+        assert_eq!(found[0], all);
+        assert_eq!(found[1], &all[1..4]);
+        assert_eq!(found[2], &all[2..3]);
     }
 }

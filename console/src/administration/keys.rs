@@ -10,7 +10,7 @@ use domain::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::access::Role;
+use crate::access::{Role, Scope};
 use crate::audit::Act;
 use crate::books::{BooksError, Purpose, in_time};
 use crate::change::{Refused, change};
@@ -99,21 +99,33 @@ pub(crate) async fn keys_page(
         page,
         done: (form.done == "revoked").then(|| t.done_key_revoked()),
         keys: found.iter().rev().map(|key| KeyLine::new(key, now, &zone, t)).collect(),
-        may_change: visit.roles().contains(&Role::Administrator),
+        may_change: may_change(&visit),
     };
     respond(whole, &template)
 }
 
-/// To make a key: its token is in this one answer.
+/// Keys are nobody's of one operator alone: who makes and revokes them is an administrator of all.
+fn may_change(visit: &Visit) -> bool {
+    visit.roles().contains(&Role::Administrator) && visit.scope() == Scope::Everywhere
+}
+
+/// To make a key: its token is in this one answer. Keys that may move money are made on the command
+/// line, and none has a person's name: what it does would stand in the books as theirs.
 pub(crate) async fn make_key(
     State(app): State<App>,
     Extension(visit): Extension<Visit>,
     Form(fields): Form<Fields>,
 ) -> Response {
     let t = visit.t;
+    if !may_change(&visit) {
+        return problem(&app, &visit, StatusCode::FORBIDDEN, t.refused_scope());
+    }
     let (Some(new), Some(by)) = (new_key(&fields), visit.user()) else {
         return problem(&app, &visit, StatusCode::UNPROCESSABLE_ENTITY, t.wrong_key());
     };
+    if app.door().person(&new.name).is_some() {
+        return problem(&app, &visit, StatusCode::CONFLICT, t.key_of_person());
+    }
     let doing = async {
         let pool = app.books().pool_for(Purpose::Registry)?;
         let made = keys::make(pool, &new, by, app.clock().now()).await;
@@ -139,6 +151,9 @@ pub(crate) async fn revoke_key(
     Form(fields): Form<Fields>,
 ) -> Response {
     let t = visit.t;
+    if !may_change(&visit) {
+        return problem(&app, &visit, StatusCode::FORBIDDEN, t.refused_scope());
+    }
     let reason = fields.get("reason").map_or("", |reason| reason.as_str());
     let Some(by) = visit.user() else {
         return problem(&app, &visit, StatusCode::NOT_FOUND, t.not_found());

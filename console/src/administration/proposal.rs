@@ -62,16 +62,42 @@ impl PersonChange {
     }
 
     /// Whether it takes two: what gives money or administration, or a way in to somebody who has
-    /// it. Taking somebody out never waits.
-    pub(crate) fn takes_two(&self, people: &People) -> bool {
+    /// it or is proposed for it. A second factor always does: who made one alone would hold it when
+    /// its owner is given money. Taking somebody out never waits.
+    pub(crate) fn takes_two(&self, people: &People, waiting: &Changes) -> bool {
         let weighs = |roles: &BTreeSet<Role>| roles.iter().any(|role| role.needs_second_factor());
         let has = || people.person(self.name()).is_some_and(|person| weighs(&person.roles));
+        let is_proposed = || {
+            waiting.iter().any(|proposed| match &proposed.change {
+                Self::Add { name, roles, .. } | Self::Rights { name, roles, .. } => {
+                    name == self.name() && weighs(roles)
+                }
+                Self::Password { .. }
+                | Self::SecondFactor { .. }
+                | Self::End { .. }
+                | Self::Return { .. } => false,
+            })
+        };
         match self {
             Self::Add { roles, .. } => weighs(roles),
             Self::Rights { roles, .. } => weighs(roles) || has(),
-            Self::Password { .. } | Self::SecondFactor { .. } | Self::Return { .. } => has(),
+            Self::Password { .. } | Self::Return { .. } => has() || is_proposed(),
+            Self::SecondFactor { .. } => true,
             Self::End { .. } => false,
         }
+    }
+
+    /// Whether a scope covers whom it is about, where they are and where they will be.
+    pub(crate) fn is_within(&self, scope: &Scope, people: &People) -> bool {
+        let present = people.person(self.name()).map(|person| &person.scope);
+        let next = match self {
+            Self::Add { scope, .. } | Self::Rights { scope, .. } => Some(scope),
+            Self::Password { .. }
+            | Self::SecondFactor { .. }
+            | Self::End { .. }
+            | Self::Return { .. } => None,
+        };
+        present.into_iter().chain(next).all(|one| scope.contains(one))
     }
 }
 
@@ -84,19 +110,24 @@ pub(crate) struct Proposed {
     pub change: PersonChange,
 }
 
-/// The changes that wait for a second administrator, by number.
+/// The changes that wait for a second administrator.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Changes(BTreeMap<u64, Proposed>);
+pub(crate) struct Changes {
+    /// By number.
+    waiting: BTreeMap<u64, Proposed>,
+    /// The one that was made last: it waits again if it could not be written.
+    last_made: Option<Proposed>,
+}
 
 impl Changes {
     /// One of them.
     pub(crate) fn proposed(&self, number: u64) -> Option<&Proposed> {
-        self.0.get(&number)
+        self.waiting.get(&number)
     }
 
     /// All of them, the oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Proposed> {
-        self.0.values()
+        self.waiting.values()
     }
 
     /// Whether a deed may be written down; deeds that are not about such changes always may.
@@ -121,11 +152,14 @@ impl Changes {
         if let Deed::PersonProposed { change } = &entry.deed {
             let (number, at, change) = (entry.seq, entry.at, change.clone());
             let maker = entry.who.clone().unwrap_or_default();
-            self.0.insert(number, Proposed { number, maker, at, change });
-        } else if let Deed::PersonChanged { proposal: Some(number), .. }
-        | Deed::PersonDeclined { proposal: number } = &entry.deed
-        {
-            self.0.remove(number);
+            self.waiting.insert(number, Proposed { number, maker, at, change });
+        } else if let Deed::PersonChanged { proposal: Some(number), .. } = &entry.deed {
+            self.last_made = self.waiting.remove(number);
+        } else if let Deed::PersonNotChanged { proposal: Some(number), .. } = &entry.deed {
+            let made = self.last_made.take().filter(|made| made.number == *number);
+            self.waiting.extend(made.map(|made| (*number, made)));
+        } else if let Deed::PersonDeclined { proposal } = &entry.deed {
+            self.waiting.remove(proposal);
         }
     }
 }
@@ -133,6 +167,7 @@ impl Changes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Person;
     use crate::access::people::tests::person;
     use crate::audit::{AuditLog, Author, NotAllowed};
 
@@ -151,7 +186,7 @@ mod tests {
         people.add(person("lan", &[Role::StationOperator])).unwrap();
         let named = |name: &str| name.to_owned();
         let check = |change: PersonChange, two: bool| {
-            assert_eq!(change.takes_two(&people), two, "{change:?}");
+            assert_eq!(change.takes_two(&people, &Changes::default()), two, "{change:?}");
         };
         check(rights("lan", &[Role::Supervisor]), false);
         check(rights("lan", &[Role::FinanceChecker]), true);
@@ -160,8 +195,45 @@ mod tests {
         check(PersonChange::Password { name: named("lan") }, false);
         check(PersonChange::Password { name: named("an") }, true);
         check(PersonChange::SecondFactor { name: named("an") }, true);
+        check(PersonChange::SecondFactor { name: named("lan") }, true);
         check(PersonChange::Return { name: named("an") }, true);
         check(PersonChange::End { name: named("an") }, false);
+
+        // Who is proposed for money is given no way in by one alone.
+        let folder = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(&folder.path().join("log"), domain::Clock::system()).unwrap();
+        let proposed = Deed::PersonProposed { change: rights("lan", &[Role::FinanceChecker]) };
+        log.append(&Author::default(), proposed).unwrap().unwrap();
+        for change in [
+            PersonChange::Password { name: named("lan") },
+            PersonChange::Return { name: named("lan") },
+        ] {
+            assert!(change.takes_two(&people, &log.changes()), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_within_a_scope_where_whom_it_is_about_is_and_will_be() {
+        let mut people = People::default();
+        let scope: Scope = "cienco4".parse().unwrap();
+        people.add(Person { scope: scope.clone(), ..person("lan", &[Role::Auditor]) }).unwrap();
+        people.add(person("an", &[Role::FinanceMaker])).unwrap();
+        let moved = |name: &str, to: &str| PersonChange::Rights {
+            name: name.to_owned(),
+            roles: [Role::Auditor].into(),
+            scope: to.parse().unwrap(),
+        };
+        for (change, within) in [
+            (moved("lan", "cienco4/ben-thuy"), true),
+            (moved("lan", "*"), false),
+            (moved("an", "cienco4"), false),
+            (PersonChange::End { name: "lan".to_owned() }, true),
+            (PersonChange::End { name: "an".to_owned() }, false),
+            (PersonChange::Password { name: "an".to_owned() }, false),
+        ] {
+            assert_eq!(change.is_within(&scope, &people), within, "{change:?}");
+            assert!(change.is_within(&Scope::Everywhere, &people));
+        }
     }
 
     #[test]

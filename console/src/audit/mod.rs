@@ -147,6 +147,12 @@ pub(crate) enum Deed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         proposal: Option<u64>,
     },
+    /// The change that was about to be made could not be written; its proposal stands again.
+    PersonNotChanged {
+        change: PersonChange,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposal: Option<u64>,
+    },
     /// A change was declined, or taken back.
     PersonDeclined { proposal: u64 },
     /// A tariff version was proposed; the proposal's number is this entry's.

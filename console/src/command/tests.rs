@@ -75,3 +75,18 @@ fn a_log_whose_tail_was_cut_off_does_not_contain_the_head_on_paper() {
     assert_eq!(check_audit(&path, None).unwrap().entries, 2, "the chain itself cannot tell");
     assert!(matches!(check_audit(&path, Some(&paper)), Err(CommandError::Head { .. })));
 }
+
+#[test]
+fn who_changes_the_people_file_holds_it_from_reading_to_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let mut held = files.hold().unwrap();
+    held.add(new("lan", Role::Auditor), Some("a long secret")).unwrap();
+    let another = std::fs::File::open(files.lock_path()).unwrap();
+    assert!(matches!(another.try_lock(), Err(std::fs::TryLockError::WouldBlock)));
+    // Nothing is written until it is.
+    assert_eq!(files.read().unwrap().version(), 0);
+    held.write().unwrap();
+    another.try_lock().unwrap();
+    assert_eq!(files.read().unwrap().version(), 1);
+}

@@ -286,6 +286,10 @@ texts! {
     no_script: "Trang này cần JavaScript để tự cập nhật. Hãy tải lại trang để xem trạng thái mới.", "This page needs JavaScript to update by itself. Reload it to see the present state.";
 
     board: "Bảng làn", "Lanes";
+    feed: "Vừa xảy ra", "Just happened";
+    feed_nothing: "Chưa có gì từ khi mở.", "Nothing since this desk was opened.";
+    feed_called: "Xe chờ", "A vehicle waits";
+    feed_violation: "Xe qua khi chưa xử lý", "Crossed undecided";
     lanes_live: "làn đang báo", "lanes reporting";
     lanes_attention: "cần chú ý", "need attention";
     lanes_silent: "không rõ", "unknown or stale";

@@ -30,6 +30,8 @@ texts! {
     wrong_person: "Hãy nhập đủ tên, phạm vi và vai trò.", "Enter name, scope and roles.";
     refused_change: "Không thay đổi được:", "It was not changed:";
     refused_own_person: "Bạn đã đề nghị việc này, hoặc việc này về chính bạn; cần một quản trị viên khác.", "You proposed this, or it is about yourself; another administrator has to agree.";
+    refused_scope: "Việc này nằm ngoài phạm vi của bạn; không có gì thay đổi.", "This lies outside your scope; nothing was changed.";
+    person_failed: "Thay đổi người dùng không ghi được", "Change of a user could not be written";
     done_person_changed: "Đã thay đổi và ký.", "Changed, and signed.";
     done_person_proposed: "Đã đề nghị. Một quản trị viên khác phải đồng ý.", "Proposed. Another administrator has to agree.";
 
@@ -37,7 +39,8 @@ texts! {
     api_keys_text: "Mỗi đối tác có khóa riêng. Mã khóa chỉ hiện một lần, sổ chỉ giữ mã băm.", "Each partner has keys of its own. A token is shown once; the books keep its digest alone.";
     key_for: "Dùng cho", "For";
     key_role: "Vai trò của khóa", "Role of the key";
-    key_scope: "Của nhà phát hành hoặc đơn vị nào", "Of which issuer or operator";
+    key_others: "Ở đây chỉ tạo khóa auditor. Khóa có thể chuyển tiền (issuer, operator, centre) được tạo tại máy chủ: clearing-house api key make.", "Here keys of auditors alone are made. Keys that may move money (issuer, operator, centre) are made at the centre: clearing-house api key make.";
+    key_of_person: "Tên này là của một người dùng; khóa cần tên khác.", "This is the name of a person; a key needs another one.";
     key_until: "Hết hiệu lực từ ngày (có thể để trống)", "Opens nothing from this day on (may be empty)";
     key_made: "Người tạo", "Made by";
     key_ends: "Hết hiệu lực", "Ends";
@@ -48,7 +51,7 @@ texts! {
     key_revoke: "Thu hồi ngay", "Revoke";
     key_reason: "Lý do thu hồi", "Why it is revoked";
     no_keys: "Chưa có khóa nào.", "There is no key yet.";
-    wrong_key: "Hãy nhập tên, vai trò và phạm vi của khóa.", "Enter name, role and scope of the key.";
+    wrong_key: "Hãy nhập tên của khóa; vai trò ở đây chỉ là auditor.", "Enter the key's name; its role here is auditor alone.";
     done_key_revoked: "Đã thu hồi: từ lần hỏi tiếp theo khóa không mở được gì.", "Revoked: it opens nothing from the next request on.";
 
     secret_title: "Chỉ hiện một lần", "Shown once";

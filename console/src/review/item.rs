@@ -1,15 +1,19 @@
 //! The item that one reviewer has: shown, answered, left; and the next one.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use clearing_house::search::{self, Found};
+use domain::Timestamp;
 use jiff::tz::TimeZone;
 use reconciliation::approval;
 use reconciliation::review::answer::{Rejected, Unreadable};
-use reconciliation::review::{self, Claimed};
+use reconciliation::review::{self, Claimed, Policy};
+use sqlx::PgPool;
 use tracing::error;
 
 use crate::audit::{Act, Deed};
@@ -22,6 +26,9 @@ use crate::page::{Page, Section, Visit};
 
 use super::form::AnswerForm;
 use super::within;
+
+/// How long a reviewer waits for a search of new items.
+const SEARCH_AWAITED_MAX: Duration = Duration::from_secs(2);
 
 /// A reason of the catalogue and the key that chooses it.
 struct ReasonLine {
@@ -123,9 +130,18 @@ async fn claimed_next(
     who: &approval::Person,
 ) -> Result<Option<Claimed>, BooksError> {
     let pool = app.books().pool_for(Purpose::Settlement)?;
-    let (policy, now, scope) = (&app.review().policy, app.clock().now(), visit.scope());
-    in_time(review::search_passages(pool, policy, now)).await?;
-    in_time(review::claim(pool, who, within(&scope), policy, now)).await
+    let (policy, now, scope) = (app.review().policy, app.clock().now(), visit.scope());
+    // A search that takes long goes on behind; whoever wants an item gets one that was found before.
+    let searching = tokio::spawn(search_behind(pool.clone(), policy, now));
+    tokio::time::timeout(SEARCH_AWAITED_MAX, searching).await.ok();
+    in_time(review::claim(pool, who, within(&scope), &policy, now)).await
+}
+
+/// Looks for new items. Where that fails somebody has to look, and nobody's claim fails with it.
+async fn search_behind(pool: PgPool, policy: Policy, now: Timestamp) {
+    if let Err(failure) = review::search_passages(&pool, &policy, now).await {
+        error!(error = &failure as &dyn std::error::Error, "look for items of the review");
+    }
 }
 
 /// The item of somebody who has it, in clear.

@@ -15,6 +15,7 @@ use domain::wire::v1::{
 use domain::{Amount, Currency, LaneId, PassageId, TagId, Timestamp, VehicleGroup};
 use jiff::tz::TimeZone;
 
+use super::feed::{self, Feed, Happened};
 use crate::access::Scope;
 
 /// How old a heartbeat may be, in real time, before the lane counts as stale.
@@ -225,6 +226,17 @@ impl Lane {
         }
     }
 
+    /// Whether an event tells more than that a vehicle still waits.
+    fn is_news(&self, kind: &EventKind) -> bool {
+        match kind {
+            EventKind::CallRaised { call, exception, tag, .. } => self
+                .calls
+                .get(call)
+                .is_none_or(|known| known.exception != *exception || known.tag != *tag),
+            _ => true,
+        }
+    }
+
     fn raise(&mut self, number: u64, call: Call) {
         match self.calls.get_mut(&number) {
             // The same vehicle, told again.
@@ -245,6 +257,7 @@ impl Lane {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Board {
     lanes: BTreeMap<LaneId, Lane>,
+    feed: Feed,
     /// The place of lanes that the register does not tell of: those of a station's own desk.
     at: Option<Place>,
 }
@@ -267,7 +280,7 @@ pub(crate) struct Tally {
 impl Board {
     /// A board of one station, whose lanes all have one place.
     pub(crate) fn at(place: Place) -> Self {
-        Self { lanes: BTreeMap::new(), at: Some(place) }
+        Self { at: Some(place), ..Self::default() }
     }
 
     fn known(&mut self, lane: LaneId) -> &mut Lane {
@@ -289,7 +302,13 @@ impl Board {
 
     /// Takes what happened in a lane.
     pub(crate) fn handle_event(&mut self, event: LaneEvent, now: Instant) {
-        self.known(event.lane).handle_event(event.at, event.kind, now);
+        let LaneEvent { lane: id, at, kind, .. } = event;
+        let lane = self.known(id.clone());
+        let told = feed::told(&kind, lane.is_news(&kind));
+        lane.handle_event(at, kind, now);
+        if let Some(what) = told {
+            self.feed.add(Happened { at, lane: id, what });
+        }
     }
 
     /// Drops the calls that a living lane no longer repeats; those of a silent lane stay.
@@ -305,6 +324,11 @@ impl Board {
     /// Every lane, in the order of their names.
     pub(crate) fn lanes(&self) -> impl Iterator<Item = (&LaneId, &Lane)> {
         self.lanes.iter()
+    }
+
+    /// What happened lately, the newest first.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// One lane.

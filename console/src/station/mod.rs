@@ -7,6 +7,7 @@
 //! is in the audit log.
 
 mod board;
+mod feed;
 mod desk;
 mod give;
 mod order;

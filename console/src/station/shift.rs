@@ -186,6 +186,7 @@ impl Shifts {
             | Deed::PasswordChanged
             | Deed::PersonProposed { .. }
             | Deed::PersonChanged { .. }
+            | Deed::PersonNotChanged { .. }
             | Deed::PersonDeclined { .. }
             | Deed::TariffProposed { .. }
             | Deed::TariffApproved { .. }
@@ -247,6 +248,7 @@ impl Shifts {
             | Deed::PasswordChanged
             | Deed::PersonProposed { .. }
             | Deed::PersonChanged { .. }
+            | Deed::PersonNotChanged { .. }
             | Deed::PersonDeclined { .. }
             | Deed::TariffProposed { .. }
             | Deed::TariffApproved { .. }

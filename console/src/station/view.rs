@@ -18,6 +18,7 @@ use crate::access::Scope;
 use crate::language::Language;
 
 use super::board::{Board, Call, Condition, Freshness, Lane, LastPassage, Tally};
+use super::feed::{Happened, What};
 use super::order::{GROUP_MAX, MODES, OPEN_REASONS, TURN_AWAY_REASONS, mode_name};
 
 /// At most this many vehicles are drawn; the number beside them is always right.
@@ -45,11 +46,21 @@ pub(super) struct Scene {
     pub stations: Vec<StationGroup>,
     pub calls: Vec<CallItem>,
     pub tally: Tally,
+    pub feed: Vec<FeedLine>,
     pub run_time: String,
     pub notices: Vec<&'static str>,
     /// Whether whoever looks gives orders here.
     pub may_answer: bool,
     pub modes: Vec<Choice>,
+}
+
+/// Something that happened, as the page tells it.
+pub(super) struct FeedLine {
+    pub at: String,
+    pub lane: String,
+    pub text: String,
+    /// Whether somebody should look.
+    pub is_attention: bool,
 }
 
 /// The lanes of one station.
@@ -151,6 +162,13 @@ struct LaneOptions<'a> {
     scene: &'a Scene,
 }
 
+#[derive(Template)]
+#[template(path = "feed.html")]
+struct FeedLines<'a> {
+    t: Language,
+    feed: &'a [FeedLine],
+}
+
 /// What is known of a call, which may change while it waits.
 #[derive(Template)]
 #[template(path = "known.html")]
@@ -196,6 +214,12 @@ impl Scene {
             calls: calls.collect(),
             stations,
             tally: board.tally(viewer.scope, now),
+            feed: board
+                .feed()
+                .iter()
+                .filter(|happened| viewer.scope.covers(&happened.lane))
+                .map(|happened| FeedLine::new(happened, board.lane(&happened.lane), t))
+                .collect(),
             run_time: String::new(),
             notices: Vec::new(),
             may_answer: viewer.may_answer,
@@ -228,6 +252,11 @@ impl Scene {
     /// The tally as a piece of the page.
     pub(super) fn tally_line(&self) -> String {
         piece(&TallyLine { t: self.t, tally: &self.tally })
+    }
+
+    /// What happened lately as a piece of the page.
+    pub(super) fn feed_lines(&self) -> String {
+        piece(&FeedLines { t: self.t, feed: &self.feed })
     }
 
     /// The lanes to choose from, as a piece of the page.
@@ -355,6 +384,34 @@ fn io_text(t: Language, heartbeat: &Heartbeat) -> &'static str {
     if heartbeat.field_io { t.answering() } else { t.not_answering() }
 }
 
+impl FeedLine {
+    fn new(happened: &Happened, lane: Option<&Lane>, t: Language) -> Self {
+        let place = lane.and_then(|lane| lane.place.as_ref());
+        let zone = place.map_or(TimeZone::UTC, |place| place.zone.clone());
+        let at = happened.at;
+        let (text, is_attention) = match &happened.what {
+            What::Called(exception) => {
+                (format!("{}: {}", t.feed_called(), t.exception_kind(*exception)), true)
+            }
+            What::Passed { decision, group, fare } => {
+                let last = LastPassage { at, decision: *decision, group: *group, fare: *fare };
+                (last_text(t, last, place.map(|place| place.currency)), false)
+            }
+            What::Violation => (t.feed_violation().to_owned(), true),
+            What::Reader(health) => {
+                let text = format!("{}: {}", t.reader(), t.reader_health(*health));
+                (text, *health != ReaderHealth::Reading)
+            }
+            What::Mode(mode) => (format!("{}: {}", t.mode(), t.lane_mode(*mode)), false),
+            What::ConvoyBegan(name) => (format!("{}: {name}", t.begin_convoy()), false),
+            What::ConvoyEnded => (t.end_convoy().to_owned(), false),
+            What::Alarm(text) => (text.clone(), true),
+        };
+        let lane = happened.lane.lane().to_uppercase();
+        Self { at: t.time(at, &zone), lane, text, is_attention }
+    }
+}
+
 fn last_text(t: Language, last: LastPassage, currency: Option<Currency>) -> String {
     let mut text = t.lane_decision(last.decision).to_owned();
     if let Some(group) = last.group {
@@ -449,6 +506,7 @@ impl Shown {
         }
         changed("tally", scene.tally_line(), true);
         changed("notices", scene.notice(), true);
+        changed("feed", scene.feed_lines(), true);
         changed("run-time", scene.run_time.clone(), true);
         for id in ["order-lanes", "convoy-lanes"] {
             changed(id, scene.lane_options(), true);

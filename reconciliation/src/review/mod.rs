@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use clearing_house::search::{self, Found};
 use domain::{Amount, OperatorId, PassageId, Timestamp};
 use jiff::SignedDuration;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection, PgPool};
 
 use crate::approval::Person;
 use crate::cases::{self, Finding, Kind};
@@ -34,9 +34,6 @@ pub use repo::{Ended, Waiting};
 
 /// How often passages are looked through for new items.
 const SEARCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
-
-/// How many items one search finds in a day at most; the next one goes on.
-const FOUND_MAX: i64 = 20_000;
 
 /// Why something of a review was not done.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +58,17 @@ pub struct Policy {
     pub second_looks: Share,
     /// How long an item is one reviewer's.
     pub lease: SignedDuration,
+    /// How many items one search finds in a day at most; the next one goes on.
+    pub found_max: u32,
 }
 
 impl Policy {
     /// One item in ten is looked at twice; five minutes for each.
-    pub const DEFAULT: Self =
-        Self { second_looks: Share::DEFAULT, lease: SignedDuration::from_secs(300) };
+    pub const DEFAULT: Self = Self {
+        second_looks: Share::DEFAULT,
+        lease: SignedDuration::from_secs(300),
+        found_max: 20_000,
+    };
 }
 
 /// Which items somebody may have: of one operator, of one of its stations, or all.
@@ -127,26 +129,35 @@ pub struct Work {
 }
 
 /// Looks for passages that people should look at again, if that was not done of late. Tells how many
-/// are new. Doing it twice does no harm.
+/// are new. Doing it twice does no harm. Nobody who claims or answers waits for it: it takes turns with
+/// other searches alone, and each day is a transaction of its own.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails; what was found on days before stays found.
 pub async fn search_passages(
     pool: &PgPool,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<u64, SettlementError> {
-    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to search items"))?;
-    repo::take_turns(&mut tx).await?;
-    let mut found = 0;
-    if repo::searched_at(&mut tx).await?.is_none_or(|at| now.duration_since(at) >= SEARCH_EVERY) {
-        let manners: BTreeMap<i32, Vec<Cause>> = repo::manners(&mut tx, Cause::of).await?;
-        for (day, is_final) in repo::days(&mut tx, now).await? {
-            found += repo::find(&mut tx, day, &manners, policy.second_looks, now).await?;
-            repo::note_round(&mut tx, day, is_final, now).await?;
-        }
+    let mut connection =
+        pool.acquire().await.map_err(SettlementError::database("begin to search items"))?;
+    let last = repo::searched_at(&mut connection).await?;
+    if last.is_some_and(|at| now.duration_since(at) < SEARCH_EVERY) {
+        return Ok(0);
     }
-    tx.commit().await.map_err(SettlementError::database("commit new items"))?;
+    let manners: BTreeMap<i32, Vec<Cause>> = repo::manners(&mut connection, Cause::of).await?;
+    let days = repo::days(&mut connection, now).await?;
+    let mut found = 0;
+    for (day, is_closed) in days {
+        let mut tx = connection.begin().await.map_err(SettlementError::database("begin a day"))?;
+        if !repo::take_search(&mut tx).await? {
+            break;
+        }
+        let new = repo::find(&mut tx, day, &manners, policy, now).await?;
+        repo::note_round(&mut tx, day, is_closed && !new.is_full, now).await?;
+        tx.commit().await.map_err(SettlementError::database("commit new items"))?;
+        found += new.items;
+    }
     Ok(found)
 }
 

@@ -8,9 +8,9 @@ use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, PgPool};
 
 use super::answer::{Answer, Reading};
-use super::ballot::{Share, is_drawn as drawn};
+use super::ballot::is_drawn as drawn;
 use super::cause::{Cause, Manner};
-use super::{Claimed, FOUND_MAX, Look, Within};
+use super::{Claimed, Look, Policy, Within};
 use crate::approval::Person;
 use crate::settlement::SettlementError;
 use crate::settlement::repo::parsed;
@@ -27,6 +27,18 @@ pub(super) async fn take_turns(tx: &mut PgConnection) -> Result<()> {
         .await
         .map_err(SettlementError::database("take turns in the review"))?;
     Ok(())
+}
+
+/// Whoever searches does so alone; nobody waits for them, and they wait for no slow day for ever.
+pub(super) async fn take_search(tx: &mut PgConnection) -> Result<bool> {
+    let failed = || SettlementError::database("take turns in the search");
+    sqlx::query("set local statement_timeout = '30s'").execute(&mut *tx).await.map_err(failed())?;
+    sqlx::query_scalar(
+        "select pg_try_advisory_xact_lock(hashtextextended('image review search', 0))",
+    )
+    .fetch_one(tx)
+    .await
+    .map_err(failed())
 }
 
 /// When passages were last looked through.
@@ -61,18 +73,21 @@ pub(super) async fn manners(
     Ok(rows.iter().filter_map(caused).collect())
 }
 
-/// Days to look through: those that take postings, and each closed one once more. Says of each
-/// whether this is the last time.
+/// Days to look through: those that take postings for anybody, and each once more after the last
+/// of them closed: an operator that was cut off has no day until its passages come. Says of each
+/// whether it is closed. Of the days that were closed long before there was a review, none.
 pub(super) async fn days(
     tx: &mut PgConnection,
     now: Timestamp,
 ) -> Result<Vec<(BusinessDate, bool)>> {
     let rows: Vec<(Date, bool)> = sqlx::query_as(
-        "select d.day, bool_and(d.state = 'closed') as is_final
-         from settlement_day d
-         where not exists (select from review_round r where r.day = d.day and r.is_final)
+        "with first as (
+             select coalesce(min(day), $1::timestamptz::date - $2 + 1) as day from review_round)
+         select d.day, bool_and(d.state = 'closed') as is_closed
+         from settlement_day d left join review_round r using (day)
          group by d.day
-         having not bool_and(d.state = 'closed') or d.day > $1::timestamptz::date - $2
+         having bool_or(r.is_final is not true or d.state = 'open' or d.closed_at >= r.searched_at)
+            and (bool_or(d.state = 'open') or d.day >= (select day from first))
          order by d.day",
     )
     .bind(to_sql(now))
@@ -80,7 +95,7 @@ pub(super) async fn days(
     .fetch_all(tx)
     .await
     .map_err(SettlementError::database("read the days to look through"))?;
-    Ok(rows.into_iter().map(|(day, is_final)| (day_from_sql(day), is_final)).collect())
+    Ok(rows.into_iter().map(|(day, is_closed)| (day_from_sql(day), is_closed)).collect())
 }
 
 /// Notes that a day was looked through.
@@ -114,14 +129,21 @@ struct Candidate {
     attendant: Option<String>,
 }
 
-/// Finds the passages of a day that are looked at and are no items yet. Tells how many.
+/// What a search of a day found.
+pub(super) struct New {
+    pub(super) items: u64,
+    /// As much as one search may: there can be more.
+    pub(super) is_full: bool,
+}
+
+/// Finds the passages of a day that are looked at and are no items yet.
 pub(super) async fn find(
     tx: &mut PgConnection,
     day: BusinessDate,
     manners: &BTreeMap<i32, Vec<Cause>>,
-    share: Share,
+    policy: &Policy,
     now: Timestamp,
-) -> Result<u64> {
+) -> Result<New> {
     let wanted: Vec<i32> = manners.keys().copied().collect();
     let candidates: Vec<Candidate> = sqlx::query_as(
         "select e.lane, e.epoch, p.seq::bigint as seq, p.manner, p.digest::text as signed, m.attendant
@@ -135,7 +157,7 @@ pub(super) async fn find(
     )
     .bind(day_to_sql(day))
     .bind(&wanted)
-    .bind(FOUND_MAX)
+    .bind(i64::from(policy.found_max))
     .fetch_all(&mut *tx)
     .await
     .map_err(SettlementError::database("find passages to look at again"))?;
@@ -165,11 +187,12 @@ pub(super) async fn find(
     .bind(candidates.iter().map(|one| one.seq).collect::<Vec<_>>())
     .bind(candidates.iter().map(causes).collect::<Vec<_>>())
     .bind(candidates.iter().map(|one| one.attendant.clone()).collect::<Vec<_>>())
-    .bind(candidates.iter().map(|one| drawn(&one.signed, share)).collect::<Vec<_>>())
+    .bind(candidates.iter().map(|one| drawn(&one.signed, policy.second_looks)).collect::<Vec<_>>())
     .execute(tx)
     .await
     .map_err(SettlementError::database("add items to the review"))?;
-    Ok(made.rows_affected())
+    let is_full = candidates.len() >= usize::try_from(policy.found_max).unwrap_or(usize::MAX);
+    Ok(New { items: made.rows_affected(), is_full })
 }
 
 /// An item that somebody may have.

@@ -5,6 +5,11 @@ use clearing_house::intake::Delivery;
 use domain::passage::{Attendance, Decision, ExceptionKind, Reason};
 use tests::lane::{Lane, vehicle};
 
+use domain::Timestamp;
+use reconciliation::review::answer::{Answer, Unreadable};
+use reconciliation::review::{self, Answered, Policy, ReviewError, Within};
+use tests::office::noon;
+
 use super::browser::{Browser, ENTER, Screen, browse};
 use super::centre::Centre;
 use super::house::House;
@@ -150,7 +155,8 @@ async fn passages_are_looked_at_again_by_keys_and_where_two_differ_a_third_decid
     );
     let log = std::fs::read_to_string(house.audit_log()).unwrap();
     let shown = log.matches("\"unmasked\"").count();
-    assert_eq!((shown, log.matches("\"review\"").count() >= shown), (5, true), "{log}");
+    let asked = log.matches("\"act\":\"review\"").count();
+    assert_eq!((shown, asked), (5, 5), "each is shown and answered once: {log}");
     assert!(!log.contains(vehicle(11).plate.as_str()));
     office.assert_proven().await;
 }
@@ -181,4 +187,71 @@ async fn nobody_looks_at_their_own_work_and_what_cannot_be_read_changes_nothing(
     assert_eq!(office.texts(ended).await, ["unreadable"]);
     assert_eq!(office.number("select count(*) from settlement_case").await, 0);
     office.assert_proven().await;
+}
+
+/// The centre without a browser, with two passages that are looked at again.
+async fn books() -> (Centre, sqlx::PgPool) {
+    let centre = Centre::open().await;
+    post(&centre, &typed("lan", &["2026-03-02T05:10:00Z", "2026-03-02T05:11:00Z"])).await;
+    let pool = centre.intake.office.pool.clone();
+    (centre, pool)
+}
+
+/// So many leases after noon, each longer than what lies between two searches.
+fn after(leases: i32) -> Timestamp {
+    noon() + Policy::DEFAULT.lease * leases
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_claim_at_once_get_two_items_and_a_lease_that_ended_gives_one_to_the_next() {
+    let (_centre, pool) = books().await;
+    let one = Policy { found_max: 1, ..Policy::DEFAULT };
+    assert_eq!(review::search_passages(&pool, &one, noon()).await.unwrap(), 1);
+    let [tam, tu] = ["tam", "tu"].map(|name| name.parse().unwrap());
+    let all = Within::default();
+    let claim = |who, at| review::claim(&pool, who, all, &one, at);
+    let (first, second) = tokio::join!(claim(&tam, noon()), claim(&tu, noon()));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    let (held, had, next) = match (first, second) {
+        (Some(item), None) => (item, &tam, &tu),
+        (None, Some(item)) => (item, &tu, &tam),
+        both => panic!("one item is of one of them: {both:?}"),
+    };
+    // It is theirs until the lease ends, and then somebody else's alone.
+    let over = held.until;
+    assert_eq!(claim(had, noon()).await.unwrap(), Some(held.clone()));
+    assert_eq!(claim(next, over).await.unwrap().unwrap().item, held.item);
+    let blurred = Answer::Unreadable(Unreadable::Blurred);
+    let late = review::answer(&pool, held.item, had, &blurred, over).await;
+    assert!(matches!(late, Err(ReviewError::NotTheirs { .. })), "{late:?}");
+    let answered = review::answer(&pool, held.item, next, &blurred, over).await.unwrap();
+    assert!(matches!(answered, Answered::Waits | Answered::Ended(None)), "{answered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_day_is_searched_until_nothing_is_left_and_again_for_who_was_cut_off() {
+    let (centre, pool) = books().await;
+    let office = &centre.intake.office;
+    let one = Policy { found_max: 1, ..Policy::DEFAULT };
+    let run = async |sql: &'static str| {
+        sqlx::query(sql).execute(&pool).await.unwrap();
+    };
+    let search = async |at| review::search_passages(&pool, &one, at).await.unwrap();
+    let is_final = "select count(*) from review_round where is_final and day = '2026-03-02'";
+    run("update settlement_day set state = 'closed', closed_at = '2026-03-01T00:00:00Z'").await;
+    assert_eq!((search(after(0)).await, office.number(is_final).await), (1, 0));
+    assert_eq!(search(after(0)).await, 0, "not so soon again");
+    assert_eq!((search(after(2)).await, office.number(is_final).await), (1, 0));
+    assert_eq!((search(after(4)).await, office.number(is_final).await), (0, 1));
+    let at = "select extract(epoch from max(searched_at))::bigint from review_round";
+    assert_eq!((search(after(6)).await, office.number(at).await), (0, after(4).as_second()));
+    // Another operator's passages of the day come late: the day is there for it, and then closed.
+    run("insert into settlement_day (operator, day) values ('vec', '2026-03-02')").await;
+    assert_eq!((search(after(8)).await, office.number(is_final).await), (0, 0));
+    run("update settlement_day set state = 'closed', closed_at = '2099-01-01T00:00:00Z' \
+         where operator = 'vec'")
+    .await;
+    assert_eq!((search(after(10)).await, office.number(is_final).await), (0, 1));
+    // Closed after that search: once more. Weeks later it is still the review's day.
+    assert_eq!((search(after(9000)).await, office.number(at).await), (0, after(9000).as_second()));
 }

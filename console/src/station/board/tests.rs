@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::{Board, Condition, Freshness, Place, Tally};
 use crate::access::Scope;
+use crate::station::feed::{KEPT, What};
 
 /// A board, the machine's instant and the run's at which a story begins.
 struct Story {
@@ -245,4 +246,35 @@ fn the_tally_counts_each_lane_once() {
     story.call(10, "l03", 1, None);
     let tally = story.board.tally(&Scope::Everywhere, story.real(10));
     assert_eq!(tally, Tally { live: 2, lanes: 3, attention: 1, silent: 1, calls: 1 });
+}
+
+#[test]
+fn what_happens_is_told_the_newest_first_and_a_call_that_is_repeated_is_no_news() {
+    let mut story = Story::new();
+    story.call(1, "l01", 1, None);
+    story.call(2, "l01", 1, None);
+    story.tell(3, "l02", EventKind::Violation);
+    story.tell(4, "l02", EventKind::VehicleArrived { queue: 2 });
+    // Another vehicle at the same number: the lane restarted.
+    story.call(5, "l01", 1, Some("3416214B88C0011762000493"));
+    let told: Vec<_> = story.board.feed().iter().map(|it| (it.lane.clone(), &it.what)).collect();
+    assert_eq!(
+        told,
+        [
+            (lane("l01"), &What::Called(ExceptionRecord::NoMoney)),
+            (lane("l02"), &What::Violation),
+            (lane("l01"), &What::Called(ExceptionRecord::NoTag)),
+        ]
+    );
+}
+
+#[test]
+fn the_oldest_is_forgotten_where_the_feed_is_full() {
+    let mut story = Story::new();
+    story.tell(0, "l02", EventKind::Violation);
+    for second in 1..=u32::try_from(KEPT).unwrap() {
+        story.tell(second, "l01", EventKind::Violation);
+    }
+    assert_eq!(story.board.feed().iter().count(), KEPT);
+    assert!(story.board.feed().iter().all(|it| it.lane == lane("l01")));
 }

@@ -154,3 +154,19 @@ fn what_a_lane_says_cannot_become_markup() {
     let html = scene(&board, &clock).lanes();
     assert!(html.contains("alert(1)") && !html.contains("<script>"), "{html}");
 }
+
+#[test]
+fn the_feed_tells_what_happened_to_whom_it_concerns_and_nothing_of_the_vehicle() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    board.handle_event(call(&clock, "l01", 1), clock.real());
+    let mut shown = Shown::default();
+    let seen = update(&mut shown, &scene(&board, &clock));
+    let feed = seen["set"]["feed"].as_str().unwrap();
+    assert!(feed.contains("L01") && feed.contains("Not enough money"), "{feed}");
+    assert!(!feed.contains("0493"), "{feed}");
+    let elsewhere = scene_of(&board, &"vec".parse().unwrap(), &clock);
+    assert!(elsewhere.feed.is_empty());
+    // What is on the page already is not sent again.
+    assert_eq!(update(&mut shown, &scene(&board, &clock))["set"]["feed"], Value::Null);
+}
