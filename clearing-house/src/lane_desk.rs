@@ -1,6 +1,6 @@
 //! A desk at which lanes ask and the centre answers, both signed.
 //!
-//! Whoever sits at it ([`Clerk`]) gets only what is truly a lane's own: readable, on the subject of
+//! Whoever sits at it (`Clerk`) gets only what is truly a lane's own: readable, on the subject of
 //! the lane that it names, signed by a key that is that lane's now. Anything else gets no answer at
 //! all. Several desks of several processes share what is asked.
 //!
