@@ -13,7 +13,7 @@ async fn ask(house: &House, browser: &Browser, name: &str, what: &str) {
     browser.go(&house.url("/people")).await;
     browser.choose("form:last-of-type select[name='name']", name).await;
     browser.choose("select[name='what']", what).await;
-    browser.click(".people-forms form:last-of-type button").await;
+    browser.follow(".people-forms form:last-of-type button").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn people_are_changed_by_administrators_and_by_two_of_them_where_money_han
         browser.write(&format!("{add} input[name='name']"), "sen").await;
         browser.write(&format!("{add} input[name='full_name']"), "Sen").await;
         browser.click(&format!("{add} input[name='role-reviewer']")).await;
-        browser.click(&format!("{add} button")).await;
+        browser.follow(&format!("{add} button")).await;
         browser.reads("#secret", "password ").await;
         let told = browser.text("#secret").await;
         let password = told.trim().strip_prefix("password ").unwrap().to_owned();
@@ -49,18 +49,18 @@ async fn people_are_changed_by_administrators_and_by_two_of_them_where_money_han
         // Who came in so works at once, and who was ended does not.
         browser.write("#user", "sen").await;
         browser.write("#password", &password).await;
-        browser.click("main button").await;
+        browser.follow("main button").await;
         browser.sees(".who").await;
         house.log_out(browser).await;
         browser.write("#user", "ha").await;
         browser.write("#password", PASSWORD).await;
-        browser.click("main button").await;
+        browser.follow("main button").await;
         browser.sees(".refusal").await;
 
         house.log_in(browser, "minh").await;
         browser.go(&house.url("/people")).await;
         browser.reads(".proposal", "dung").await;
-        browser.click(".proposal form[action$='/approve'] button").await;
+        browser.follow(".proposal form[action$='/approve'] button").await;
         browser.reads("#secret", "second factor otpauth://").await;
         browser.go(&house.url("/people")).await;
         assert_eq!(browser.count(".proposal").await, 0);
@@ -87,7 +87,7 @@ async fn a_key_is_made_shown_once_and_revoked() {
         // Nobody alone makes a key that may move money.
         assert_eq!(browser.text("select[name='role']").await.trim(), "auditor");
         browser.write("input[name='name']", "reports").await;
-        browser.click("form[action='/keys/make'] button").await;
+        browser.follow("form[action='/keys/make'] button").await;
         browser.reads("#secret", "etc_").await;
         let token = browser.text("#secret").await;
         for path in ["/keys", "/people"] {
@@ -97,7 +97,7 @@ async fn a_key_is_made_shown_once_and_revoked() {
         browser.reads(".api-keys tbody", "auditor").await;
         assert!(!browser.text("main").await.contains(token.trim()));
         browser.write("input[name='reason']", "the partner left").await;
-        browser.click("form[action$='/revoke'] button").await;
+        browser.follow("form[action$='/revoke'] button").await;
         browser.reads("main [role='status']", "opens nothing from the next request on").await;
         browser.reads(".api-keys tbody", "dung").await;
         house.log_out(browser).await;

@@ -163,6 +163,22 @@ impl Browser {
         self.client.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
     }
 
+    /// Clicks on what leads to a page, and waits until that page has come: what it says may be what
+    /// the one before said, too.
+    pub(crate) async fn follow(&self, selector: &str) {
+        self.ask("window.isTheOneBefore = true").await;
+        self.click(selector).await;
+        let arriving = async {
+            let script = "return !window.isTheOneBefore && document.readyState !== 'loading'";
+            // A page that gives way takes the script with it: it is asked again of the next one.
+            while self.client.execute(script, Vec::new()).await.ok() != Some(json!(true)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let arrived = tokio::time::timeout(PATIENCE, arriving).await;
+        assert!(arrived.is_ok(), "{selector} leads nowhere");
+    }
+
     /// Writes into a field.
     pub(crate) async fn write(&self, selector: &str, text: &str) {
         self.sees(selector).await;

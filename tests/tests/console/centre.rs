@@ -53,13 +53,13 @@ async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_
         browser.go(&house.url("/finance")).await;
         // From the day to what is behind its total, to the passages, and from one of them to its
         // record: three clicks.
-        browser.click(".days tbody a").await;
+        browser.follow(".days tbody a").await;
         browser.reads(".behind tbody", "Posted").await;
         assert_eq!(browser.text(".behind tbody td a").await, "3");
-        browser.click(".behind tbody td a").await;
+        browser.follow(".behind tbody td a").await;
         browser.sees(".passages tbody a").await;
         assert_eq!(browser.count(".passages tbody tr").await, 3);
-        browser.click(".passages tbody a").await;
+        browser.follow(".passages tbody a").await;
         browser.reads(".record", "\"previous\"").await;
         let tag = vehicle(3).tag;
         assert_eq!(browser.text("#tag").await, tag.masked());
@@ -71,13 +71,13 @@ async fn a_total_leads_to_the_record_its_lane_signed_and_a_plate_is_shown_for_a_
         browser.click(".personal summary").await;
         browser.choose("select[name='by']", "tag").await;
         browser.write("input[name='what']", &tag.to_hex()).await;
-        browser.click(".personal button").await;
+        browser.follow(".personal button").await;
         browser.reads(".passages tbody", &tag.masked()).await;
         assert_eq!(browser.count(".passages tbody tr").await, 1);
         browser.go(&house.url("/passages?passage=cienco4%2Fben-thuy%2Fl01:1:3")).await;
 
         browser.choose("select[name='reason']", "dispute").await;
-        browser.click(".unmask button").await;
+        browser.follow(".unmask button").await;
         browser.reads("#tag", &tag.to_hex().to_uppercase()).await;
         browser.reads("main [role='status']", "this is in the audit log").await;
         house.log_out(browser).await;
@@ -100,13 +100,13 @@ async fn money_asks_for_a_code_and_no_code_opens_twice() {
         house.log_out(browser).await;
         browser.write("#user", "an").await;
         browser.write("#password", "correct horse battery").await;
-        browser.click("main button").await;
+        browser.follow("main button").await;
         browser.sees("#code").await;
         // The password alone has opened nothing.
         browser.go(&house.url("/finance")).await;
         assert_eq!(browser.path().await, "/login/code");
         browser.write("#code", &code).await;
-        browser.click("main button").await;
+        browser.follow("main button").await;
         browser.reads(".refusal", "was used already").await;
         // An administrator sees who there is, and no money.
         house.log_in(browser, "dung").await;

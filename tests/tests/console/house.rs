@@ -172,21 +172,21 @@ impl House {
         browser.go(&self.url("/login?lang=en")).await;
         browser.write("#user", name).await;
         browser.write("#password", PASSWORD).await;
-        browser.click("main button").await;
+        browser.follow("main button").await;
         browser.sees(".who, #code").await;
         if browser.count("#code").await == 0 {
             return None;
         }
         let code = self.people.code(name).unwrap();
         browser.write("#code", &code).await;
-        browser.click("main button").await;
+        browser.follow("main button").await;
         browser.sees(".who").await;
         Some(code)
     }
 
     /// Logs whoever is there out.
     pub(crate) async fn log_out(&self, browser: &Browser) {
-        browser.click(".person button").await;
+        browser.follow(".person button").await;
         browser.sees("#user").await;
     }
 

@@ -91,10 +91,10 @@ async fn a_day_is_approved_by_two_people_paid_and_followed_from_its_passage_to_t
         close(office).await;
         browser.go(&house.url("/finance")).await;
         assert_eq!(browser.count(".days .done").await, 3, "and closed");
-        browser.click(".days tbody a").await;
-        browser.click("form[action$='/propose'] button").await;
+        browser.follow(".days tbody a").await;
+        browser.follow("form[action$='/propose'] button").await;
         browser.reads("main [role='status']", "Another person has to approve").await;
-        browser.click("form[action$='/approve'] button").await;
+        browser.follow("form[action$='/approve'] button").await;
         browser.reads(".problem", "You proposed this yourself").await;
         house.log_out(browser).await;
 
@@ -102,7 +102,7 @@ async fn a_day_is_approved_by_two_people_paid_and_followed_from_its_passage_to_t
         browser.go(&house.url(&day)).await;
         browser.reads(".history tbody", "ly").await;
         keep_picture(browser, (Screen::DESK, &house.url("/console-day"), "en")).await;
-        browser.click("form[action$='/approve'] button").await;
+        browser.follow("form[action$='/approve'] button").await;
         browser.reads("main [role='status']", "The day can be paid").await;
         browser.reads(".steps", "ly + chi").await;
         // The statement, in every form.
@@ -124,7 +124,7 @@ async fn a_day_is_approved_by_two_people_paid_and_followed_from_its_passage_to_t
         house.log_in(browser, "an").await;
         browser.go(&house.url("/finance/payments")).await;
         browser.reads("#waiting", DAY).await;
-        browser.click("form[action$='/order'] button").await;
+        browser.follow("form[action$='/order'] button").await;
         browser.reads("main [role='status']", "The files for the banks").await;
         assert_eq!(browser.count(".payments tbody tr").await, 2, "one for each issuer");
         let file = fetched(browser, "/finance/payments/1").await;
@@ -136,7 +136,7 @@ async fn a_day_is_approved_by_two_people_paid_and_followed_from_its_passage_to_t
             browser.choose("select[name='end_to_end']", number).await;
             browser.write("input[name='amount']", amount).await;
             browser.write("input[name='bank_reference']", &format!("BANK{index}")).await;
-            browser.click("form[action$='/booking'] button").await;
+            browser.follow("form[action$='/booking'] button").await;
             browser.reads("main [role='status']", "The bank line was taken").await;
         }
         browser.go(&house.url("/finance")).await;
@@ -170,18 +170,18 @@ async fn a_mismatch_is_found_taken_proposed_and_settled_together_with_its_money(
         browser.go(&house.url("/cases?kind=amount-differs&owner=nobody")).await;
         browser.reads(".ageing", "less than a day").await;
         browser.click(".cases input[type='checkbox']").await;
-        browser.click("form[action='/cases/take'] button").await;
+        browser.follow("form[action='/cases/take'] button").await;
         browser.reads(".cases tbody td:nth-child(10)", "an").await;
-        browser.click(".cases tbody a").await;
+        browser.follow(".cases tbody a").await;
         // Side by side.
         browser.reads(".sides section:first-child", "54000").await;
         browser.reads(".sides section:last-child", "40000").await;
-        browser.click("form[action$='/take'] button").await;
+        browser.follow("form[action$='/take'] button").await;
         browser.reads("#case-owner", "an").await;
         browser.choose("select[name='outcome']", "corrected").await;
         browser.write("input[name='right']", "40.000").await;
         browser.write("form[action$='/propose'] textarea", "their record is right").await;
-        browser.click("form[action$='/propose'] button").await;
+        browser.follow("form[action$='/propose'] button").await;
         browser.reads("#case-state", "Waits for a second person").await;
         assert_eq!(browser.count("form[action$='/settle']").await, 0, "not by its maker");
         house.log_out(browser).await;
@@ -191,7 +191,7 @@ async fn a_mismatch_is_found_taken_proposed_and_settled_together_with_its_money(
         browser.reads("#case-outcome", "40,000").await;
         keep_picture(browser, (Screen::DESK, &house.url("/console-case"), "en")).await;
         browser.write("form[action$='/settle'] textarea", "seen").await;
-        browser.click("form[action$='/settle'] button").await;
+        browser.follow("form[action$='/settle'] button").await;
         browser.reads("#case-state", "Settled").await;
         browser.reads(".history tbody", "their record is right").await;
         browser.go(&house.url("/passages/cienco4/ben-thuy/l01/1/1")).await;
@@ -218,7 +218,7 @@ async fn a_tariff_is_proposed_by_one_and_taken_by_another_and_never_begins_in_th
         let quoted = serde_json::to_string(document).unwrap();
         browser.sees("textarea[name='document']").await;
         browser.ask(&format!("document.querySelector('textarea').value = {quoted}")).await;
-        browser.click("form[action$='/propose'] button").await;
+        browser.follow("form[action$='/propose'] button").await;
     };
     browse(Screen::DESK, async |browser| {
         house.log_in(browser, "ly").await;
@@ -229,16 +229,16 @@ async fn a_tariff_is_proposed_by_one_and_taken_by_another_and_never_begins_in_th
         browser.go(&house.url("/tariffs")).await;
         fill_in(browser, &of_another_day("2026-04-01")).await;
         browser.reads("main [role='status']", "Another person has to approve").await;
-        browser.click(".proposal form[action$='/approve'] button").await;
+        browser.follow(".proposal form[action$='/approve'] button").await;
         browser.reads(".problem", "You proposed this yourself").await;
         house.log_out(browser).await;
 
         house.log_in(browser, "chi").await;
         browser.go(&house.url("/tariffs")).await;
         browser.reads(".proposal pre", "ben-thuy-2026-04-01").await;
-        browser.click(".proposal form[action$='/approve'] button").await;
+        browser.follow(".proposal form[action$='/approve'] button").await;
         browser.reads("main [role='status']", "in the books").await;
-        browser.click(".versions a[href$='2026-04-01']").await;
+        browser.follow(".versions a[href$='2026-04-01']").await;
         browser.reads(".fares tbody", "47,000").await;
     })
     .await;

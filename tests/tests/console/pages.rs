@@ -159,7 +159,7 @@ async fn every_page_of_the_table_is_sound_in_both_languages_and_themes_on_narrow
             look_at(browser, &axe, reader, &house.url("/login"), &mut wrong).await;
             house.log_in(browser, name).await;
             browser.go(&house.url("/shift")).await;
-            browser.click("form[action='/shift/start'] button").await;
+            browser.follow("form[action='/shift/start'] button").await;
             browser.sees("#station").await;
             browser.go(&house.url("/shift")).await;
             let link = "return document.querySelector('tbody a').getAttribute('href')";
@@ -195,7 +195,7 @@ async fn who_holds_an_account_sees_their_own_and_disputes_a_trip_on_any_screen()
                 assert_eq!(browser.count(".trips tbody tr").await, 1, "the trips of 1001 alone");
                 browser.click(".trips summary").await;
                 browser.write(".trips textarea", "I was at home").await;
-                browser.click(".trips button").await;
+                browser.follow(".trips button").await;
                 browser.reads("main [role='status']", "A case was opened").await;
                 browser.reads(".trips tbody b", "C-").await;
             }

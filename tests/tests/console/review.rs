@@ -71,7 +71,7 @@ const LOADED: &str = "const done = arguments[arguments.length - 1]; \
 /// Begins, or goes on.
 pub(crate) async fn begin(house: &House, browser: &Browser) {
     browser.go(&house.url("/review")).await;
-    browser.click("form[action='/review/next'] button").await;
+    browser.follow("form[action='/review/next'] button").await;
 }
 
 /// Answers by keys alone, and waits for what comes next.
@@ -141,7 +141,7 @@ async fn passages_are_looked_at_again_by_keys_and_where_two_differ_a_third_decid
         house.log_out(browser).await;
         house.log_in(browser, "an").await;
         browser.go(&house.url("/cases?kind=review-differs")).await;
-        browser.click(".cases tbody a").await;
+        browser.follow(".cases tbody a").await;
         browser.reads(".sides section:last-child", "group 5").await;
         let page = browser.text("main").await;
         assert!(!page.contains(vehicle(12).plate.as_str()), "a case shows no plate in clear");

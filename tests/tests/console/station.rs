@@ -176,7 +176,7 @@ async fn a_shift_is_handed_over_with_what_is_open_and_its_report_adds_up() {
     browse(Screen::DESK, async |browser| {
         house.log_in(browser, "lan").await;
         browser.go(&house.url("/shift")).await;
-        browser.click("form[action='/shift/start'] button").await;
+        browser.follow("form[action='/shift/start'] button").await;
         browser.sees("#station").await;
         lane.call(1, ExceptionRecord::NoTag).await;
         browser.sees(".call").await;
@@ -194,21 +194,21 @@ async fn a_shift_is_handed_over_with_what_is_open_and_its_report_adds_up() {
         browser.reads("#open-items", "a vehicle waits (Not enough money)").await;
         browser.choose("select[name='to']", "kim").await;
         browser.write("form[action='/shift/offer'] textarea", "one waits at L01").await;
-        browser.click("form[action='/shift/offer'] button").await;
+        browser.follow("form[action='/shift/offer'] button").await;
         browser.reads("main [role='status']", "kim").await;
         house.log_out(browser).await;
 
         house.log_in(browser, "kim").await;
         browser.go(&house.url("/shift")).await;
         assert_eq!(browser.text(".note-text").await, "one waits at L01");
-        browser.click("form[action='/shift/take'] button").await;
+        browser.follow("form[action='/shift/take'] button").await;
         browser.sees(".call").await;
         browser.press("t").await;
         browser.press(ENTER).await;
         assert_eq!(lane.next_command().await.attendant, "kim");
         is_calm(browser).await;
         browser.go(&house.url("/shift")).await;
-        browser.click("form[action='/shift/close'] button").await;
+        browser.follow("form[action='/shift/close'] button").await;
         browser.reads(".page-head h1", "Shift report").await;
         assert!(browser.text(".page-head p").await.contains("Closed"));
         house.log_out(browser).await;
@@ -216,7 +216,7 @@ async fn a_shift_is_handed_over_with_what_is_open_and_its_report_adds_up() {
         // The first one's report: one in cash, with the fare that the lane told.
         house.log_in(browser, "lan").await;
         browser.go(&house.url("/shift")).await;
-        browser.click("tbody a").await;
+        browser.follow("tbody a").await;
         let cash = browser.text(".figures tfoot").await.replace('\u{a0}', " ");
         assert!(cash.contains("47,000 ₫") && FARE == 47_000, "{cash}");
         let head = browser.text(".digest").await;
