@@ -17,6 +17,7 @@
 //! `docs/decisions/0013-account-list-file.md`.
 
 pub mod command;
+mod files;
 pub mod guard;
 mod log;
 mod merge;

@@ -11,6 +11,7 @@ use domain::account_list::{self, ContentHash};
 use domain::signature::{Digest256, PublicKey};
 use serde::{Deserialize, Serialize};
 
+use super::files::{clear, read_json, remove, sync_folder, write_json};
 use super::guard::{Anchor, Held, ListSettings};
 use super::log::{DeltaLog, Frame};
 use super::merge::Merge;
@@ -597,42 +598,4 @@ fn replay(view: &mut ListView, frames: Vec<Frame>, centre: &PublicKey) -> Vec<Fr
         view.state.warrant = Some(Arc::new(last.message.clone()));
     }
     used
-}
-
-/// Removes what a crash left unfinished.
-fn clear(folder: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() && path.ends_with("spool") {
-            std::fs::remove_dir_all(&path)?;
-        } else if path
-            .extension()
-            .is_some_and(|end| end == "new" || end == "merged" || end == "odd")
-        {
-            std::fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
-}
-
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let new = path.with_extension("new");
-    std::fs::write(&new, serde_json::to_vec(value)?)?;
-    File::open(&new)?.sync_all()?;
-    std::fs::rename(&new, path)
 }

@@ -9,7 +9,7 @@ use domain::Timestamp;
 use domain::account_list::ContentHash;
 use domain::signature::PublicKey;
 
-use super::store::{read_json, write_json};
+use super::files::{read_json, write_json};
 use super::{ListError, ListStore, SignedMessage, read_confirmation};
 
 pub(super) const VOUCHED: &str = "vouched.json";

@@ -25,8 +25,10 @@ fn every_situation_has_a_row_and_every_story_it_names_is_told() {
         include_str!("../tests.rs"),
         include_str!("../safety.rs"),
         include_str!("orders.rs"),
+        include_str!("passages.rs"),
         include_str!("restart.rs"),
         include_str!("situations.rs"),
+        include_str!("tags.rs"),
         include_str!("tailgating.rs"),
         include_str!("traces.rs"),
     ]
