@@ -48,21 +48,31 @@ impl Part {
         let own = |subjects: &[&str]| subjects.iter().map(|&s| s.to_owned()).collect::<Vec<_>>();
         match self {
             Self::Centre | Self::System => Rights::new(own(&[">"]), own(&[">"])),
-            Self::Console | Self::Simulator => {
-                let hears = [subject::ALL_EVENTS, subject::ALL_HEARTBEATS, inbox.as_str()];
-                Rights::new(own(&["etc.v1.command.>"]), own(&hears))
-            }
+            Self::Console => desk(">", ">", inbox),
             Self::OperatorConsole(operator) => {
-                let of = |kind: &str| format!("etc.v1.{kind}.{operator}.>");
-                Rights::new(vec![of("command")], vec![of("event"), of("heartbeat"), inbox])
+                let below = format!("{operator}.>");
+                desk(&below, &below, inbox)
             }
             Self::StationConsole(operator, station) => {
-                let of = |kind: &str| format!("etc.v1.{kind}.{operator}.{station}.*");
-                Rights::new(vec![of("command")], vec![of("event"), of("heartbeat"), inbox])
+                let station = format!("{operator}.{station}");
+                desk(&format!("{station}.*"), &format!("{station}.>"), inbox)
+            }
+            Self::Simulator => {
+                let hears = [subject::ALL_EVENTS, subject::ALL_HEARTBEATS, inbox.as_str()];
+                Rights::new(own(&["etc.v1.command.>"]), own(&hears))
             }
             Self::Observer => Rights::new(Vec::new(), own(&["etc.v1.>", &inbox])),
         }
     }
+}
+
+/// What the desk of some lanes may do: it hears what they tell, pictures (which are `below` a lane)
+/// included, fetches a picture by its digest, and sends commands.
+fn desk(lanes: &str, below: &str, inbox: String) -> Rights {
+    let of = |kind: &str| format!("etc.v1.{kind}.{lanes}");
+    let pictures = format!("etc.v1.picture.{below}");
+    let fetch = format!("$JS.API.DIRECT.GET.{}.{pictures}", subject::PICTURES.name);
+    Rights::new(vec![of("command"), fetch], vec![of("event"), of("heartbeat"), pictures, inbox])
 }
 
 /// What a user may do; empty means nothing at all.
@@ -101,6 +111,8 @@ impl Rights {
 pub(crate) fn of_lanes() -> Rights {
     let own = |kind: &str| format!("etc.v1.{kind}.{LANE}");
     let mut publish: Vec<String> = LANE_SAYS.iter().map(|kind| own(kind)).collect();
+    // The bytes of each picture, under their digest.
+    publish.push(format!("{}.*", own("picture")));
     publish.extend([subject::EPOCH_REQUEST, subject::TIME].map(str::to_owned));
     publish.push(format!("$JS.API.DIRECT.GET.{}.{}", subject::RECEIPTS.name, own("receipt")));
     for stream in [subject::LIST_DELTAS, subject::LIST_SNAPSHOTS] {
@@ -126,7 +138,7 @@ pub(crate) fn of_lanes() -> Rights {
 
 const LANE: &str = "{{tag(operator)}}.{{tag(station)}}.{{tag(lane)}}";
 /// The kinds of subject that end in a lane and are that lane's to publish to.
-const LANE_SAYS: [&str; 5] = ["passage", "event", "heartbeat", "ask", "manifest"];
+const LANE_SAYS: [&str; 6] = ["passage", "event", "heartbeat", "ask", "manifest", "picture"];
 /// The kinds of subject that end in a lane and are that lane's to hear.
 const LANE_HEARS: [&str; 2] = ["receipt", "command"];
 
@@ -158,7 +170,7 @@ mod tests {
         let rights = Part::OperatorConsole(operator).rights("U");
         let all = rights.publish.iter().chain(&rights.subscribe);
         let foreign: Vec<_> =
-            all.filter(|s| s.starts_with("etc.") && !s.contains(".cienco4.")).collect();
+            all.filter(|s| !s.starts_with("_INBOX.") && !s.contains(".cienco4.")).collect();
         assert!(foreign.is_empty(), "{foreign:?}");
     }
 
@@ -167,9 +179,9 @@ mod tests {
         let part = Part::StationConsole("cienco4".parse().unwrap(), "ben-thuy".parse().unwrap());
         let rights = part.rights("U");
         let all = rights.publish.iter().chain(&rights.subscribe);
-        let subjects: Vec<_> = all.filter(|s| s.starts_with("etc.")).collect();
-        assert_eq!(subjects.len(), 3);
-        assert!(subjects.iter().all(|s| s.ends_with(".cienco4.ben-thuy.*")), "{subjects:?}");
+        let subjects: Vec<_> = all.filter(|s| !s.starts_with("_INBOX.")).collect();
+        assert_eq!(subjects.len(), 5);
+        assert!(subjects.iter().all(|s| s.contains(".cienco4.ben-thuy.")), "{subjects:?}");
         assert_eq!(part.name(), "console-cienco4-ben-thuy");
     }
 }

@@ -41,6 +41,8 @@ pub enum StreamsFound {
     SomeMade,
 }
 
+/// Pictures that the broker keeps at most: an eighth of what `deploy/nats-server.conf` gives it.
+const PICTURES_BYTES_MAX: i64 = 1 << 30;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn config(stream: StreamName, replicas: usize) -> Config {
@@ -76,6 +78,10 @@ fn config(stream: StreamName, replicas: usize) -> Config {
         last_only
     } else if stream == subject::DIRECTIVES {
         Config { max_message_size: 512 * 1024, ..last_only }
+    } else if stream == subject::PICTURES {
+        // What was never promised: the oldest goes, and nothing waits for it. The broker's own
+        // limit of a message holds.
+        Config { max_message_size: -1, max_bytes: PICTURES_BYTES_MAX, max_age: 3 * DAY, ..watched }
     } else if stream == subject::LIST_SNAPSHOTS {
         Config { max_message_size: 512 * 1024, deny_delete: false, deny_purge: false, ..last_only }
     } else {

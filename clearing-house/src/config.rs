@@ -178,6 +178,21 @@ impl ListPolicy {
     }
 }
 
+/// Where pictures of passages are filed, and for how long.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pictures {
+    /// The folder: the console's `[review] pictures_folder`. Files are readable by the group.
+    pub folder: PathBuf,
+    /// After how many days a picture is forgotten.
+    #[serde(default = "pictures_keep_days")]
+    pub keep_days: NonZeroU16,
+}
+
+fn pictures_keep_days() -> NonZeroU16 {
+    NonZeroU16::new(90).unwrap_or(NonZeroU16::MIN)
+}
+
 /// Where the HTTP API listens, and who may use it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -233,6 +248,8 @@ pub struct Config {
     /// The intake.
     #[serde(default)]
     pub intake: Intake,
+    /// Where pictures of passages are filed; nowhere where absent.
+    pub pictures: Option<Pictures>,
     /// The HTTP API; none where absent.
     pub api: Option<Api>,
 }

@@ -20,6 +20,7 @@ pub mod epochs;
 pub mod lane_desk;
 pub mod question;
 pub mod manifests;
+pub mod pictures;
 pub mod registry;
 pub mod tariff;
 pub mod credentials;

@@ -21,7 +21,8 @@ use clearing_house::registry::{self, NetworkFile};
 use clearing_house::tariff::command::TariffCommand;
 use clearing_house::verify::Proof;
 use clearing_house::{
-    api, broker, epochs, gate, manifests, question, report, rights, search, sql, tariff, verify,
+    api, broker, epochs, gate, manifests, pictures, question, report, rights, search, sql, tariff,
+    verify,
 };
 use domain::Clock;
 use domain::signature::SecretKey;
@@ -84,6 +85,8 @@ enum Command {
 
 /// How often days are made ready for pages: how old what they tell of an open day may be.
 const READY_EVERY: Duration = Duration::from_secs(60);
+/// How soon pictures are filed again where that ended.
+const FILE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 struct Output {
@@ -286,6 +289,15 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     };
+    let filing = async {
+        let Some(config) = &config.pictures else { return std::future::pending().await };
+        loop {
+            let Err(error) = pictures::run(&jetstream, config, Clock::system()).await;
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "pictures are filed, again");
+            tokio::time::sleep(FILE_AGAIN_AFTER).await;
+        }
+    };
     let readying = async {
         loop {
             if let Err(error) = search::make_ready(&pool, clock.now()).await {
@@ -313,6 +325,7 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         () = readying => {}
         () = questions => {}
         () = manifests => {}
+        () = filing => {}
         failed = api => failed?,
         () = herald.run() => {}
         () = publisher.run(woken) => {}

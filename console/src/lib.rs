@@ -19,6 +19,7 @@ mod audit_page;
 mod administration;
 mod equipment;
 mod page;
+mod picture;
 mod language;
 mod station;
 mod finance;

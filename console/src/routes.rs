@@ -165,6 +165,7 @@ fn of_the_road() -> Vec<Row> {
 
         (rule(Get,  "/station", LOOKS_AT_STATION, Anywhere, "lanes, and vehicles that wait"), get(station::page)),
         (rule(Get,  "/station/live", LOOKS_AT_STATION, Anywhere, "the same, kept up to date"), get(station::live)),
+        (rule(Get,  "/station/picture/{operator}/{station}/{lane}/{call}/{digest}", WORKS_AT_DESK, Anywhere, "a picture of a vehicle that waits"), get(station::picture)),
         (rule(Post, "/station/answer", WORKS_AT_DESK, Anywhere, "answer a vehicle that waits"), post(station::answer)),
         (rule(Post, "/station/order", WORKS_AT_DESK, Anywhere, "order a lane's mode, or a convoy with a second person"), post(station::order)),
         (rule(Get,  "/shift", READS_SHIFTS, Anywhere, "one's shift, and all shifts"), get(station::shifts_page)),
@@ -178,6 +179,7 @@ fn of_the_road() -> Vec<Row> {
         (rule(Post, "/passages/find", SEES_PASSAGES, Centre, "search by plate or tag, masked, written down"), post(finance::find_passages)),
         (rule(Get,  "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "one passage to its raw record, masked"), get(finance::passage_page)),
         (rule(Post, "/passages/{operator}/{station}/{lane}/{epoch}/{seq}", SEES_PASSAGES, Centre, "show plate and tag, for a reason"), post(finance::unmask)),
+        (rule(Get,  "/passages/{operator}/{station}/{lane}/{epoch}/{seq}/picture/{number}", SEES_PASSAGES, Centre, "one of its pictures, to who has just said why"), get(finance::passage_picture)),
         (rule(Get,  "/finance", SEES_FINANCE, Centre, "settlement days"), get(finance::days_page)),
         (rule(Get,  "/finance/day/{operator}/{day}", SEES_FINANCE, Centre, "one day, and what is behind it"), get(finance::day_page)),
         (rule(Post, "/finance/day/{operator}/{day}/propose", MAKES, Centre, "propose a day's settlement"), post(finance::propose_day)),

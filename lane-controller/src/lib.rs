@@ -23,6 +23,7 @@ pub mod camera;
 pub mod display;
 pub mod runner;
 pub mod uplink;
+pub mod pictures;
 pub mod events;
 pub mod clock_quality;
 pub mod directives;

@@ -13,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use domain::order::SignedOrder;
 use domain::passage::{ClockQuality, LaneRole};
-use domain::signature::Digest256;
 use domain::tariff::TariffBook;
 use domain::wire::field_io::Output;
 use domain::wire::v1::{
-    CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, ReaderHealth,
+    CommandAnswer, CommandReply, EventKind, Heartbeat, LaneEvent, PictureRecord, ReaderHealth,
 };
 use domain::{Clock, Currency, LaneId, PassageId, Plate, TagId, Timestamp, VehicleGroup};
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +37,7 @@ use crate::list::ListStore;
 mod equipment;
 mod heartbeat;
 mod orders;
+mod pictured;
 mod receipts;
 mod record;
 mod sensed;
@@ -111,8 +111,8 @@ pub struct PlateRead {
     pub plate: Plate,
     /// Whether the camera is as sure as the site asks.
     pub certainty: Certainty,
-    /// What it looked like, by digest.
-    pub pictures: Vec<Digest256>,
+    /// What it looked like.
+    pub pictures: Vec<PictureRecord>,
 }
 
 /// Everything that wakes a lane.
@@ -133,6 +133,8 @@ pub enum Wake {
     Field(FieldWord),
     /// A camera has read a plate.
     Plate(PlateRead),
+    /// A camera has taken pictures, and read no plate.
+    Pictured(Vec<PictureRecord>),
     /// A classifier has measured a vehicle.
     Measured(VehicleGroup),
     /// A classifier saw a vehicle go out backwards.
@@ -424,6 +426,7 @@ impl LaneThread {
             }
             Wake::Field(FieldWord::Silent) => self.field_is_silent(),
             Wake::Plate(read) => self.plate_read(read),
+            Wake::Pictured(pictures) => self.pictured(pictures),
             Wake::Measured(group) => self.group_measured(group),
             Wake::Reversed => self.event(Event::Reversed),
             Wake::Device { device, works } => self.device_is(device, works),
@@ -511,7 +514,11 @@ impl LaneThread {
             }
             Action::Red => drop(self.set(Output::Green, false)),
             Action::Siren => drop(self.set(Output::Siren, true)),
-            Action::Tell(kind) => self.tell(kind),
+            Action::Tell(kind) => {
+                let called = pictured::called(&kind);
+                self.tell(kind);
+                self.send_pictures_of_call(called);
+            }
             Action::AskCentre { vehicle, tag, fare: amount } => {
                 // Nobody listens any more when the process ends.
                 drop(self.words.send(Word::Ask(Question { vehicle, tag, amount })));
@@ -537,11 +544,13 @@ impl LaneThread {
         tracing::warn!(lane.id = %self.id, case = ?case, "a case");
         let shown::Dossier { passage, pictures, .. } = self.dossiers.of(vehicle);
         let at = self.shared.clock.now();
+        let pictures = pictures.iter().map(|picture| picture.digest).collect();
         let note = CaseNote { at, case: case.into(), passage, pictures };
         if let Err(ended) = self.scribe.keep_case(note) {
             self.over = Some(LaneEnded::Journal(ended));
         }
         self.equipment.case_noted.notify_one();
+        self.looked_at_afterwards(vehicle);
     }
 
     /// Brings the panels up to what concerns the first vehicle.

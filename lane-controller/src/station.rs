@@ -314,6 +314,7 @@ fn start_lane(
             expected: devices::expected(lane),
             displays: Arc::new(devices::start_displays(lane, &ear)),
             neighbours,
+            outbox: devices::start_pictures(around, &id),
             mode_file: Some(around.config.data.folder.join(format!("{}.mode", id.lane()))),
             patient_until: Some(clock.real() + DEVICES_WITHIN),
             ..Equipment::default()

@@ -159,6 +159,7 @@ pub fn hear(heard: &Mutex<LastHeard>, wakes: &Sender<Wake>, wake: Wake) {
         Wake::Device { device, works } => drop(heard.devices.insert(*device, *works)),
         Wake::Tag { .. }
         | Wake::Plate(_)
+        | Wake::Pictured(_)
         | Wake::Measured(_)
         | Wake::Reversed
         | Wake::TakenElsewhere { .. }
@@ -479,6 +480,7 @@ fn refuse(wake: Wake, why: &str) -> Told {
         Wake::Health(_)
         | Wake::Tag { .. }
         | Wake::Plate(_)
+        | Wake::Pictured(_)
         | Wake::Measured(_)
         | Wake::Reversed
         | Wake::Device { .. }

@@ -28,9 +28,14 @@ pub struct Read<'a> {
     pub confidence: u8,
     /// When.
     pub at: Timestamp,
-    /// A picture; JSON goes without.
-    pub picture: &'a [u8],
+    /// Pictures, each under the name that such cameras give it; JSON goes without.
+    pub pictures: &'a [(&'a str, &'a [u8])],
 }
+
+/// What cameras call the picture of a plate, and that of the whole.
+pub const PLATE_PICTURE: &str = "licensePlatePicture.jpg";
+/// See [`PLATE_PICTURE`].
+pub const OVERVIEW_PICTURE: &str = "detectionPicture.jpg";
 
 const BOUNDARY: &str = "simulated-boundary";
 
@@ -50,7 +55,7 @@ pub fn message(format: CameraFormat, read: &Read<'_>) -> (String, Vec<u8>) {
                  <confidenceLevel>{confidence}</confidenceLevel>\n</ANPR>\n\
                  </EventNotificationAlert>\n"
             );
-            parts("anpr.xml", "text/xml", &event, read.picture)
+            parts("anpr.xml", "text/xml", &event, read.pictures)
         }
         CameraFormat::DahuaLines => {
             let event = format!(
@@ -59,7 +64,7 @@ pub fn message(format: CameraFormat, read: &Read<'_>) -> (String, Vec<u8>) {
                  Events[0].Object.Confidence={confidence}\r\n\
                  Events[0].UTC={seconds}\r\nEvents[0].UTCMS={millis}\r\n"
             );
-            parts("event", "text/plain", &event, read.picture)
+            parts("event", "text/plain", &event, read.pictures)
         }
         CameraFormat::DahuaJson => {
             let event = serde_json::json!({"Events": [{
@@ -72,15 +77,20 @@ pub fn message(format: CameraFormat, read: &Read<'_>) -> (String, Vec<u8>) {
     }
 }
 
-fn parts(name: &str, kind: &str, event: &str, picture: &[u8]) -> (String, Vec<u8>) {
+fn parts(name: &str, kind: &str, event: &str, pictures: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = format!(
         "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\
-         Content-Type: {kind}\r\n\r\n{event}\r\n--{BOUNDARY}\r\n\
-         Content-Disposition: form-data; name=\"picture\"; filename=\"picture.jpg\"\r\n\
-         Content-Type: image/jpeg\r\n\r\n"
+         Content-Type: {kind}\r\n\r\n{event}"
     )
     .into_bytes();
-    body.extend(picture);
+    for (name, picture) in pictures {
+        let head = format!(
+            "\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; \
+             filename=\"{name}\"\r\nContent-Type: image/jpeg\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend(*picture);
+    }
     body.extend(format!("\r\n--{BOUNDARY}--\r\n").into_bytes());
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }

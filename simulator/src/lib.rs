@@ -41,6 +41,8 @@ pub mod classifier;
 
 pub mod panel;
 
+pub mod picture;
+
 pub mod camera;
 
 pub mod one_lane;

@@ -75,6 +75,7 @@ impl Contender {
                 | Wake::PostedOtherwise { .. }
                 | Wake::Health(_)
                 | Wake::Plate(_)
+                | Wake::Pictured(_)
                 | Wake::Measured(_)
                 | Wake::Reversed
                 | Wake::Device { .. }

@@ -21,6 +21,7 @@ use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
 use super::day::payment_state;
+use super::passage_pictures::{OfPassage, of_passage};
 use super::repo::{self, Whole};
 use super::{PassageLine, day_repo, days_repo, masked_plate, masked_tag, or_notice, respond};
 
@@ -41,7 +42,7 @@ struct WayLine {
     is_reached: bool,
 }
 
-type PassagePath = (String, String, String, String, String);
+pub(super) type PassagePath = (String, String, String, String, String);
 
 /// A line of figures.
 struct Line {
@@ -59,12 +60,14 @@ struct PassagePage {
     basis: Vec<Line>,
     transfers: Vec<Line>,
     way: Vec<WayLine>,
+    /// The addresses of its pictures, where they may be seen.
+    pictures: Vec<String>,
     record: Option<String>,
     clear: bool,
     reasons: Vec<(&'static str, &'static str)>,
 }
 
-fn identity((operator, station, lane, epoch, seq): &PassagePath) -> Option<PassageId> {
+pub(super) fn identity((operator, station, lane, epoch, seq): &PassagePath) -> Option<PassageId> {
     format!("{operator}/{station}/{lane}:{epoch}:{seq}").parse().ok()
 }
 
@@ -128,8 +131,9 @@ async fn show(app: &App, visit: &Visit, path: &PassagePath, sight: Sight) -> Res
         return problem(app, visit, StatusCode::INTERNAL_SERVER_ERROR, t.problem());
     };
     let shown = shown.unwrap_or_default();
+    let pictures = of_passage(app, visit, &id, sight).await;
     let way = match &whole {
-        Some(whole) => or_notice(way(app, visit, &id, whole).await, &mut page, t),
+        Some(whole) => or_notice(way(app, visit, &id, whole, &pictures).await, &mut page, t),
         None => None,
     };
     respond(
@@ -142,6 +146,7 @@ async fn show(app: &App, visit: &Visit, path: &PassagePath, sight: Sight) -> Res
             basis: shown.basis,
             transfers: shown.transfers,
             way: way.unwrap_or_default(),
+            pictures: pictures.urls,
             record: shown.record,
             clear: sight == Sight::Clear,
             reasons: UNMASK_REASONS.map(|name| (name, t.unmask_reason(name))).to_vec(),
@@ -155,6 +160,7 @@ async fn way(
     visit: &Visit,
     id: &PassageId,
     whole: &Whole,
+    pictures: &OfPassage,
 ) -> Result<Vec<WayLine>, BooksError> {
     let (t, books) = (visit.t, app.books());
     let row = &whole.row;
@@ -166,7 +172,6 @@ async fn way(
         url: reached.as_ref().and_then(|(_, url)| url.clone()),
         text: reached.map_or_else(|| t.not_yet().to_owned(), |(text, _)| text),
     };
-    let plain = |text: String| Some((text, None));
     let operator = id.lane.operator();
     let day = match row.day() {
         Some(day) => {
@@ -198,8 +203,15 @@ async fn way(
         (format!("{}{on}", position.bookings.join(", ")), None)
     });
     let transfer = whole.transfers.first();
+    let picture = match pictures.count {
+        0 => WayLine { text: t.way_no_picture().to_owned(), ..step(t.way_picture(), None) },
+        count => {
+            let text = format!("{count} · {}", t.way_pictures());
+            step(t.way_picture(), Some((text, pictures.urls.first().cloned())))
+        }
+    };
     Ok(vec![
-        step(t.way_picture(), plain(t.way_picture_text().to_owned())),
+        picture,
         step(t.way_record(), whole.record.as_ref().map(|_| (id.to_string(), None))),
         step(t.way_charge(), row.amount.map(|units| (t.money(units, currency), None))),
         step(t.way_ledger(), transfer.map(|one| (one.transfer.to_string(), None))),

@@ -28,6 +28,9 @@ texts! {
     second_not_shown: "Người thứ hai chưa được xác nhận: tên, mật khẩu hoặc mã không đúng.", "The second person was not let in: name, password or code are not right.";
     form_mode: "Không có chế độ này.", "There is no such mode.";
     form_convoy: "Hãy nhập tên đoàn, số xe và số phút.", "Enter the convoy's name, number of vehicles and minutes.";
+    picture_of_plate: "Ảnh biển số của xe đang chờ", "Plate of the vehicle that waits";
+    picture_of_vehicle: "Ảnh toàn cảnh của xe đang chờ", "Overview of the vehicle that waits";
+    picture_of_either: "Ảnh của xe đang chờ", "Picture of the vehicle that waits";
     deed_order_agreed: "Người thứ hai đồng ý", "Agreed to as second person";
     verb_change_group: "Sửa nhóm", "Group corrected";
     verb_retry_read: "Đọc thẻ lần nữa", "Read once more";

@@ -124,7 +124,9 @@ texts! {
 
     way_title: "Từ hình ảnh đến dòng ngân hàng", "From the picture to the bank line";
     way_picture: "Hình ảnh", "Picture";
-    way_picture_text: "làn giữ theo số lượt xe; không có trong sổ", "kept by the lane under this number; the books have none";
+    way_no_picture: "trung tâm không có", "the centre has none";
+    way_pictures: "hiện khi có lý do", "shown to those who say why";
+    passage_picture: "Ảnh của lượt xe này", "Picture of this passage";
     way_record: "Bản ghi có chữ ký của làn", "Record signed by the lane";
     way_charge: "Phí được tính", "Charge";
     way_ledger: "Bút toán sổ cái", "Ledger transfer";

@@ -1,15 +1,18 @@
 //! Pictures of passages, as far as the centre has them: files in a folder, one folder for each
-//! passage, `OPERATOR/STATION/LANE/EPOCH/SEQ/`. Stations fill it by whatever copies files; what is
-//! not there yet is absent, and the page says so. What is no picture by its first bytes is none.
-//! Deliberately absent: copying, keeping within bounds and deleting in time, which belong to
-//! whoever fills the folder.
+//! passage, `OPERATOR/STATION/LANE/EPOCH/SEQ/`. The clearing house files them there and forgets them
+//! in time; what is not there is absent, and the page says so. What is no picture by its first bytes
+//! is none.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use domain::PassageId;
-use domain::signature::Digest256;
+
+use crate::picture::Picture;
 
 /// Pictures that a page shows at most, the first by name.
 const SHOWN_MAX: usize = 4;
@@ -17,26 +20,55 @@ const SHOWN_MAX: usize = 4;
 /// The largest picture that is served.
 const BYTES_MAX: u64 = 8 << 20;
 
-/// A picture that was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Picture {
-    pub media_type: &'static str,
-    pub bytes: Vec<u8>,
+/// How long a session that has said why sees the pictures of a passage.
+const SEEN_FOR: Duration = Duration::from_secs(300);
+
+/// How many such permissions there are at once; the oldest goes.
+const SEEN_MAX: usize = 256;
+
+/// That a session sees the pictures of a passage, and until when.
+#[derive(Debug)]
+struct Seen {
+    session: String,
+    passage: PassageId,
+    until: Instant,
 }
 
-/// Where pictures are.
+/// Where pictures are, and who has just said why they look at some. Copies are of the same.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pictures {
     folder: Option<PathBuf>,
+    seen: Arc<Mutex<VecDeque<Seen>>>,
 }
 
 impl Pictures {
     pub(crate) fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder }
+        Self { folder, seen: Arc::default() }
+    }
+
+    /// Lets a session see the pictures of a passage for a while; why is written down already.
+    pub(crate) fn let_see(&self, session: &str, passage: &PassageId, now: Instant) {
+        let mut all = self.seen();
+        all.retain(|seen| now < seen.until);
+        if all.len() == SEEN_MAX {
+            all.pop_front();
+        }
+        let (session, passage) = (session.to_owned(), passage.clone());
+        all.push_back(Seen { session, passage, until: now + SEEN_FOR });
+    }
+
+    /// Whether a session sees the pictures of a passage now.
+    pub(crate) fn may_see(&self, session: &str, passage: &PassageId, now: Instant) -> bool {
+        let own = |seen: &Seen| seen.session == session && seen.passage == *passage;
+        self.seen().iter().any(|seen| own(seen) && now < seen.until)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, VecDeque<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The files of a passage, in the order of their names; none where there is no folder. Blocks.
-    pub(super) fn of(&self, passage: &PassageId) -> io::Result<Vec<PathBuf>> {
+    pub(crate) fn of(&self, passage: &PassageId) -> io::Result<Vec<PathBuf>> {
         let Some(folder) = self.folder_of(passage) else { return Ok(Vec::new()) };
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -63,7 +95,7 @@ impl Pictures {
     }
 
     /// One of a passage's pictures, the first being 1; nothing where it is not there, or none. Blocks.
-    pub(super) fn picture(
+    pub(crate) fn picture(
         &self,
         passage: &PassageId,
         number: usize,
@@ -76,14 +108,7 @@ impl Pictures {
             return Ok(None);
         }
         let bytes = fs::read(file)?;
-        Ok(media_type(&bytes).map(|media_type| Picture { media_type, bytes }))
-    }
-}
-
-impl Picture {
-    /// What it is known by.
-    pub(super) fn digest(&self) -> Digest256 {
-        Digest256::of(&self.bytes)
+        Ok(Picture::try_new(bytes))
     }
 }
 
@@ -92,20 +117,30 @@ fn is_named_as_picture(path: &Path) -> bool {
     extension.is_some_and(|extension| matches!(extension, "jpg" | "jpeg" | "png"))
 }
 
-/// What a picture is by its first bytes.
-fn media_type(bytes: &[u8]) -> Option<&'static str> {
-    if bytes.starts_with(b"\xff\xd8\xff") {
-        Some("image/jpeg")
-    } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        Some("image/png")
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::Clock;
+
     use super::*;
+
+    #[test]
+    fn a_session_sees_the_pictures_of_the_passage_it_said_why_about_for_a_while() {
+        let pictures = Pictures::default();
+        let start = Clock::system().real();
+        let passage = |seq: u64| format!("cienco4/ben-thuy/l01:1:{seq}").parse().unwrap();
+        let one: PassageId = passage(7);
+        assert!(!pictures.may_see("s1", &one, start));
+        pictures.clone().let_see("s1", &one, start);
+        assert!(pictures.may_see("s1", &one, start));
+        assert!(!pictures.may_see("s2", &one, start), "another session");
+        assert!(!pictures.may_see("s1", &passage(8), start), "another passage");
+        assert!(!pictures.may_see("s1", &one, start + SEEN_FOR), "long ago");
+        for seq in 1..=300 {
+            pictures.let_see("s3", &passage(seq), start);
+        }
+        assert!(!pictures.may_see("s1", &one, start), "the oldest permission went");
+        assert_eq!(pictures.seen().len(), SEEN_MAX);
+    }
 
     #[test]
     fn pictures_are_those_of_the_passage_and_nothing_that_only_says_so() {

@@ -10,12 +10,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use domain::wire::v1::{
-    DecisionRecord, EventKind, ExceptionRecord, Heartbeat, LaneEvent, ReaderHealth, RoleRecord,
+    DecisionRecord, EventKind, ExceptionRecord, Heartbeat, LaneEvent, PictureNote, PictureRecord,
+    ReaderHealth, RoleRecord,
 };
 use domain::{Amount, Currency, LaneId, PassageId, TagId, Timestamp, VehicleGroup};
 use jiff::tz::TimeZone;
 
 use super::feed::{self, Feed, Happened};
+use super::pictures::Noted;
 use crate::access::Scope;
 
 /// How old a heartbeat may be, in real time, before the lane counts as stale.
@@ -114,6 +116,8 @@ pub(crate) struct Lane {
     recent: VecDeque<(u32, u64, Option<Amount>)>,
     /// Calls that wait, by the lane's number.
     pub calls: BTreeMap<u64, Call>,
+    /// Pictures of those vehicles.
+    pub pictures: Noted,
     /// Vehicles that crossed undecided since the console started.
     pub violations: u64,
     /// The last alarm, and when.
@@ -121,6 +125,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
+    /// The pictures of a vehicle that waits.
+    pub(crate) fn pictures_of(&self, call: u64) -> &[PictureRecord] {
+        self.calls.get(&call).map_or(&[], |waits| self.pictures.of(call, waits.raised_at))
+    }
+
     /// How recent the knowledge is.
     pub(crate) fn freshness(&self, now: Instant) -> Freshness {
         match self.heard {
@@ -309,6 +318,11 @@ impl Board {
         if let Some(what) = told {
             self.feed.add(Happened { at, lane: id, what });
         }
+    }
+
+    /// Takes what a lane says of its pictures.
+    pub(crate) fn handle_pictures(&mut self, note: PictureNote) {
+        self.known(note.lane.clone()).pictures.handle_note(note);
     }
 
     /// Drops the calls that a living lane no longer repeats; those of a silent lane stay.

@@ -10,9 +10,13 @@ use std::time::Duration;
 use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
 use async_nats::{Client, Message};
+use axum::body::Bytes;
 use broker_link::Link;
 use domain::order::{self, Signer};
-use domain::wire::v1::{self, Command, CommandReply, Heartbeat, LaneEvent, RoleRecord, WireError};
+use domain::signature::Digest256;
+use domain::wire::v1::{
+    self, Command, CommandReply, Heartbeat, LaneEvent, PictureNote, RoleRecord, WireError,
+};
 use domain::wire::{SIGNERS_HEADER, subject};
 use domain::{Amount, Clock, LaneId, PassageId};
 use futures::stream::{self, StreamExt};
@@ -27,6 +31,7 @@ use crate::config::Station;
 
 use super::board::{Board, Condition, Lane, Place};
 use super::order::validity;
+use super::pictures::Album;
 use super::view::{Scene, Viewer};
 
 pub(super) use domain::wire::v1::CommandAnswer as Answer;
@@ -81,6 +86,8 @@ pub(crate) struct Desk {
     station: Option<Station>,
     board: Mutex<Board>,
     client: OnceLock<Client>,
+    /// The last pictures that a station's desk heard.
+    album: Mutex<Album>,
     register_is_read: watch::Sender<bool>,
     changed: watch::Sender<()>,
 }
@@ -92,6 +99,7 @@ impl Desk {
             clock,
             board: Mutex::new(board),
             client: OnceLock::new(),
+            album: Mutex::default(),
             // A station's own configuration is all the register it needs.
             register_is_read: watch::Sender::new(station.is_some()),
             station,
@@ -111,6 +119,23 @@ impl Desk {
     /// Tells whenever the board has changed.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
+    }
+
+    /// The connection, while the broker is there.
+    pub(super) fn connected(&self) -> Option<Client> {
+        self.client.get().filter(|_| self.is_connected()).cloned()
+    }
+
+    /// A picture that was heard, as far as it is still held.
+    pub(super) fn held(&self, lane: &LaneId, digest: &Digest256) -> Option<Bytes> {
+        self.album.lock().unwrap_or_else(PoisonError::into_inner).of(lane, digest)
+    }
+
+    /// Whether a vehicle that waits has this picture.
+    pub(super) fn has_picture(&self, lane: &LaneId, call: u64, digest: &Digest256) -> bool {
+        let board = self.board();
+        let pictures = board.lane(lane).map_or(&[][..], |lane| lane.pictures_of(call));
+        pictures.iter().any(|picture| picture.digest == *digest)
     }
 
     /// Whether the broker is there.
@@ -221,10 +246,17 @@ impl Desk {
         };
         let heartbeats = client.subscribe(of("heartbeat", subject::ALL_HEARTBEATS)).await?;
         let events = client.subscribe(of("event", subject::ALL_EVENTS)).await?;
-        let mut messages = stream::select(
+        // At the centre pictures are fetched one by one; those of all lanes would be too many.
+        let pictures = match &self.station {
+            Some(at) => format!("etc.v1.picture.{}.{}.>", at.operator, at.station),
+            None => subject::ALL_PICTURE_NOTES.to_owned(),
+        };
+        let pictures = client.subscribe(pictures).await?;
+        let lives = stream::select(
             heartbeats.map(|message| (Kind::Heartbeat, message)),
             events.map(|message| (Kind::Event, message)),
         );
+        let mut messages = stream::select(lives, pictures.map(|message| (Kind::Picture, message)));
         while let Some((kind, message)) = messages.next().await {
             if let Err(error) = self.handle_message(kind, &message) {
                 debug!(error = &error as &dyn Error, subject = %message.subject, "message left out");
@@ -249,6 +281,18 @@ impl Desk {
                 let event: LaneEvent = v1::parse("event", &message.payload)?;
                 if speaker.as_ref() == Some(&event.lane) {
                     self.change(|board| board.handle_event(event, now));
+                }
+            }
+            Kind::Picture if speaker.is_some() => {
+                let note: PictureNote = v1::parse("note of pictures", &message.payload)?;
+                if speaker.as_ref() == Some(&note.lane) {
+                    self.change(|board| board.handle_pictures(note));
+                }
+            }
+            Kind::Picture => {
+                let mut album = self.album.lock().unwrap_or_else(PoisonError::into_inner);
+                if !album.hold(&message.subject, message.payload.clone()) {
+                    warn!(subject = %message.subject, "a picture is not what its subject says");
                 }
             }
         }
@@ -289,8 +333,7 @@ impl Desk {
         command: &Command,
         signers: &[Signer],
     ) -> Result<Answer, CommandError> {
-        let client = self.client.get().filter(|_| self.is_connected());
-        let client = client.ok_or(CommandError::BrokerAway)?;
+        let client = self.connected().ok_or(CommandError::BrokerAway)?;
         let waits = |lane: &Lane| lane.calls.contains_key(&command.call);
         if command.verb.is_about_vehicle() && !self.board().lane(&command.lane).is_some_and(waits) {
             return Err(CommandError::CallGone);
@@ -343,6 +386,7 @@ fn place_of(station: &Station) -> Place {
 enum Kind {
     Heartbeat,
     Event,
+    Picture,
 }
 
 /// A lane of the register, as the books have it.

@@ -3,7 +3,7 @@
 //! The pure parts are [`board`] (what is known), [`order`] (what a person asks for) and [`view`]
 //! (how it looks); [`desk`] joins them to the broker, [`give`] gives orders in a person's name. Live pages are told of changes by
 //! server-sent events: each carries the pieces of HTML that differ from what that page has.
-//! [`shift`] is who answers for the desk. Deliberately absent: decisions (the lane's); what is kept
+//! [`pictures`] are of the vehicle that waits. [`shift`] is who answers for the desk. Deliberately absent: decisions (the lane's); what is kept
 //! is in the audit log.
 
 mod board;
@@ -11,6 +11,7 @@ mod feed;
 mod desk;
 mod give;
 mod order;
+mod pictures;
 pub(crate) mod shift;
 mod shift_pages;
 mod view;
@@ -33,6 +34,7 @@ use crate::page::{Page, Section, Visit, render};
 
 pub(crate) use desk::Desk;
 pub(crate) use give::{answer, order};
+pub(crate) use pictures::picture;
 pub(crate) use shift_pages::{
     close_shift, offer_shift, shift_report, shifts_page, start_shift, take_shift,
 };

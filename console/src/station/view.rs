@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use askama::Template;
-use domain::wire::v1::{ConvoyRecord, Heartbeat, ReaderHealth};
+use domain::wire::v1::{ConvoyRecord, Heartbeat, PictureKind, PictureRecord, ReaderHealth};
 use domain::{Amount, Clock, Currency, LaneId};
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -115,6 +115,13 @@ pub(super) struct Choice {
     pub text: &'static str,
 }
 
+/// A picture of the vehicle that waits.
+pub(super) struct CallPicture {
+    pub url: String,
+    /// What is on it, for those who do not see it.
+    pub text: &'static str,
+}
+
 /// One call as the page shows it.
 #[derive(Template)]
 #[template(path = "call.html")]
@@ -136,6 +143,8 @@ pub(super) struct CallItem {
     pub groups: Vec<u8>,
     pub open_reasons: Vec<Choice>,
     pub turn_away_reasons: Vec<Choice>,
+    /// For those who answer it.
+    pub pictures: Vec<CallPicture>,
 }
 
 #[derive(Template)]
@@ -174,6 +183,13 @@ struct FeedLines<'a> {
 #[template(path = "known.html")]
 struct Known<'a> {
     call: &'a CallItem,
+}
+
+/// The pictures of a call, which may come while it waits.
+#[derive(Template)]
+#[template(path = "call_pictures.html")]
+struct CallPictures<'a> {
+    pictures: &'a [CallPicture],
 }
 
 #[derive(Template)]
@@ -456,6 +472,12 @@ impl CallItem {
             groups: (1..=GROUP_MAX).collect(),
             open_reasons: choices(t, &OPEN_REASONS),
             turn_away_reasons: choices(t, &TURN_AWAY_REASONS),
+            pictures: lane
+                .pictures_of(number)
+                .iter()
+                .filter(|_| viewer.may_answer)
+                .map(|picture| CallPicture::new(id, number, picture, t))
+                .collect(),
         }
     }
 }
@@ -464,6 +486,22 @@ impl CallItem {
     /// What is known of it, as a piece of the page.
     fn known(&self) -> String {
         piece(&Known { call: self })
+    }
+
+    /// Its pictures, as a piece of the page.
+    fn pictures(&self) -> String {
+        piece(&CallPictures { pictures: &self.pictures })
+    }
+}
+
+impl CallPicture {
+    fn new(lane: &LaneId, call: u64, picture: &PictureRecord, t: Language) -> Self {
+        let text = match picture.kind {
+            PictureKind::Plate => t.picture_of_plate(),
+            PictureKind::Overview => t.picture_of_vehicle(),
+            PictureKind::Unknown => t.picture_of_either(),
+        };
+        Self { url: format!("/station/picture/{lane}/{call}/{}", picture.digest), text }
     }
 }
 
@@ -514,6 +552,7 @@ impl Shown {
         for call in &scene.calls {
             changed(&format!("age-{}", call.id), call.age.clone(), true);
             changed(&format!("known-{}", call.id), call.known(), true);
+            changed(&format!("pictures-{}", call.id), call.pictures(), true);
         }
         let ids: Vec<String> = scene.calls.iter().map(|call| call.id.clone()).collect();
         let calls = (ids != self.calls).then(|| {
@@ -525,7 +564,8 @@ impl Shown {
         });
         if calls.is_some() {
             self.pieces.retain(|id, _| {
-                let of_call = id.strip_prefix("age-").or_else(|| id.strip_prefix("known-"));
+                let of_call = ["age-", "known-", "pictures-"];
+                let of_call = of_call.iter().find_map(|kind| id.strip_prefix(kind));
                 of_call.is_none_or(|id| ids.iter().any(|call| call == id))
             });
             self.calls = ids;

@@ -1,5 +1,6 @@
 //! Subjects and streams of the broker. Nothing personal is ever part of a subject.
 
+use crate::signature::Digest256;
 use crate::{LaneId, OperatorId};
 
 /// A stream and the subjects it keeps.
@@ -67,9 +68,12 @@ pub const EVENTS: StreamName = StreamName { name: "EVENT", subjects: "etc.v1.eve
 /// What the centre wants to be so: one document a subject.
 pub const DIRECTIVES: StreamName = StreamName { name: "DIRECTIVE", subjects: "etc.v1.directive.>" };
 
+/// Pictures of vehicles, and which belong to whom; bounded, and never waited for.
+pub const PICTURES: StreamName = StreamName { name: "PICTURE", subjects: "etc.v1.picture.>" };
+
 /// Every stream there is.
-pub const STREAMS: [StreamName; 7] =
-    [PASSAGES, RECEIPTS, LIST_DELTAS, LIST_SNAPSHOTS, ENTRIES, EVENTS, DIRECTIVES];
+pub const STREAMS: [StreamName; 8] =
+    [PASSAGES, RECEIPTS, LIST_DELTAS, LIST_SNAPSHOTS, ENTRIES, EVENTS, DIRECTIVES, PICTURES];
 
 /// The one manifest of the newest snapshot.
 pub const LIST_MANIFEST: &str = "etc.v1.list.snapshot.manifest";
@@ -85,6 +89,8 @@ pub const ALL_QUESTIONS: &str = "etc.v1.ask.>";
 pub const ALL_MANIFESTS: &str = "etc.v1.manifest.>";
 /// Everything lanes tell, for a subscriber.
 pub const ALL_EVENTS: &str = "etc.v1.event.>";
+/// What all lanes say of their pictures, for a subscriber: not the pictures themselves.
+pub const ALL_PICTURE_NOTES: &str = "etc.v1.picture.*.*.*";
 /// Every lane's heartbeat, for a subscriber.
 pub const ALL_HEARTBEATS: &str = "etc.v1.heartbeat.>";
 
@@ -114,6 +120,18 @@ pub fn event(lane: &LaneId) -> String {
 #[must_use]
 pub fn heartbeat(lane: &LaneId) -> String {
     of("heartbeat", lane)
+}
+
+/// Where a lane says which pictures belong to whom.
+#[must_use]
+pub fn picture_note(lane: &LaneId) -> String {
+    of("picture", lane)
+}
+
+/// Where a lane publishes the bytes of a picture. A digest tells nothing of what is on it.
+#[must_use]
+pub fn picture(lane: &LaneId, digest: &Digest256) -> String {
+    format!("{}.{digest}", picture_note(lane))
 }
 
 /// Where a lane answers commands. Request and reply; never stored.
@@ -186,10 +204,13 @@ mod tests {
         assert_eq!(passage(&lane), "etc.v1.passage.cienco4.ben-thuy.l01");
         assert_eq!(question(&lane), "etc.v1.ask.cienco4.ben-thuy.l01");
         assert_eq!(lane_of(&question(&lane)), Some(lane.clone()));
-        assert_eq!(lane_of(&passage(&lane)), Some(lane));
+        assert_eq!(lane_of(&passage(&lane)), Some(lane.clone()));
         let kept_under = "etc.v1.partition.7.cienco4.ben-thuy.l01";
         assert_eq!(published_on(kept_under), "etc.v1.passage.cienco4.ben-thuy.l01");
         assert_eq!(published_on("etc.v1.passage.odd"), "etc.v1.passage.odd");
+        let digest = Digest256::of(b"a picture");
+        assert_eq!(lane_of(&picture_note(&lane)), Some(lane.clone()));
+        assert_eq!(lane_of(&picture(&lane, &digest)), None, "the bytes are no message of a lane");
         assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy"), None);
         assert_eq!(lane_of("etc.v1.passage.cienco4.ben-thuy.l01.x"), None);
     }

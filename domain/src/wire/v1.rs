@@ -6,6 +6,7 @@ mod event;
 mod list;
 mod manifest;
 mod passage;
+mod picture;
 mod question;
 mod time;
 
@@ -28,6 +29,7 @@ pub use passage::{
     AttendanceRecord, ClockRecord, CorrectionRecord, DecisionRecord, EntryRefRecord,
     ExceptionRecord, PassageRecord, PaymentRecord, RoleRecord,
 };
+pub use picture::{PictureKind, PictureNote, PictureRecord, Pictured};
 pub use question::{AccountAnswer, AccountQuestion, RulingRecord};
 pub use time::{ListConfirmation, TimeAnswer, TimeQuestion};
 

@@ -6,8 +6,8 @@ use domain::wire::v1::{
     AccountAnswer, AccountQuestion, Badge, ChoiceRecord, ClockRecord, Command, CommandReply,
     ConvoyRecord, DegradedMode, DeltaRecord, DeskRole, EntryRecord, EpochGrant, EpochRequest,
     Heartbeat, LaneDirective, LaneEvent, LaneMode, ListConfirmation, ListEntryRecord, Manifest,
-    ManifestCall, ManifestTurn, PassageRecord, PaymentRecord, PolicyRecord, ReaderHealth, Receipt,
-    TariffDirective, TimeAnswer, TimeQuestion, Verb, Vitals,
+    ManifestCall, ManifestTurn, PassageRecord, PaymentRecord, PictureNote, PolicyRecord,
+    ReaderHealth, Receipt, TariffDirective, TimeAnswer, TimeQuestion, Verb, Vitals,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -101,6 +101,14 @@ pub(crate) const CHANNELS: &[Channel] = &[
         "etc.v1.event.{operator}.{station}.{lane}",
         "EVENT",
         "LaneEvent",
+        "lane",
+        "nobody",
+    ),
+    stored(
+        "pictures",
+        "etc.v1.picture.{operator}.{station}.{lane}",
+        "PICTURE",
+        "PictureNote",
         "lane",
         "nobody",
     ),
@@ -234,6 +242,11 @@ pub(crate) fn samples() -> Vec<Sample> {
             ))
         })
         .collect();
+    let pictures = [r#"{"call":{"call":1}}"#, r#"{"passage":{"epoch":1,"seq":7}}"#].map(|of| {
+        hashed(&format!(
+            r##"{{"v":1,"lane":"a/b/c","at":"2026-11-21T05:00:00Z","of":{of},"pictures":[{{"digest":"#","kind":"plate","len":9}}]}}"##
+        ))
+    });
     let verbs = [
         r#"{"open":{"reason":"cash-paid","plate":"37A12345","group":2}}"#,
         r#"{"charge-by-plate":{"plate":"37A12345","group":2}}"#,
@@ -294,6 +307,7 @@ pub(crate) fn samples() -> Vec<Sample> {
             |t| Sample::of::<EntryRecord>("EntryRecord", t),
         ),
         texts(&events, |t| Sample::of::<LaneEvent>("LaneEvent", t)),
+        texts(&pictures, |t| Sample::of::<PictureNote>("PictureNote", t)),
         texts(
             &one(
                 r#"{"v":1,"operator":"vec","version":2,"issued_at":"2026-11-21T05:00:01Z","tariffs":[{}]}"#,

@@ -21,6 +21,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
 use domain::signature::Digest256;
+use domain::wire::v1::{PictureKind, PictureRecord};
 use domain::{Clock, LaneId};
 use multer::{Constraints, Multipart, SizeLimit};
 use tokio::net::TcpListener;
@@ -28,7 +29,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::sighting::{EventError, Sighting};
-use super::store::{BoundedFolder, Picture};
+use super::store::{BoundedFolder, PICTURE_EXTENSION, Picture};
 use super::{PlateSeen, dahua, hikvision};
 
 /// No camera sends more parts: an event, a few pictures.
@@ -39,6 +40,8 @@ const EVENT_BYTES_MAX: usize = 256 * 1024;
 const POST_WITHIN: Duration = Duration::from_secs(10);
 /// How many posts are taken in at once.
 const POSTS_AT_ONCE: usize = 8;
+/// The folder of pictures, in the folder of what is kept.
+pub const PICTURES_FOLDER: &str = "pictures";
 /// What every JPEG begins with.
 const JPEG: &[u8] = &[0xff, 0xd8, 0xff];
 
@@ -110,6 +113,13 @@ pub struct ListenerSettings {
 pub enum CameraWord {
     /// A plate was read.
     Seen(PlateSeen),
+    /// A camera took pictures and read no plate.
+    Pictured {
+        /// The camera.
+        camera: String,
+        /// What it took, as far as it was kept.
+        pictures: Vec<PictureRecord>,
+    },
     /// A camera posted something else that was understood: it is alive.
     Alive {
         /// The camera.
@@ -130,7 +140,9 @@ impl CameraWord {
     pub fn camera(&self) -> &str {
         match self {
             Self::Seen(seen) => &seen.camera,
-            Self::Alive { camera } | Self::Quarantined { camera, .. } => camera,
+            Self::Pictured { camera, .. }
+            | Self::Alive { camera }
+            | Self::Quarantined { camera, .. } => camera,
         }
     }
 }
@@ -198,7 +210,7 @@ impl CameraListener {
             clock,
             post_bytes_max: settings.post_bytes_max,
             permits: Semaphore::new(POSTS_AT_ONCE),
-            pictures: open("pictures", "jpg", settings.pictures_bytes_max)?,
+            pictures: open(PICTURES_FOLDER, PICTURE_EXTENSION, settings.pictures_bytes_max)?,
             quarantine: open("quarantine", "post", settings.quarantine_bytes_max)?,
             tell: Box::new(tell),
         });
@@ -270,7 +282,14 @@ async fn take_in(
                 pictures,
             })
         }
-        Ok((None, _)) => CameraWord::Alive { camera: name },
+        Ok((None, pictures)) => {
+            let pictures = desk.keep(camera, &pictures);
+            if pictures.is_empty() {
+                CameraWord::Alive { camera: name }
+            } else {
+                CameraWord::Pictured { camera: name, pictures }
+            }
+        }
         Err(why) => {
             desk.quarantine(camera, content_type, &why, &body);
             CameraWord::Quarantined { camera: name, why }
@@ -280,12 +299,28 @@ async fn take_in(
     StatusCode::OK
 }
 
+/// A picture as it came.
+type Came = (PictureKind, Bytes);
+
+/// What a part of a post is of, by the name that the camera gives it: `licensePlatePicture.jpg` and
+/// `detectionPicture.jpg` are the two that every camera of the first format sends.
+fn kind_of(name: &str) -> PictureKind {
+    let name = name.to_ascii_lowercase();
+    if name.contains("plate") {
+        PictureKind::Plate
+    } else if ["detection", "vehicle", "overview", "scene"].iter().any(|part| name.contains(part)) {
+        PictureKind::Overview
+    } else {
+        PictureKind::Unknown
+    }
+}
+
 /// What a post says, and the pictures that came with it.
 async fn understand(
     camera: &Camera,
     content_type: Option<&str>,
     body: &Bytes,
-) -> Result<(Option<Sighting>, Vec<Bytes>), EventError> {
+) -> Result<(Option<Sighting>, Vec<Came>), EventError> {
     let (event, pictures) = match content_type.filter(|kind| kind.starts_with("multipart/")) {
         Some(kind) => parts(kind, body.clone()).await?,
         None => (body.clone(), Vec::new()),
@@ -302,7 +337,7 @@ async fn understand(
 }
 
 /// Takes a post apart: its one event, and its pictures.
-async fn parts(content_type: &str, body: Bytes) -> Result<(Bytes, Vec<Bytes>), EventError> {
+async fn parts(content_type: &str, body: Bytes) -> Result<(Bytes, Vec<Came>), EventError> {
     let no_parts = |_why: multer::Error| EventError::Parts;
     let boundary = multer::parse_boundary(content_type).map_err(no_parts)?;
     let limit = SizeLimit::new().whole_stream(u64::try_from(body.len()).unwrap_or(u64::MAX));
@@ -315,9 +350,10 @@ async fn parts(content_type: &str, body: Bytes) -> Result<(Bytes, Vec<Bytes>), E
             return Err(EventError::Limit);
         }
         let is_image = part.content_type().is_some_and(|kind| kind.type_() == "image");
+        let kind = kind_of(part.file_name().or(part.name()).unwrap_or_default());
         let bytes = part.bytes().await.map_err(no_parts)?;
         if is_image || bytes.starts_with(JPEG) {
-            pictures.push(bytes);
+            pictures.push((kind, bytes));
         } else if event.replace(bytes).is_some() {
             return Err(EventError::Several(2));
         }
@@ -327,10 +363,10 @@ async fn parts(content_type: &str, body: Bytes) -> Result<(Bytes, Vec<Bytes>), E
 
 impl Desk {
     /// Keeps pictures, as far as they are pictures and the disk takes them.
-    fn keep(&self, camera: &Camera, pictures: &[Bytes]) -> Vec<Picture> {
+    fn keep(&self, camera: &Camera, pictures: &[Came]) -> Vec<PictureRecord> {
         let mut store = self.pictures.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = |bytes: &Bytes| match store.keep(bytes) {
-            Ok(picture) => Some(picture),
+        let keep = |(kind, bytes): &Came| match store.keep(bytes) {
+            Ok(Picture { digest, len }) => Some(PictureRecord { digest, kind: *kind, len }),
             Err(error) => {
                 tracing::warn!(
                     camera = camera.name,
@@ -340,7 +376,7 @@ impl Desk {
                 None
             }
         };
-        pictures.iter().filter(|bytes| bytes.starts_with(JPEG)).filter_map(keep).collect()
+        pictures.iter().filter(|(_, bytes)| bytes.starts_with(JPEG)).filter_map(keep).collect()
     }
 
     fn quarantine(&self, camera: &Camera, kind: Option<&str>, why: &EventError, body: &Bytes) {

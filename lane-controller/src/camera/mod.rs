@@ -23,6 +23,7 @@ pub mod watch;
 
 use std::time::Instant;
 
+use domain::wire::v1::PictureRecord;
 use domain::{LaneId, Plate, Timestamp};
 
 pub use listener::{
@@ -48,5 +49,5 @@ pub struct PlateSeen {
     /// When the camera says it was: its clock is its own.
     pub camera_time: Option<Timestamp>,
     /// What it looked like; kept, as far as the store has room.
-    pub pictures: Vec<Picture>,
+    pub pictures: Vec<PictureRecord>,
 }

@@ -19,6 +19,15 @@ pub struct Picture {
     pub len: u64,
 }
 
+/// What the names of pictures end in.
+pub const PICTURE_EXTENSION: &str = "jpg";
+
+/// Where a folder of pictures keeps one.
+#[must_use]
+pub fn file_of(folder: &Path, digest: &Digest256) -> PathBuf {
+    folder.join(format!("{digest}.{PICTURE_EXTENSION}"))
+}
+
 /// A folder with a limit.
 #[derive(Debug)]
 pub struct BoundedFolder {

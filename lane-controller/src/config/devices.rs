@@ -12,6 +12,7 @@ use crate::camera::{CameraSecret, Format};
 use crate::display::panel::Font;
 use crate::display::{Charset, DisplaySettings, Language, Layout};
 use crate::field_io::classifier::AxleClass;
+use crate::pictures::SendPictures;
 
 /// A fare display. A lane may have several, such as one in each language.
 #[derive(Debug, Clone, Deserialize)]
@@ -190,6 +191,9 @@ pub struct Cameras {
     /// Posts that were not understood and are kept, in megabytes.
     #[serde(default = "quarantine_mb_max")]
     pub quarantine_mb_max: u64,
+    /// Whose pictures the lanes send to the broker: `exceptions`, `all` or `none`.
+    #[serde(default)]
+    pub send_pictures: SendPictures,
     /// One post, in megabytes.
     #[serde(default = "post_mb_max")]
     pub post_mb_max: usize,

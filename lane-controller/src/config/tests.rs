@@ -1,4 +1,5 @@
 use super::*;
+use crate::pictures::SendPictures;
 
 const EXAMPLE: &str = include_str!("../../../deploy/lane-controller.example.toml");
 
@@ -45,6 +46,23 @@ fn a_camera_needs_a_listener_and_a_name_of_its_own() {
     });
     assert!(told.iter().all(|wrong| wrong.ends_with("[cameras] with listen is missing")));
     assert!(!told.is_empty());
+}
+
+#[test]
+fn whose_pictures_are_sent_is_one_of_three_and_else_refused_with_what_is_right() {
+    let read = |with: &str| {
+        let line = "send_pictures = \"exceptions\"";
+        assert!(EXAMPLE.contains(line));
+        toml::from_str::<Config>(&EXAMPLE.replace(line, with))
+    };
+    let wanted = |with: &str| read(with).unwrap().cameras.unwrap().send_pictures;
+    assert_eq!(wanted(""), SendPictures::Exceptions);
+    assert_eq!(wanted("send_pictures = \"all\""), SendPictures::All);
+    assert_eq!(wanted("send_pictures = \"none\""), SendPictures::None);
+    let error = read("send_pictures = \"some\"").unwrap_err().to_string();
+    for part in ["send_pictures", "`some`", "`exceptions`, `all`, `none`"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]

@@ -218,11 +218,22 @@ impl Lane {
         self.queue.back()
     }
 
+    /// The vehicle with this number, while it is between the loops.
+    #[must_use]
+    pub fn vehicle(&self, number: u64) -> Option<&Vehicle> {
+        self.queue.iter().find(|vehicle| vehicle.number == number)
+    }
+
+    /// The vehicle that a person is called for.
+    #[must_use]
+    pub fn called_for(&self, call: u64) -> Option<&Vehicle> {
+        self.queue.iter().find(|vehicle| vehicle.call() == Some(call))
+    }
+
     /// How many calls wait.
     #[must_use]
     pub fn calls_waiting(&self) -> usize {
-        let calling = |vehicle: &&Vehicle| matches!(vehicle.state, VehicleState::Calling { .. });
-        self.queue.iter().filter(calling).count()
+        self.queue.iter().filter(|vehicle| vehicle.call().is_some()).count()
     }
 
     fn timer_expired(&mut self, timer: Timer, m: &mut Moment<'_>) {

@@ -110,6 +110,19 @@ impl Vehicle {
         }
     }
 
+    /// The call that a person is called by for it.
+    #[must_use]
+    pub const fn call(&self) -> Option<u64> {
+        match self.state {
+            VehicleState::Calling { call, .. } => Some(call),
+            VehicleState::AwaitingTag { .. }
+            | VehicleState::Asking { .. }
+            | VehicleState::Released { .. }
+            | VehicleState::OnSafetyLoop
+            | VehicleState::BackingOut { .. } => None,
+        }
+    }
+
     /// Whether nothing was decided about it.
     #[must_use]
     pub const fn is_undecided(&self) -> bool {

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use super::Wake;
 use crate::display::Display;
+use crate::pictures::Outbox;
 
 /// A device: what the lane is without it, and which of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +63,8 @@ pub struct Equipment {
     pub mode_file: Option<PathBuf>,
     /// Who sends cases.
     pub case_noted: Arc<Notify>,
+    /// Who sends pictures.
+    pub outbox: Outbox,
     /// Until when devices may be silent after the start; not at all where absent.
     pub patient_until: Option<Instant>,
 }

@@ -138,6 +138,7 @@ impl LaneThread {
         }
         self.dossiers.recorded(vehicle, seq, &draft, self.currency);
         self.was_recorded(seq, &draft, decided_after);
+        self.pictures_recorded(vehicle, &draft);
         self.tell_neighbours(&draft);
     }
 

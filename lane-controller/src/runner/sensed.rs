@@ -52,10 +52,9 @@ impl LaneThread {
     /// A camera has read a plate of the vehicle that came last.
     pub(super) fn plate_read(&mut self, read: PlateRead) {
         let PlateRead { plate, certainty, pictures } = read;
-        if let Some(newest) = self.lane.newest() {
-            self.dossiers.saw(newest.number, pictures);
-        }
+        let seen = self.saw(pictures);
         self.event(Event::PlateSeen { plate, certainty });
+        self.send_pictures_of(seen);
     }
 
     pub(super) fn group_measured(&mut self, group: domain::VehicleGroup) {

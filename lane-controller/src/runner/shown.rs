@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use domain::account_list::ListStatus;
 use domain::passage::Payment;
-use domain::signature::Digest256;
+use domain::wire::v1::PictureRecord;
 use domain::{Amount, Currency};
 
 use crate::display::Notice;
@@ -17,13 +17,18 @@ use crate::lane::{PassageDraft, Vehicle, VehicleState};
 /// More vehicles than that are never between the loops, or given up not long ago.
 const VEHICLES_MAX: usize = 64;
 
+/// A camera that keeps posting of one vehicle adds nothing beyond these; the newest are kept.
+const PICTURES_MAX: usize = 8;
+
 /// What is remembered of one vehicle.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Dossier {
     /// Its passage.
     pub(super) passage: Option<u64>,
     /// Pictures of it.
-    pub(super) pictures: Vec<Digest256>,
+    pub(super) pictures: Vec<PictureRecord>,
+    /// Whether somebody has to look at it afterwards.
+    pub(super) is_exception: bool,
     /// What its driver is shown once it may go.
     notice: Option<Notice>,
 }
@@ -37,8 +42,19 @@ impl Dossiers {
         self.0.get(&vehicle).cloned().unwrap_or_default()
     }
 
-    pub(super) fn saw(&mut self, vehicle: u64, pictures: impl IntoIterator<Item = Digest256>) {
-        self.entry(vehicle).pictures.extend(pictures);
+    pub(super) fn saw(&mut self, vehicle: u64, pictures: impl IntoIterator<Item = PictureRecord>) {
+        let known = &mut self.entry(vehicle).pictures;
+        for picture in pictures {
+            if known.iter().all(|one| one.digest != picture.digest) {
+                known.push(picture);
+            }
+        }
+        known.drain(..known.len().saturating_sub(PICTURES_MAX));
+    }
+
+    /// Somebody has to look at this vehicle afterwards.
+    pub(super) fn is_exception(&mut self, vehicle: u64) {
+        self.entry(vehicle).is_exception = true;
     }
 
     pub(super) fn recorded(
@@ -103,6 +119,8 @@ mod tests {
     use std::time::Duration;
 
     use domain::passage::{ClockQuality, Decision, ExceptionKind};
+    use domain::signature::Digest256;
+    use domain::wire::v1::PictureKind;
 
     use super::*;
 
@@ -181,11 +199,24 @@ mod tests {
         assert_eq!(is(Decision::TurnedAway, Payment::Nothing, None), wait);
     }
 
+    fn picture(number: u8) -> PictureRecord {
+        PictureRecord { digest: Digest256::of(&[number]), kind: PictureKind::Unknown, len: 1 }
+    }
+
+    #[test]
+    fn of_a_camera_that_keeps_posting_the_newest_pictures_are_kept_each_once() {
+        let mut known = Dossiers::default();
+        for number in [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9] {
+            known.saw(1, [picture(number)]);
+        }
+        assert_eq!(known.of(1).pictures, (2..=9).map(picture).collect::<Vec<_>>());
+    }
+
     #[test]
     fn what_is_remembered_is_bounded_and_the_oldest_goes() {
         let mut known = Dossiers::default();
         for vehicle in 1..=100 {
-            known.saw(vehicle, [Digest256::of(b"picture")]);
+            known.saw(vehicle, [picture(1)]);
         }
         assert_eq!(known.of(1), Dossier::default());
         assert_eq!((known.of(100).pictures.len(), known.0.len()), (1, VEHICLES_MAX));

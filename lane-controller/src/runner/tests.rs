@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 
 use domain::account_list::{AccountList, ListChange, ListEntry, ListStatus};
-use domain::signature::{Context, SecretKey};
-use domain::wire::v1::{Command, DeltaRecord, LaneMode, Verb, emit};
+use domain::signature::{Context, Digest256, SecretKey};
+use domain::wire::v1::{Command, DeltaRecord, LaneMode, PictureKind, Pictured, Verb, emit};
 use rusqlite::Connection;
 
 use super::*;
@@ -14,6 +14,7 @@ use crate::journal::tests::{lane, open};
 use crate::lane::Inputs;
 use crate::list::SignedMessage;
 use crate::list::guard::ListSettings;
+use crate::pictures::{Outbox, SendPictures};
 
 const OPENS: &str = "the arm was not raised";
 const FAILS: &str = "the journal cannot be written in time";
@@ -40,6 +41,11 @@ impl World {
 
     /// The same, where a lane was before.
     fn again(journal_policy: JournalPolicy, folder: tempfile::TempDir) -> Self {
+        Self::sending(journal_policy, folder, Outbox::default())
+    }
+
+    /// The same, with a box that pictures to be sent are put into.
+    fn sending(journal_policy: JournalPolicy, folder: tempfile::TempDir, outbox: Outbox) -> Self {
         let path = folder.path().join("l01.journal");
         let journal = open(&path).unwrap();
         let (wakes, wake_up) = channel();
@@ -55,6 +61,7 @@ impl World {
             keep_records: 10,
             journal_policy,
             equipment: Equipment {
+                outbox,
                 mode_file: Some(folder.path().join("l01.mode")),
                 ..Equipment::default()
             },
@@ -246,4 +253,38 @@ fn nothing_is_read_again_by_a_reader_that_is_away() {
     let why = "the reader does not read".to_owned();
     assert_eq!(world.orders("c-1", Verb::RetryRead), CommandAnswer::Refused { why });
     world.stop();
+}
+
+fn picture(number: u8) -> PictureRecord {
+    PictureRecord { digest: Digest256::of(&[number]), kind: PictureKind::Unknown, len: 1 }
+}
+
+/// What a lane has put into its box after a vehicle with a good tag came, and after one whose tag
+/// nobody knows, of which a camera took another picture when a person was called already.
+fn pictures_put(send: SendPictures) -> [Vec<(Pictured, Vec<PictureRecord>)>; 2] {
+    let outbox = Outbox::new(send);
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::sending(policy(WhenFailing::GoOn, 5), folder, outbox.clone());
+    world.disk = None;
+    [1, 9].map(|serial| {
+        world.rises += 1;
+        world.loops(true);
+        world.wakes.send(Wake::Pictured(vec![picture(serial)])).unwrap();
+        let at = Clock::system().real();
+        world.wakes.send(Wake::Tag { tag: tag(serial), at, waited: Duration::ZERO }).unwrap();
+        world.wakes.send(Wake::Pictured(vec![picture(serial + 1)])).unwrap();
+        world.loops(false);
+        // Everything before this has been done when it is answered.
+        world.heartbeat();
+        std::iter::from_fn(|| outbox.take()).collect()
+    })
+}
+
+#[test]
+fn pictures_are_sent_of_who_is_called_for_of_all_or_of_nobody_as_the_site_has_it() {
+    let called = (Pictured::Call { call: 1 }, vec![picture(9), picture(10)]);
+    let passed = (Pictured::Passage { epoch: 1, seq: 1 }, vec![picture(1), picture(2)]);
+    assert_eq!(pictures_put(SendPictures::Exceptions), [vec![], vec![called.clone()]]);
+    assert_eq!(pictures_put(SendPictures::All), [vec![passed], vec![called]]);
+    assert_eq!(pictures_put(SendPictures::None), [vec![], vec![]]);
 }

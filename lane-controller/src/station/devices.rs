@@ -4,6 +4,7 @@
 //! serves.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use rfid_driver::supervisor::{Reader, ReaderEvent, ReaderState};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::StationError;
+use super::{Around, StationError};
+use crate::camera::listener::PICTURES_FOLDER;
 use crate::camera::{Camera, CameraListener, CameraWatch, CameraWord, ListenerSettings, PlateSeen};
 use crate::config::{self, Config, LaneFieldIo, Module};
 use crate::display::{Display, DisplayWord};
@@ -25,6 +27,7 @@ use crate::field_io::relay_card::CardThread;
 use crate::field_io::{InputThread, Outputs, modbus};
 use crate::journal::JournalReader;
 use crate::lane::Certainty;
+use crate::pictures::{Outbox, PictureLine, SendPictures};
 use crate::read_age::ReadAge;
 use crate::runner::{Device, PlateRead, Wake};
 use crate::supervise::{LastHeard, hear};
@@ -269,6 +272,31 @@ impl Drop for Cameras {
 /// Which lane a camera belongs to, and its place there.
 type Belongs = (String, usize, Ear);
 
+/// Where what cameras send is kept.
+fn cameras_folder(config: &Config) -> PathBuf {
+    config.data.folder.join("cameras")
+}
+
+/// Starts what carries a lane's pictures to the broker, where any are to be sent; hands back what it
+/// empties.
+pub(super) fn start_pictures(around: &Around<'_>, lane: &LaneId) -> Outbox {
+    let config = around.config;
+    let wanted = config.cameras.as_ref().map_or(SendPictures::None, |set| set.send_pictures);
+    let outbox = Outbox::new(wanted);
+    if wanted != SendPictures::None {
+        let line = PictureLine {
+            lane: lane.clone(),
+            client: around.client.clone(),
+            jetstream: around.jetstream.clone(),
+            outbox: outbox.clone(),
+            folder: cameras_folder(config).join(PICTURES_FOLDER),
+            clock: around.shared.clock,
+        };
+        tokio::spawn(line.run());
+    }
+    outbox
+}
+
 /// Listens for the cameras of all lanes. A station whose cameras cannot be listened for goes on
 /// without them.
 pub(super) async fn start_cameras(config: &Config, clock: Clock, ears: &[Ear]) -> Option<Cameras> {
@@ -295,7 +323,7 @@ pub(super) async fn start_cameras(config: &Config, clock: Clock, ears: &[Ear]) -
     }
     let listener = ListenerSettings {
         listen: settings.listen,
-        folder: config.data.folder.join("cameras"),
+        folder: cameras_folder(config),
         pictures_bytes_max: settings.pictures_mb_max << 20,
         quarantine_bytes_max: settings.quarantine_mb_max << 20,
         post_bytes_max: settings.post_mb_max << 20,
@@ -314,8 +342,10 @@ pub(super) async fn start_cameras(config: &Config, clock: Clock, ears: &[Ear]) -
         if is_news {
             ear.device(Device::camera(*place), true);
         }
-        if let CameraWord::Seen(seen) = word {
-            ear.hears(Wake::Plate(read(seen, percent_min)));
+        match word {
+            CameraWord::Seen(seen) => ear.hears(Wake::Plate(read(seen, percent_min))),
+            CameraWord::Pictured { pictures, .. } => ear.hears(Wake::Pictured(pictures)),
+            CameraWord::Alive { .. } | CameraWord::Quarantined { .. } => {}
         }
     };
     match CameraListener::start(listener, cameras, clock, tell).await {
@@ -336,7 +366,7 @@ fn read(seen: PlateSeen, percent_min: u8) -> PlateRead {
     PlateRead {
         plate: seen.plate,
         certainty: if is_sure { Certainty::Confident } else { Certainty::Doubtful },
-        pictures: seen.pictures.iter().map(|picture| picture.digest).collect(),
+        pictures: seen.pictures,
     }
 }
 

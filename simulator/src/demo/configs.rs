@@ -64,6 +64,16 @@ struct ListPart {
 }
 
 #[derive(Serialize)]
+struct PicturesPart {
+    folder: PathBuf,
+}
+
+#[derive(Serialize)]
+struct ReviewPart {
+    pictures_folder: PathBuf,
+}
+
+#[derive(Serialize)]
 struct ClearingHouseFile<'a> {
     clock: ClockConfig,
     broker: Link,
@@ -72,6 +82,7 @@ struct ClearingHouseFile<'a> {
     database: DatabasePart,
     centre: SecretKeyPart<'a>,
     list: ListPart,
+    pictures: PicturesPart,
 }
 
 #[derive(Serialize)]
@@ -126,6 +137,7 @@ struct ConsoleFile<'a> {
     access: AccessPart<'a>,
     audit: AuditPart,
     desk: DeskFilePart,
+    review: ReviewPart,
 }
 
 #[derive(Serialize)]
@@ -242,6 +254,7 @@ impl Common<'_> {
             },
             centre: SecretKeyPart { secret_key_file: key },
             list: ListPart { no_money_below: 50_000, low_below: 300_000 },
+            pictures: PicturesPart { folder: self.pictures() },
         };
         self.write("clearing-house", &file)
     }
@@ -281,6 +294,7 @@ impl Common<'_> {
             access: AccessPart { people_file: &people.file, people_key: &people.public_key },
             audit: AuditPart { file: self.run.join("console-audit.log") },
             desk: DeskFilePart { key_file: desk_key_file(self.run) },
+            review: ReviewPart { pictures_folder: self.pictures() },
         };
         self.write("console", &file)
     }
@@ -314,6 +328,11 @@ impl Common<'_> {
             lane: lanes,
         };
         self.write(&name, &file)
+    }
+
+    /// Where the centre has pictures of passages.
+    fn pictures(&self) -> PathBuf {
+        self.run.join("pictures")
     }
 
     fn database_part(&self, role: Role) -> DatabasePart {

@@ -25,6 +25,7 @@ use crate::demo::ports::free_port;
 use crate::field_io::{FieldIoServer, StationPoints};
 use crate::network::Station;
 use crate::panel::Panel;
+use crate::picture;
 use crate::relay_card::RelayCard;
 use crate::world::{LaneIndex, World};
 
@@ -236,8 +237,10 @@ impl CameraWire {
     }
 
     fn post(&self, plate: &Plate, handle: &Handle) {
-        let picture = b"\xff\xd8\xff a picture of a vehicle";
-        let read = Read { plate, confidence: 97, at: self.clock.now(), picture };
+        let (of_plate, of_vehicle) = (picture::of_plate(plate), picture::of_vehicle(plate));
+        let pictures: [(&str, &[u8]); 2] =
+            [(camera::PLATE_PICTURE, &of_plate), (camera::OVERVIEW_PICTURE, &of_vehicle)];
+        let read = Read { plate, confidence: 97, at: self.clock.now(), pictures: &pictures };
         let message = camera::message(CameraFormat::Hikvision, &read);
         let (listener, path) = (self.listener, self.path.clone());
         handle.spawn(async move {

@@ -207,6 +207,15 @@ impl Browser {
         self.client.execute_async(script, Vec::new()).await.unwrap()
     }
 
+    /// How wide pictures on the page are, in pixels, once they are there.
+    pub(crate) async fn widths(&self, pictures: &str) -> Value {
+        let script = "const done = arguments[arguments.length - 1]; \
+            const shown = [...document.querySelectorAll('PICTURES')]; \
+            Promise.all(shown.map(one => one.decode())) \
+                .then(() => done(shown.map(one => one.naturalWidth)), why => done(String(why)));";
+        self.ask_later(&script.replace("PICTURES", pictures)).await
+    }
+
     /// What is on the screen, as PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
         self.client.screenshot().await.unwrap()

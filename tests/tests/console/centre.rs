@@ -1,8 +1,12 @@
 //! Journeys with the books: from a total to the record behind it, and who may do what with money.
 
 use clearing_house::config;
-use domain::Timestamp;
+use domain::signature::Digest256;
+use domain::wire::v1::{ExceptionRecord, PictureKind};
+use domain::{Plate, Timestamp};
+use serde_json::json;
 use simulator::demo::broker::BrokerUser;
+use simulator::picture;
 use tests::intake::Intake;
 use tests::lane::{Lane, vehicle};
 use tests::office::noon;
@@ -10,6 +14,8 @@ use tokio::task::{JoinHandle, block_in_place};
 
 use super::browser::{Screen, browse};
 use super::house::House;
+use super::money::fetched;
+use super::stand_in::StandIn;
 
 /// The centre with a few passages in its books, and a console over them.
 pub(crate) struct Centre {
@@ -114,6 +120,34 @@ async fn money_asks_for_a_code_and_no_code_opens_twice() {
         browser.reads("tbody", "Finance checker").await;
         browser.go(&house.url("/finance")).await;
         browser.reads(".problem", "Your roles do not allow this").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_centres_desk_fetches_a_picture_by_its_digest_and_shows_none_that_is_forged() {
+    let centre = Centre::open().await;
+    let house = &centre.house;
+    let lane = StandIn::start(&centre.intake.broker, "cienco4/ben-thuy/l01").await;
+    browse(Screen::DESK, async |browser| {
+        house.log_in(browser, "binh").await;
+        browser.go(&house.url("/station")).await;
+        lane.call(1, ExceptionRecord::NoTag).await;
+        browser.sees(".call").await;
+        let plate: Plate = "37A12345".parse().unwrap();
+        lane.show(1, &[(PictureKind::Overview, picture::of_vehicle(&plate))]).await;
+        browser.sees(".call-pictures img").await;
+        assert_eq!(browser.widths(".call-pictures img").await, json!([384]));
+
+        let (digest, other) = (Digest256::of(b"another"), picture::of_plate(&plate));
+        lane.show_as(1, &[(PictureKind::Plate, digest, &other)]).await;
+        browser.sees(".call-pictures img[alt^='Plate']").await;
+        let forged = format!("/station/picture/cienco4/ben-thuy/l01/1/{digest}");
+        assert!(fetched(browser, &forged).await.starts_with("404"));
+        // Neither is one of a vehicle that does not wait, nor what no lane named.
+        for nothing in [forged.replace("/1/", "/2/"), forged.replace("l01", "l02")] {
+            assert!(fetched(browser, &nothing).await.starts_with("404"));
+        }
     })
     .await;
 }

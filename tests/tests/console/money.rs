@@ -7,11 +7,14 @@ use reconciliation::cases::{self, Finding, Kind};
 use reconciliation::contract::file::{ContractFile, import};
 use reconciliation::settlement::{Today, close_through};
 use reconciliation::window::Actor;
+use serde_json::json;
+use simulator::picture;
 use tests::office::{Office, centre_key, noon};
 use tests::programs::repository;
 
 use super::browser::{Browser, Screen, browse};
 use super::centre::Centre;
+use super::house::House;
 use super::pages::keep_picture;
 
 const DAY: &str = "2026-03-02";
@@ -68,7 +71,7 @@ pub(crate) fn mismatch() -> Finding {
 }
 
 /// What a path answers: its status, kind, name and first bytes.
-async fn fetched(browser: &Browser, path: &str) -> String {
+pub(crate) async fn fetched(browser: &Browser, path: &str) -> String {
     let script = "const done = arguments[arguments.length - 1]; \
         fetch('PATH').then(async answer => { \
             const bytes = new Uint8Array(await answer.arrayBuffer()); \
@@ -76,6 +79,34 @@ async fn fetched(browser: &Browser, path: &str) -> String {
                   answer.headers.get('content-disposition'), \
                   String.fromCharCode(...bytes.slice(0, 5))].join(' ')); });";
     browser.ask_later(&script.replace("PATH", path)).await.as_str().unwrap().to_owned()
+}
+
+/// Follows one passage, from its picture to the line of the bank.
+async fn follow_the_passage(house: &House, browser: &Browser) {
+    let passage = "/passages/cienco4/ben-thuy/l01/1/1";
+    browser.go(&house.url(passage)).await;
+    browser.reads("#way", "BANK").await;
+    browser.reads("#way .later", "the centre has none").await;
+    let folder = house.pictures().join("cienco4/ben-thuy/l01/1/1");
+    std::fs::create_dir_all(&folder).unwrap();
+    let plate = "37A12345".parse().unwrap();
+    std::fs::write(folder.join("1-overview.jpg"), picture::of_vehicle(&plate)).unwrap();
+    browser.go(&house.url(passage)).await;
+    browser.reads("#way", "BANK").await;
+    assert_eq!(browser.count("#way .done").await, 8);
+    // It shows the plate: to who has said why, and that is written down.
+    browser.reads("#way li:first-child", "1 · shown to those who say why").await;
+    let one = format!("{passage}/picture/1");
+    assert!(fetched(browser, &one).await.starts_with("404"));
+    assert_eq!(browser.count("#pictures").await, 0);
+    browser.choose("select[name='reason']", "dispute").await;
+    browser.click("form.unmask button").await;
+    browser.sees("#pictures img").await;
+    assert_eq!(browser.count("#way li:first-child a").await, 1);
+    assert_eq!(browser.widths("#pictures img").await, json!([384]));
+    assert!(fetched(browser, &one).await.starts_with("200 image/jpeg"));
+    let other = one.replace("/1/picture", "/2/picture");
+    assert!(fetched(browser, &other).await.starts_with("404"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,16 +173,13 @@ async fn a_day_is_approved_by_two_people_paid_and_followed_from_its_passage_to_t
         browser.go(&house.url("/finance")).await;
         assert_eq!(browser.count(".days .done").await, 6, "all the way to the bank");
 
-        // One passage, from its picture to the line of the bank.
-        browser.go(&house.url("/passages/cienco4/ben-thuy/l01/1/1")).await;
-        browser.reads("#way", "BANK").await;
-        assert_eq!(browser.count("#way .done").await, 8);
+        follow_the_passage(house, browser).await;
     })
     .await;
     assert_eq!(office.number("select count(*) from payment_booking").await, 2);
     office.assert_proven().await;
     let log = std::fs::read_to_string(house.audit_log()).unwrap();
-    for deed in ["propose", "books-refused", "approve", "pay", "confirm"] {
+    for deed in ["propose", "books-refused", "approve", "pay", "confirm", "unmasked"] {
         assert!(log.contains(&format!("\"{deed}\"")), "{deed} is not in the audit log");
     }
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 use clearing_house::intake::Delivery;
-use domain::wire::v1::ExceptionRecord;
+use domain::wire::v1::{ExceptionRecord, PictureKind};
 use reconciliation::approval::propose;
 use reconciliation::cases;
 use reconciliation::window::{Actor, Window};
 use serde_json::Value;
+use simulator::picture;
 use tests::programs::found;
 use tokio::task::block_in_place;
 
@@ -33,12 +34,14 @@ fn address(path: &str, code: &str, (shift, item): (&str, &str)) -> Option<String
         | "/readyz"
         | "/assets/{name}"
         | "/station/live"
+        | "/station/picture/{operator}/{station}/{lane}/{call}/{digest}"
         | "/"
         | "/login"
         | "/login/code"
         | "/finance/statement/{operator}/{day}/{form}"
         | "/finance/payments/{number}"
         | "/review/{item}/picture/{number}"
+        | "/passages/{operator}/{station}/{lane}/{epoch}/{seq}/picture/{number}"
         | "/authority/export" => return None,
         "/station" | "/shift" | "/passages" | "/finance" | "/finance/payments" | "/cases"
         | "/review" | "/authority" | "/tariffs" | "/equipment" | "/quarantine" | "/people"
@@ -216,6 +219,11 @@ async fn a_desk_with_vehicles_that_wait_is_sound_on_every_screen() {
     let house = block_in_place(House::at_station);
     let lane = StandIn::start(house.broker(), "cienco4/ben-thuy/l01").await;
     lane.call(1, ExceptionRecord::NoMoney).await;
+    let plate = "37A12345".parse().unwrap();
+    let pictures = [
+        (PictureKind::Plate, picture::of_plate(&plate)),
+        (PictureKind::Overview, picture::of_vehicle(&plate)),
+    ];
     let mut wrong = Vec::new();
     for (screen, language) in
         [(Screen { width: 360, dark: true }, "vi"), (Screen { width: 2560, dark: false }, "en")]
@@ -223,6 +231,8 @@ async fn a_desk_with_vehicles_that_wait_is_sound_on_every_screen() {
         browse(screen, async |browser| {
             house.log_in(browser, "lan").await;
             browser.sees(".call").await;
+            lane.show(1, &pictures).await;
+            browser.sees(".call-pictures img").await;
             for path in ["/station", "/shift"] {
                 let reader = (screen, language);
                 look_at(browser, &axe, reader, &house.url(path), &mut wrong).await;

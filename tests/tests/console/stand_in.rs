@@ -8,7 +8,8 @@ use domain::order::{self, SignedOrder};
 use domain::signature::Digest256;
 use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, DecisionRecord, EventKind, ExceptionRecord, Heartbeat,
-    LaneEvent, LaneMode, ReaderHealth, Verb, Vitals, emit, parse,
+    LaneEvent, LaneMode, PictureKind, PictureNote, PictureRecord, Pictured, ReaderHealth, Verb,
+    Vitals, emit, parse,
 };
 use domain::wire::{SIGNERS_HEADER, subject};
 use domain::{Amount, Clock, LaneId};
@@ -62,6 +63,29 @@ impl StandIn {
     pub(crate) async fn call(&self, number: u64, exception: ExceptionRecord) {
         *self.waiting.lock().unwrap() = Some((number, exception));
         tell(&self.client, &self.lane, raised(number, exception)).await;
+    }
+
+    /// A camera of the lane took these pictures of the vehicle that waits.
+    pub(crate) async fn show(&self, call: u64, pictures: &[(PictureKind, Vec<u8>)]) {
+        let named: Vec<_> =
+            pictures.iter().map(|(kind, bytes)| (*kind, Digest256::of(bytes), bytes)).collect();
+        self.show_as(call, &named).await;
+    }
+
+    /// The same, under whatever digests.
+    pub(crate) async fn show_as(&self, call: u64, named: &[(PictureKind, Digest256, &Vec<u8>)]) {
+        let mut records = Vec::new();
+        for (kind, digest, bytes) in named {
+            let to = subject::picture(&self.lane, digest);
+            self.client.publish(to, (*bytes).clone().into()).await.unwrap();
+            let len = u64::try_from(bytes.len()).unwrap();
+            records.push(PictureRecord { digest: *digest, kind: *kind, len });
+        }
+        let (lane, at) = (self.lane.clone(), Clock::system().now());
+        let of = Pictured::Call { call };
+        let note = emit(&PictureNote { v: 1, lane, at, of, pictures: records });
+        self.client.publish(subject::picture_note(&self.lane), note.into()).await.unwrap();
+        self.client.flush().await.unwrap();
     }
 
     /// The next command that came.

@@ -1,7 +1,10 @@
 //! Journeys at a station's desk whose line to the centre is cut: it has its own broker alone.
 
 use console::command::check_audit;
-use domain::wire::v1::{ExceptionRecord, LaneMode, ReasonRecord, Verb};
+use domain::Plate;
+use domain::wire::v1::{ExceptionRecord, LaneMode, PictureKind, ReasonRecord, Verb};
+use serde_json::json;
+use simulator::picture;
 use tokio::task::block_in_place;
 
 use super::browser::{Browser, DOWN, ENTER, ESCAPE, Screen, TAB, browse};
@@ -33,6 +36,15 @@ async fn every_kind_of_vehicle_is_helped_by_keys_alone_while_the_centre_is_away(
         lane.call(1, ExceptionRecord::NoMoney).await;
         browser.reads(".call h3", "Not enough money").await;
         assert!(browser.text(".call .known").await.contains("…0493"), "the tag is masked");
+        // Its pictures come while it waits.
+        let plate: Plate = "37A12345".parse().unwrap();
+        let pictures = [
+            (PictureKind::Plate, picture::of_plate(&plate)),
+            (PictureKind::Overview, picture::of_vehicle(&plate)),
+        ];
+        lane.show(1, &pictures).await;
+        browser.sees(".call-pictures img[alt='Overview of the vehicle that waits']").await;
+        assert_eq!(browser.widths(".call-pictures img").await, json!([280, 384]));
         browser.press("t").await;
         browser.press(ENTER).await;
         let command = lane.next_command().await;

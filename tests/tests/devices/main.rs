@@ -1,6 +1,7 @@
 //! Lane devices end to end: the lane controller's drivers against the simulator's devices, which
 //! were written apart from them. The same stories for every family of field I/O.
 
+mod pictures;
 mod site;
 mod station;
 
@@ -8,6 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use domain::wire::field_io::Output;
+use domain::wire::v1::PictureKind;
 use domain::{Clock, LaneId, Plate};
 use lane_controller::camera::{
     Camera, CameraListener, CameraSecret, CameraWord, Format, ListenerSettings,
@@ -17,8 +19,9 @@ use lane_controller::field_io::relay_card::{
     CardSettings, CardThread, InputNumber, Level, StateOrder, Wiring,
 };
 use lane_controller::field_io::{FieldWord, InputThread, Outputs, Reading};
-use simulator::camera::{CameraFormat, Read, message, post};
+use simulator::camera::{CameraFormat, OVERVIEW_PICTURE, PLATE_PICTURE, Read, message, post};
 use simulator::one_lane::OneLane;
+use simulator::picture;
 use tokio::task::block_in_place;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -199,13 +202,17 @@ async fn cameras_of_both_formats_tell_their_lane_what_they_read() {
     let clock = Clock::system();
     let listener = CameraListener::start(settings, cameras, clock, tell).await.expect("a listener");
     let plate = Plate::try_new("37A-123.45").expect("a plate");
+    let both = [PictureKind::Plate, PictureKind::Overview];
     for (name, format, confidence, percent, pictures) in [
-        ("hik", CameraFormat::Hikvision, 97, 97, 1),
-        ("dahua", CameraFormat::DahuaLines, 204, 80, 1),
-        ("dahua", CameraFormat::DahuaJson, 255, 100, 0),
+        ("hik", CameraFormat::Hikvision, 97, 97, &both[..]),
+        ("dahua", CameraFormat::DahuaLines, 204, 80, &both[..]),
+        ("dahua", CameraFormat::DahuaJson, 255, 100, &[]),
     ] {
         let at = "2026-11-22T01:02:03.456Z".parse().expect("an instant");
-        let read = Read { plate: &plate, confidence, at, picture: b"\xff\xd8\xff picture" };
+        let shown = picture::of_plate(&plate);
+        let whole = picture::of_vehicle(&plate);
+        let sent: [(&str, &[u8]); 2] = [(PLATE_PICTURE, &shown), (OVERVIEW_PICTURE, &whole)];
+        let read = Read { plate: &plate, confidence, at, pictures: &sent };
         let path = format!("/camera/{name}/a1b2c3d4e5f6a7b8");
         let status = post(listener.address(), &path, &message(format, &read)).await;
         assert_eq!(status.expect("an answer"), 200, "{format:?}");
@@ -215,6 +222,7 @@ async fn cameras_of_both_formats_tell_their_lane_what_they_read() {
         assert_eq!((&seen.plate, &seen.lane), (&plate, &lane), "{format:?}");
         assert_eq!(seen.confidence.percent(), percent, "{format:?}");
         assert_eq!(seen.camera_time, Some(at), "{format:?}");
-        assert_eq!(seen.pictures.len(), pictures, "{format:?}");
+        let kinds: Vec<_> = seen.pictures.iter().map(|picture| picture.kind).collect();
+        assert_eq!(kinds, pictures, "{format:?}");
     }
 }

@@ -20,11 +20,12 @@ use rfid_driver::emulator::FieldTag;
 use rfid_driver::emulator::pty::{PtyReader, PtyReaderConfig};
 use rfid_driver::{Epc, protocol};
 use serde_json::Value;
-use simulator::camera::{CameraFormat, Read, message, post};
+use simulator::camera::{CameraFormat, OVERVIEW_PICTURE, PLATE_PICTURE, Read, message, post};
 use simulator::classifier::Classifier;
 use simulator::demo::ports::free_port;
 use simulator::one_lane::OneLane;
 use simulator::panel::Panel;
+use simulator::picture;
 use tests::programs::repository;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -194,8 +195,11 @@ impl Site {
     /// The camera reads a plate.
     pub(crate) async fn see(&self, plate: &str) {
         let plate = Plate::try_new(plate).expect("a plate");
-        let (at, picture) = (Timestamp::UNIX_EPOCH, b"\xff\xd8\xff picture".as_slice());
-        let read = Read { plate: &plate, confidence: 97, at, picture };
+        let (of_plate, of_vehicle) = (picture::of_plate(&plate), picture::of_vehicle(&plate));
+        let pictures: [(&str, &[u8]); 2] =
+            [(PLATE_PICTURE, &of_plate), (OVERVIEW_PICTURE, &of_vehicle)];
+        let at = Timestamp::UNIX_EPOCH;
+        let read = Read { plate: &plate, confidence: 97, at, pictures: &pictures };
         let path = format!("/camera/front/{SECRET}");
         // The station may not listen yet.
         post(self.cameras, &path, &message(CameraFormat::Hikvision, &read)).await.ok();

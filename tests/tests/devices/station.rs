@@ -131,7 +131,7 @@ async fn a_vehicle_is_seen_charged_shown_its_fare_and_left_alone_by_the_next_lan
     });
     let group = |number| VehicleGroup::try_new(number).expect("a group");
     let differs = CaseKind::GroupDiffers { listed: group(1), measured: group(3) };
-    assert_eq!(told.collect::<Vec<_>>(), [(CaseKind::TwoTags, Some(1), 1), (differs, Some(2), 0)]);
+    assert_eq!(told.collect::<Vec<_>>(), [(CaseKind::TwoTags, Some(1), 2), (differs, Some(2), 0)]);
     let next = passages(&site.journal("l02"));
     assert!(next.iter().all(|passage| passage.tag.is_none()), "the tag was charged once");
     block_in_place(|| drop((site, journal)));

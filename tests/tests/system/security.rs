@@ -13,7 +13,7 @@ use clearing_house::config::Production;
 use clearing_house::credentials::{self, Again, Enrolment, Moment};
 use clearing_house::gate::{self, GateError};
 use clearing_house::registry::{Registry, SignedWhen};
-use domain::signature::{Context, SecretKey};
+use domain::signature::{Context, Digest256, SecretKey};
 use domain::wire::subject;
 use domain::{Clock, LaneId, Timestamp};
 use futures::StreamExt as _;
@@ -94,14 +94,18 @@ impl Heard {
 }
 
 /// Everything that one lane could say or hear in the name of another.
-fn subjects_of(lane: &LaneId) -> ([String; 4], [String; 3]) {
+fn subjects_of(lane: &LaneId) -> ([String; 6], [String; 4]) {
     let says = [
         subject::passage(lane),
         subject::event(lane),
         subject::heartbeat(lane),
+        subject::picture_note(lane),
+        subject::picture(lane, &Digest256::of(b"a picture")),
         format!("$JS.API.DIRECT.GET.RECEIPT.{}", subject::receipt(lane)),
     ];
-    (says, [subject::receipt(lane), subject::command(lane), subject::passage(lane)])
+    let hears = [subject::receipt(lane), subject::command(lane), subject::passage(lane)];
+    let [receipt, command, passage] = hears;
+    (says, [receipt, command, passage, subject::picture_note(lane)])
 }
 
 #[tokio::test]

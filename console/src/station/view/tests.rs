@@ -1,5 +1,8 @@
 use domain::signature::Digest256;
-use domain::wire::v1::{EventKind, ExceptionRecord, Heartbeat, LaneEvent, ReaderHealth};
+use domain::wire::v1::{
+    EventKind, ExceptionRecord, Heartbeat, LaneEvent, PictureKind, PictureNote, PictureRecord,
+    Pictured, ReaderHealth,
+};
 use domain::{Amount, Clock, LaneId};
 use serde_json::Value;
 
@@ -89,6 +92,32 @@ fn a_card_shows_the_lane_and_a_stale_one_shows_no_arm() {
     let card = &stale.stations[0].lanes[0];
     assert_eq!((card.condition, card.arm), (Condition::Stale, Arm::Unknown));
     assert!(stale.lanes().contains("Stale"));
+}
+
+#[test]
+fn pictures_of_a_vehicle_that_waits_come_later_and_are_for_those_who_answer_it() {
+    let clock = Clock::system();
+    let mut board = Board::default();
+    let mut shown = Shown::default();
+    board.handle_event(call(&clock, "l01", 1), clock.real());
+    update(&mut shown, &scene(&board, &clock));
+    let digest = Digest256::of(b"a picture");
+    let pictures = vec![PictureRecord { digest, kind: PictureKind::Plate, len: 9 }];
+    let (of, at) = (Pictured::Call { call: 1 }, clock.now());
+    board.handle_pictures(PictureNote { v: 1, lane: lane("l01"), at, of, pictures });
+    let second = update(&mut shown, &scene(&board, &clock));
+    assert_eq!(second["calls"], Value::Null, "the form is left alone");
+    let set = second["set"].as_object().unwrap();
+    let (id, html) = set.iter().find(|(id, _)| id.starts_with("pictures-call-")).unwrap();
+    let url = format!("/station/picture/cienco4/ben-thuy/l01/1/{digest}");
+    let html = html.as_str().unwrap();
+    assert!(
+        html.contains(&url) && html.contains("Plate of the vehicle that waits"),
+        "{id}: {html}"
+    );
+    let scope = Scope::Everywhere;
+    let onlooker = Viewer { t: Language::English, csrf: "token", scope: &scope, may_answer: false };
+    assert!(Scene::new(&board, onlooker, &clock).calls[0].pictures.is_empty());
 }
 
 #[test]

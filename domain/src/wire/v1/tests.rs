@@ -37,6 +37,8 @@ const TURN: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","epoch":2,"at":"2026-11-21
 
 const CALL: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","turn":"00000000000000000000000000000000000000000000000000000000000000fe","wanted":{"day":"2026-11-21","ends_at":"2026-11-21T17:00:00Z","after_seq":6,"last_seq":null},"next_at":"2026-11-22T17:00:00Z"}"#;
 
+const PICTURES: &str = r#"{"v":1,"lane":"vec/nghi-son/x1","at":"2026-11-21T05:00:01Z","of":{"passage":{"epoch":2,"seq":9}},"pictures":[{"digest":"00000000000000000000000000000000000000000000000000000000000000fe","kind":"plate","len":4096},{"digest":"00000000000000000000000000000000000000000000000000000000000000ff","kind":"overview","len":90000}]}"#;
+
 fn golden<T>(what: &'static str, text: &str) -> T
 where
     T: Serialize + for<'a> Deserialize<'a>,
@@ -79,6 +81,9 @@ fn version_1_reads_and_writes_the_bytes_it_always_did() {
     golden::<TariffDirective>("tariffs", TARIFF);
     golden::<ManifestTurn>("turn", TURN);
     golden::<ManifestCall>("call", CALL);
+    golden::<PictureNote>("note of pictures", PICTURES);
+    let (passage, call) = (r#"{"passage":{"epoch":2,"seq":9}}"#, r#"{"call":{"call":4}}"#);
+    golden::<PictureNote>("note of pictures", &PICTURES.replace(passage, call));
 }
 
 #[test]
