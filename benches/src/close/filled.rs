@@ -4,7 +4,7 @@ use domain::{BusinessDate, Clock};
 use sqlx::PgPool;
 
 use super::Size;
-use super::steady::WRITERS;
+use super::steady::{self, WRITERS};
 use crate::Failed;
 use crate::posting::alone::{self, Load};
 use crate::report::Report;
@@ -13,7 +13,7 @@ use crate::report::Report;
 const FILLERS: usize = 2;
 const BATCH_LEN: usize = 5_000;
 
-/// Makes the books and fills the day; says how many workers' lanes are taken.
+/// Makes the books and fills the day; says how many of the lanes are taken.
 pub(super) async fn fill(
     report: &mut Report,
     pool: &PgPool,
@@ -22,7 +22,8 @@ pub(super) async fn fill(
     server: i32,
     clock: Clock,
 ) -> Result<usize, Failed> {
-    alone::make(pool, size.accounts, FILLERS + WRITERS).await?;
+    let lanes = FILLERS * alone::LANES_EACH;
+    alone::make(pool, size.accounts, lanes + WRITERS * steady::LANES_EACH).await?;
     reconciliation::schema::migrate(pool).await?;
     // Days before and ahead, as a service that has run for a season has them.
     sqlx::query("select make_posting_days($1::date - 60, $1::date + 40)")
@@ -42,5 +43,5 @@ pub(super) async fn fill(
     // As autovacuum does by itself before long.
     sqlx::raw_sql("analyze").execute(pool).await?;
     sqlx::raw_sql("checkpoint").execute(pool).await?;
-    Ok(FILLERS)
+    Ok(lanes)
 }

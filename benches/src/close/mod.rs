@@ -94,8 +94,8 @@ pub fn measure(size: Size) -> Result<Report, Failed> {
     runtime.block_on(measured(&mut report, size, &url, server))?;
     report.note(
         "Each batch has 50 passages of 50 lanes and is timed from when it was due, every 20 ms by two \
-         writers, 5,000 passages a second together; half are late passages of the day that is closed, \
-         half of the next. Their own server, client, close and proof share the machine.",
+         writers, 5,000 passages a second of 5,000 lanes together; half are late passages of the day that \
+         is closed, half of the next. Their own server, client, close and proof share the machine.",
     );
     Ok(report)
 }
@@ -105,10 +105,10 @@ async fn measured(report: &mut Report, size: Size, url: &str, server: i32) -> Re
     let pool = PgPool::connect(url).await?;
     // Over since long, wherever the operator is.
     let day = past_day(clock)?;
-    let from = filled::fill(report, &pool, size, day, server, clock).await?;
+    let lanes = filled::fill(report, &pool, size, day, server, clock).await?;
     manifests::tell(&pool, day, clock).await?;
 
-    let steady = Steady::begin(&pool, day, from, clock).await?;
+    let steady = Steady::begin(&pool, day, lanes, clock).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     steady.take()?;
     tokio::time::sleep(size.undisturbed).await;

@@ -16,8 +16,10 @@ use crate::posting::world::LIST_POLICY;
 
 /// How many write at once.
 pub(super) const WRITERS: usize = 2;
-/// Passages in a batch, one of each of the writer's lanes.
+/// Passages in a batch, each of another lane.
 const BATCH_LEN: usize = 50;
+/// Lanes of each writer: at its pace each has a passage a second, as a busy lane does.
+pub(super) const LANES_EACH: usize = 2_500;
 /// How often each writer has one.
 const EVERY: Duration = Duration::from_millis(20);
 /// Accounts that they charge.
@@ -31,11 +33,11 @@ pub(super) struct Steady {
 }
 
 impl Steady {
-    /// Begins to post, by lanes behind those of so many workers.
+    /// Begins to post, by lanes behind the first so many.
     pub(super) async fn begin(
         pool: &PgPool,
         day: BusinessDate,
-        from: usize,
+        lanes_before: usize,
         clock: Clock,
     ) -> Result<Self, Failed> {
         let spans = Arc::new(Mutex::new(Latency::try_new()?));
@@ -50,8 +52,10 @@ impl Steady {
             day,
         };
         let mut writers = Vec::new();
-        for number in from..from + WRITERS {
-            let worker = Worker::new(number, load, first_account, 0)?;
+        for number in 0..WRITERS {
+            let first = lanes_before + number * LANES_EACH + 1;
+            let lanes = first..=first + LANES_EACH - 1;
+            let worker = Worker::of_lanes(lanes, (number, load), first_account, 0)?;
             let books = Books::open(pool.clone(), LIST_POLICY, clock).await?;
             let (spans, stop) = (Arc::clone(&spans), Arc::clone(&stop));
             writers.push(tokio::spawn(async move {

@@ -6,6 +6,7 @@
 //! of their own. What is not in it: examining signatures and rating (the whole way has them).
 
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clearing_house::intake::{Books, Genuine, Rated};
@@ -28,7 +29,7 @@ use crate::latency::Latency;
 use crate::report::{Report, count};
 
 /// Lanes of each worker; order per lane holds because no two workers share one.
-const LANES_EACH: usize = 50;
+pub(crate) const LANES_EACH: usize = 50;
 /// One passage in five is of the hundredth of the accounts that drives most.
 const FREQUENT_SHARE: f64 = 0.2;
 
@@ -80,9 +81,8 @@ impl Posted {
 }
 
 /// Makes an operator with lanes, and accounts.
-pub(crate) async fn make(pool: &PgPool, accounts: u32, workers: usize) -> Result<(), Failed> {
+pub(crate) async fn make(pool: &PgPool, accounts: u32, lanes: usize) -> Result<(), Failed> {
     sqlx::migrate!("../clearing-house/migrations").run(pool).await?;
-    let lanes = LANES_EACH * workers;
     let statements = format!(
         "insert into operator values ('cienco4', 'Cienco4', 'VND', 'Asia/Ho_Chi_Minh', '00:00', 0.03);
          insert into issuer values ('vetc', 'VETC');
@@ -104,6 +104,8 @@ pub(crate) async fn make(pool: &PgPool, accounts: u32, workers: usize) -> Result
 /// A worker's lanes, and the batch it fills again and again.
 pub(crate) struct Worker {
     lanes: Vec<(LaneId, u64)>,
+    /// The lane whose turn it is.
+    next: usize,
     pub(crate) batch: Vec<Rated>,
     chance: ChaCha8Rng,
     accounts: u32,
@@ -111,29 +113,41 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Worker of that number, from 0, whose lanes have come as far as `from`.
+    /// Worker of that number, from 0, with its usual lanes, which have come as far as `from`.
     pub(crate) fn new(
         number: usize,
         load: Load,
         first_account: i64,
         from: u64,
     ) -> Result<Self, Failed> {
-        let lanes = (1..=LANES_EACH)
-            .map(|lane| {
-                Ok((format!("cienco4/ben-thuy/l{}", number * LANES_EACH + lane).parse()?, from))
-            })
+        let lanes = number * LANES_EACH + 1..=(number + 1) * LANES_EACH;
+        Self::of_lanes(lanes, (number, load), first_account, from)
+    }
+
+    /// The same with lanes of its own, which take turns where there are more than fit into a batch.
+    pub(crate) fn of_lanes(
+        lanes: RangeInclusive<usize>,
+        (number, load): (usize, Load),
+        first_account: i64,
+        from: u64,
+    ) -> Result<Self, Failed> {
+        let lanes = lanes
+            .map(|lane| Ok((format!("cienco4/ben-thuy/l{lane}").parse()?, from)))
             .collect::<Result<_, Failed>>()?;
         let payload: Vec<u8> = (0..load.payload_len).map(|at| b"passage "[at % 8]).collect();
         let batch =
             (0..load.batch_len).map(|index| rated(index, &payload)).collect::<Result<_, _>>()?;
         let chance = ChaCha8Rng::seed_from_u64(u64::try_from(number)?);
-        Ok(Self { lanes, batch, chance, accounts: load.accounts, first_account })
+        Ok(Self { lanes, next: 0, batch, chance, accounts: load.accounts, first_account })
     }
 
     /// The next passages: each lane a stretch of its own.
     pub(crate) fn fill(&mut self, now: Timestamp, day: BusinessDate) -> Result<(), Failed> {
-        let each = self.batch.len().div_ceil(self.lanes.len());
-        for (stretch, (lane, last)) in self.batch.chunks_mut(each).zip(&mut self.lanes) {
+        let lanes = self.lanes.len();
+        let each = self.batch.len().div_ceil(lanes);
+        for stretch in self.batch.chunks_mut(each) {
+            let (lane, last) = &mut self.lanes[self.next];
+            self.next = (self.next + 1) % lanes;
             for one in stretch {
                 *last += 1;
                 let account = if self.chance.random_bool(FREQUENT_SHARE) {

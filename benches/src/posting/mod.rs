@@ -140,7 +140,7 @@ async fn post_alone(
 ) -> Result<f64, Failed> {
     let clock = Clock::system();
     let pool = PgPool::connect(url).await?;
-    alone::make(&pool, ACCOUNTS, size.workers).await?;
+    alone::make(&pool, ACCOUNTS, size.workers * alone::LANES_EACH).await?;
     let day = clock.now().strftime("%Y-%m-%d").to_string().parse()?;
     let load = |passages, payload_len| alone::Load {
         accounts: ACCOUNTS,

@@ -193,12 +193,16 @@ async fn state_day(
     (actor, maker): (&Actor, Option<&Person>),
 ) -> Result<Outcome, SettlementError> {
     let Window { operator: id, day } = window;
+    if state(pool, window).await?.0 > State::Closing {
+        return Ok(Outcome::ClosedBefore);
+    }
+    // Before anything is held: a sealed day changes no more, and counting it takes its time.
+    let sheet = Sheet::read(pool, id, *day).await?;
     let mut tx = pool.begin().await.map_err(SettlementError::database("begin to state a day"))?;
     hold(&mut tx, window).await?;
     if state(&mut *tx, window).await?.0 > State::Closing {
         return Ok(Outcome::ClosedBefore);
     }
-    let sheet = Sheet::read(&mut tx, id, *day).await?;
     let differences =
         proof::differences(&sheet.counted_from_charges()?, &sheet.counted_from_ledger()?);
     if !differences.is_empty() {

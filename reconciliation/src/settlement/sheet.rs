@@ -1,27 +1,33 @@
 //! The sheet of a day: its passages, read once, summed by what they have in common.
 //!
 //! Proof, statement and `verify` all come from these sums. However many passages a day has, the
-//! database reads each row once, with as many workers as it may, and gives back as many *lines* as there are
-//! lanes times ways of paying; this program holds a few thousand of them and no passage.
+//! database reads each row once and gives back as many *lines* as there are lanes times ways of paying;
+//! this program holds a few thousand of them and no passage. It reads them stretch by stretch, by one
+//! worker, in statements that end after seconds: a state that is looked at for long keeps every version
+//! of the rows that posting changes again and again, and posting has to wade through them.
 //!
 //! A line knows two things about its money that share nothing: the issuer of the accounts that were
 //! charged, and the account of the operator on which it moved. What the day's *corrections* come to
 //! stands beside the lines, counted in the same two ways. Deliberately absent: what a line means
 //! (`figures`, `proof`).
 
+use std::collections::hash_map::{Entry, HashMap};
 use std::collections::BTreeMap;
 
 use clearing_house::sql::day_to_sql;
-use domain::{BusinessDate, OperatorId};
-use sqlx::{AssertSqlSafe, PgConnection};
+use domain::{BusinessDate, MoneyError, OperatorId};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use super::repo::{number, parsed};
 use super::{Counted, SettlementError, Source};
 
 type Result<T> = std::result::Result<T, SettlementError>;
 
+/// Pages of a day's partition that are read at once: some two million passages.
+const STRETCH_PAGES: i64 = 32_768;
+
 /// Passages that have everything in common but their numbers, amounts and customers.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, sqlx::FromRow)]
 pub(super) struct Line {
     /// Whether they belong to the operator; others move its money without being its own.
     is_own: bool,
@@ -68,6 +74,21 @@ impl Line {
 
     pub(super) fn numbers(&self) -> Result<(u64, u64)> {
         Ok((number("sequence", self.first_seq)?, number("sequence", self.last_seq)?))
+    }
+
+    /// What its passages have in common.
+    fn in_common(&self) -> Self {
+        Self { passages: 0, tolls: 0, amount: 0, first_seq: 0, last_seq: 0, ..self.clone() }
+    }
+
+    /// Adds passages that have the same in common.
+    fn take(&mut self, more: &Self) -> Result<()> {
+        self.passages += more.passages;
+        self.tolls += more.tolls;
+        self.amount = self.amount.checked_add(more.amount).ok_or(MoneyError::Overflow)?;
+        self.first_seq = self.first_seq.min(more.first_seq);
+        self.last_seq = self.last_seq.max(more.last_seq);
+        Ok(())
     }
 
     pub(super) fn is_posted(&self) -> bool {
@@ -129,25 +150,27 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// Reads the day. Also what is not the operator's and moves its money.
+    /// Reads a day that takes no more passages. Also what is not the operator's and moves its money.
     pub(crate) async fn read(
-        tx: &mut PgConnection,
+        pool: &PgPool,
         operator: &OperatorId,
         day: BusinessDate,
     ) -> Result<Self> {
-        make_room(tx).await?;
-        let lines = lines(tx, operator, day).await?;
+        let begin = SettlementError::database("begin to count a day");
+        let mut tx = pool.begin().await.map_err(begin)?;
+        make_room(&mut tx).await?;
+        let lines = lines(&mut tx, operator, day).await?;
         let shows_other = |line: &Line| line.is_own && line.shown() == Shown::Other;
         let other_fares = if lines.iter().any(shows_other) {
-            other_fares(tx, operator, day).await?
+            other_fares(&mut tx, operator, day).await?
         } else {
             Vec::new()
         };
         Ok(Self {
             lines,
             other_fares,
-            corrections_of_customers: corrections_of_customers(tx, operator, day).await?,
-            corrections_of_ledger: corrections_of_ledger(tx, operator, day).await?,
+            corrections_of_customers: corrections_of_customers(&mut tx, operator, day).await?,
+            corrections_of_ledger: corrections_of_ledger(&mut tx, operator, day).await?,
         })
     }
 
@@ -202,13 +225,20 @@ fn by_source<'a>(
     Ok(sums)
 }
 
-/// Lets a transaction hold every customer's account in memory, and never sort a day's passages.
-pub(crate) async fn make_room(tx: &mut PgConnection) -> Result<()> {
-    sqlx::raw_sql("set local work_mem = '128MB'; set local enable_sort = off")
-        .execute(tx)
-        .await
-        .map(drop)
-        .map_err(SettlementError::database("make room to count a day"))
+/// Lets a transaction hold every customer's account in memory, never sort a day's passages, see each
+/// statement's own state, and leave the other processors to whoever posts.
+async fn make_room(tx: &mut PgConnection) -> Result<()> {
+    sqlx::raw_sql(
+        "set transaction isolation level read committed, read only;
+         set local work_mem = '128MB';
+         set local enable_sort = off;
+         set local max_parallel_workers_per_gather = 0;
+         set local jit = off",
+    )
+    .execute(tx)
+    .await
+    .map(drop)
+    .map_err(SettlementError::database("make room to count a day"))
 }
 
 /// The operator's short name, and the accounts that stand for what is owed to it or lies in its till.
@@ -230,9 +260,45 @@ async fn lines(
     operator: &OperatorId,
     day: BusinessDate,
 ) -> Result<Vec<Line>> {
-    let (operator_no, accounts) = own_accounts(tx, operator).await?;
-    // Grouped by columns alone: of an expression the database does not know how few values it has, and
-    // would not let several workers sum.
+    let own = own_accounts(tx, operator).await?;
+    let mut lines: HashMap<Line, Line> = HashMap::new();
+    let pages = pages(tx, day).await?;
+    let mut from = 0;
+    while from < pages {
+        for line in stretch(tx, (operator, &own), day, (from, from + STRETCH_PAGES)).await? {
+            match lines.entry(line.in_common()) {
+                Entry::Occupied(mut known) => known.get_mut().take(&line)?,
+                Entry::Vacant(new) => {
+                    new.insert(line);
+                }
+            }
+        }
+        from += STRETCH_PAGES;
+    }
+    Ok(lines.into_values().collect())
+}
+
+/// How many pages the partition has that a day's passages are in.
+async fn pages(tx: &mut PgConnection, day: BusinessDate) -> Result<i64> {
+    let pages: Option<i64> = sqlx::query_scalar(
+        "select pg_relation_size(p.tableoid) / current_setting('block_size')::bigint
+         from (select tableoid from posting where day = $1 limit 1) p",
+    )
+    .bind(day_to_sql(day))
+    .fetch_optional(tx)
+    .await
+    .map_err(SettlementError::database("measure a day's passages"))?;
+    Ok(pages.unwrap_or_default())
+}
+
+/// The lines of the passages on some pages.
+async fn stretch(
+    tx: &mut PgConnection,
+    (operator, (operator_no, accounts)): (&OperatorId, &(i32, Vec<i32>)),
+    day: BusinessDate,
+    (from, upto): (i64, i64),
+) -> Result<Vec<Line>> {
+    // Grouped by columns alone: of an expression the database does not know how few values it has.
     sqlx::query_as(
         "select s.operator_no = $1 as is_own, e.lane, e.epoch, l.station, o.vehicle_group, o.disposition,
                 o.payer, o.payment, o.fare_shown, o.tariff, s.issuer,
@@ -247,7 +313,9 @@ async fn lines(
                from posting p
                left join ledger_account d on d.ledger_account = p.debit
                left join account a on a.account = d.account
-               where p.day = $2 and (p.operator_no = $1 or p.credit = any($3) or p.debit = any($3))
+               where p.day = $2 and p.ctid >= format('(%s,0)', $5::bigint)::tid
+                 and p.ctid < format('(%s,0)', $6::bigint)::tid
+                 and (p.operator_no = $1 or p.credit = any($3) or p.debit = any($3))
                group by 1, 2, 3, 4, 5, 6, 7, 8) s
          left join lane_epoch e on e.journal_no = s.journal_no
          left join lane l on l.lane = e.lane
@@ -258,6 +326,8 @@ async fn lines(
     .bind(day_to_sql(day))
     .bind(accounts)
     .bind(operator.as_str())
+    .bind(from)
+    .bind(upto)
     .fetch_all(tx)
     .await
     .map_err(SettlementError::database("sum the passages of a day"))
