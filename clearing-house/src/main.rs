@@ -1,6 +1,6 @@
 //! The command `clearing-house`.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,8 +24,8 @@ use clearing_house::{
     api, broker, epochs, gate, manifests, pictures, question, report, rights, search, sql, tariff,
     verify,
 };
-use domain::Clock;
 use domain::signature::SecretKey;
+use domain::{BusinessDate, Clock, OperatorId};
 use mimalloc::MiMalloc;
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -54,7 +54,7 @@ enum Command {
     /// Take passages, publish lists and receipts, until told to stop.
     Run,
     /// Prove from stored rows what can be proved; fail on the first break.
-    Verify(Output),
+    Verify(Verify),
     /// Passages, exceptions, lanes, tolls and the ledger in numbers.
     Report(Output),
     /// Make the centre's secret key; prints the public key.
@@ -93,6 +93,18 @@ struct Output {
     /// Write JSON for another program.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Verify {
+    /// This settlement day alone, from its own rows: in seconds, and without the passages' bytes.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    day: Option<BusinessDate>,
+    /// This operator's alone.
+    #[arg(long, requires = "day")]
+    operator: Option<OperatorId>,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Debug, Subcommand)]
@@ -166,16 +178,7 @@ async fn carry_out(cli: Cli) -> Result<ExitCode, Failure> {
             rights::apply(&pool).await?;
         }
         Command::Run => run(config, pool, clock).await?,
-        Command::Verify(output) => {
-            let centre = config.centre.secret_key()?.public();
-            let proof = verify::verify(&pool, centre, config.list).await?;
-            if output.json {
-                say(&serde_json::to_string(&proof)?)?;
-            } else {
-                say(&table(&proof))?;
-            }
-            return Ok(if proof.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
+        Command::Verify(what) => return prove(&pool, &config, &what).await,
         Command::Report(output) => {
             let report = report::report(&pool).await?;
             let text = if output.json {
@@ -334,6 +337,27 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Proves the books, or a day of them.
+async fn prove(pool: &PgPool, config: &Config, what: &Verify) -> Result<ExitCode, Failure> {
+    let proof = match what.day {
+        Some(day) => verify::verify_day(pool, day, what.operator.as_ref()).await?,
+        None => {
+            let centre = config.centre.secret_key()?.public();
+            let is_watched = !what.output.json && std::io::stderr().is_terminal();
+            let mut told = |done: u64, of: u64| {
+                if is_watched {
+                    // Nobody is hurt when a terminal does not take it.
+                    let end = if done < of { "" } else { "\r\x1b[K" };
+                    drop(write!(std::io::stderr(), "\rproving day {done} of {of}\x1b[K{end}"));
+                }
+            };
+            verify::verify(pool, centre, config.list, &mut told).await?
+        }
+    };
+    say(&if what.output.json { serde_json::to_string(&proof)? } else { table(&proof) })?;
+    Ok(if proof.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn table(proof: &Proof) -> String {

@@ -116,6 +116,8 @@ pub const TABLES: &[Table] = &[
     table("partner_refusal",     NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
     table("partner_export",      NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
     table("partner_decision",    NOBODYS,  ["",     "",     "",     "ra", "",  ""]),
+    table("partner_listed",      NOBODYS,  ["",     "",     "",     "raud", "", ""]),
+    table("partner_list_v1",     NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     table("partner_gap_v1",      NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     table("partner_sent_v1",     NOBODYS,  ["",     "",     "",     "r",  "",  ""]),
     table("window_change",       NAMED,    ["",     "",     "",     "ra", "r", "r"]),

@@ -11,11 +11,10 @@ use clap::{Parser, Subcommand};
 use clearing_house::config::load;
 use clearing_house::rights;
 use clearing_house::sql::connect;
-use reconciliation::command::{self, say};
+use reconciliation::command;
 use reconciliation::config::Config;
 use reconciliation::partner;
 use reconciliation::schema;
-use reconciliation::verify::verify;
 
 /// Closes settlement days and proves them.
 #[derive(Debug, Parser)]
@@ -67,11 +66,7 @@ enum OfBooks {
     #[command(subcommand)]
     Minutes(command::minutes::Command),
     /// Proves every closed day from the stored rows; fails when something is broken.
-    Verify {
-        /// As one JSON object instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(command::verify::Verify),
 }
 
 /// What a day needs, in order; `help COMMAND` says more.
@@ -129,10 +124,6 @@ async fn on_books(what: OfBooks, config: &Config) -> Result<ExitCode, Box<dyn Er
         OfBooks::Report(what) => command::report::run(&pool, config, &what).await,
         OfBooks::Statement(what) => command::statement::run(&pool, config, &what).await,
         OfBooks::Minutes(what) => command::minutes::run(&pool, config, &what).await,
-        OfBooks::Verify { json } => {
-            let verdict = verify(&pool, &config.centre.secret_key()?.public()).await?;
-            say(&if json { serde_json::to_string(&verdict)? } else { verdict.to_string() })?;
-            Ok(if verdict.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-        }
+        OfBooks::Verify(what) => command::verify::run(&pool, config, &what).await,
     }
 }

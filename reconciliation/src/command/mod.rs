@@ -12,6 +12,7 @@ pub mod schedule;
 pub mod side_files;
 pub mod statement;
 pub mod terms;
+pub mod verify;
 pub mod window;
 
 use std::io::{self, Write as _};

@@ -15,6 +15,7 @@ use super::lanes::{OfBooks, Verdict, VerdictOf, judge};
 use super::standing::{JournalDay, Told};
 use crate::settlement::repo::{Operator, number, operators, parsed};
 use crate::settlement::{SettlementError, stored_amount};
+use crate::verify::Which;
 
 type Result<T> = std::result::Result<T, SettlementError>;
 
@@ -314,13 +315,20 @@ pub(crate) struct Agreed {
     pub(crate) figures: Vec<String>,
 }
 
-/// Every manifest that both agreed on, held against the books again.
-pub(crate) async fn agreed(tx: &mut PgConnection) -> Result<Vec<Agreed>> {
+/// Every manifest that both agreed on, of some days, held against the books again.
+pub(crate) async fn agreed(
+    tx: &mut PgConnection,
+    Which { day, operator }: &Which,
+) -> Result<Vec<Agreed>> {
     let rows: Vec<(String, i32, Date, Vec<u8>)> = sqlx::query_as(
         "select v.lane, v.epoch, v.day, m.payload
-         from lane_manifest_v1 v join lane_manifest m using (manifest)
-         where v.verdict_of = 'agrees' order by v.manifest",
+         from lane_manifest_v1 v join lane_manifest m using (manifest) join lane l on l.lane = v.lane
+         where v.verdict_of = 'agrees' and ($1::date is null or v.day = $1)
+           and ($2::text is null or l.operator = $2)
+         order by v.manifest",
     )
+    .bind(day.map(day_to_sql))
+    .bind(operator.as_ref().map(OperatorId::as_str))
     .fetch_all(&mut *tx)
     .await
     .map_err(SettlementError::database("read the manifests that were agreed on"))?;

@@ -7,7 +7,7 @@ use domain::signature::{Digest256, Signature};
 use domain::{Amount, BusinessDate, IssuerId, OperatorId, Timestamp};
 use serde_json::Value;
 use sqlx::types::time::Date;
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{AssertSqlSafe, PgConnection, PgExecutor};
 
 use super::{Difference, Figure, Minutes, MinutesPaper, Party, Span};
 use crate::money::Signed;
@@ -141,6 +141,11 @@ pub(super) async fn insert(
 
 // What is carried over ------------------------------------------------------------------------------
 
+/// A pair's passages: what an issuer's accounts were charged by an operator.
+const OF_PAIR: &str =
+    "passage_v1 where operator = $1 and disposition = 'posted' and payer = 'account'
+    and account in (select account from account where issuer = $2)";
+
 /// Passages of a pair that passed on other days than they were settled with: of other days settled with
 /// these, and of these days settled later. `until` is how far later ones are looked for.
 pub(super) async fn late(
@@ -150,28 +155,27 @@ pub(super) async fn late(
     (start, end): (Timestamp, Timestamp),
     until: BusinessDate,
 ) -> Result<[Figure; 2]> {
-    let row: (i64, i64, i64, i64) = sqlx::query_as(
+    let sql = format!(
         "with asked as (
              select day between $3 and $4 as settled, at >= $5 and at < $6 as passed, amount
-             from passage_v1
-             where operator = $1 and day between $3 and $7 and disposition = 'posted'
-               and payer = 'account' and account in (select account from account where issuer = $2))
+             from {OF_PAIR} and day between $3 and $7)
          select count(*) filter (where settled and not passed),
                 coalesce(sum(amount) filter (where settled and not passed), 0)::bigint,
                 count(*) filter (where passed and not settled),
                 coalesce(sum(amount) filter (where passed and not settled), 0)::bigint
-         from asked",
-    )
-    .bind(operator.as_str())
-    .bind(issuer.as_str())
-    .bind(day_to_sql(span.first()))
-    .bind(day_to_sql(span.last()))
-    .bind(to_sql(start))
-    .bind(to_sql(end))
-    .bind(day_to_sql(until))
-    .fetch_one(executor)
-    .await
-    .map_err(SettlementError::database("count what came late"))?;
+         from asked"
+    );
+    let row: (i64, i64, i64, i64) = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(operator.as_str())
+        .bind(issuer.as_str())
+        .bind(day_to_sql(span.first()))
+        .bind(day_to_sql(span.last()))
+        .bind(to_sql(start))
+        .bind(to_sql(end))
+        .bind(day_to_sql(until))
+        .fetch_one(executor)
+        .await
+        .map_err(SettlementError::database("count what came late"))?;
     let (before, of_before, after, of_after) = row;
     Ok([figure(before, of_before)?, figure(after, of_after)?])
 }
@@ -186,28 +190,26 @@ pub(super) async fn passed(
     (starts, end): (&[Timestamp], Timestamp),
     late_max_d: i64,
 ) -> Result<BTreeMap<i32, (u64, Amount)>> {
-    let rows: Vec<(i32, i64, i64)> = sqlx::query_as(
+    let sql = format!(
         "with passed as (
              select width_bucket(at, $4::timestamptz[]) - 1 as place, day, amount
-             from passage_v1
-             where operator = $1 and day >= $3 and day <= $6::date + $7::int4
-               and disposition = 'posted' and payer = 'account'
-               and account in (select account from account where issuer = $2)
+             from {OF_PAIR} and day >= $3 and day <= $6::date + $7::int4
                and at >= ($4::timestamptz[])[1] and at < $5)
          select place, count(*), sum(amount)::bigint from passed
          where day between $3::date + place and $3::date + place + $7::int4
-         group by place",
-    )
-    .bind(operator.as_str())
-    .bind(issuer.as_str())
-    .bind(day_to_sql(span.first()))
-    .bind(starts.iter().map(|at| to_sql(*at)).collect::<Vec<_>>())
-    .bind(to_sql(end))
-    .bind(day_to_sql(span.last()))
-    .bind(i32::try_from(late_max_d).unwrap_or(i32::MAX))
-    .fetch_all(executor)
-    .await
-    .map_err(SettlementError::database("count what passed on each day"))?;
+         group by place"
+    );
+    let rows: Vec<(i32, i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(operator.as_str())
+        .bind(issuer.as_str())
+        .bind(day_to_sql(span.first()))
+        .bind(starts.iter().map(|at| to_sql(*at)).collect::<Vec<_>>())
+        .bind(to_sql(end))
+        .bind(day_to_sql(span.last()))
+        .bind(i32::try_from(late_max_d).unwrap_or(i32::MAX))
+        .fetch_all(executor)
+        .await
+        .map_err(SettlementError::database("count what passed on each day"))?;
     let sum = |(place, records, units)| {
         let Figure { records, amount } = figure(records, units)?;
         Ok((place, (records, stored_amount(amount.minor_units())?)))

@@ -14,7 +14,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::sealed::Sealed;
-use super::statement::{column, money_columns, signatures};
+use super::statement::{column, money_cells, money_columns, signatures};
 use super::{Both, Cell, PdfError, Sheet, Table, WorkbookError, words};
 use crate::money::Signed;
 use crate::statement::{Position, Statement, Totals};
@@ -142,14 +142,7 @@ impl Sum {
 
     /// The columns of money, after the first.
     pub(super) fn cells(&self) -> [Cell; 6] {
-        [
-            Cell::count(self.passages),
-            Cell::Number(self.gross.minor_units()),
-            Cell::Number(self.adjustment.minor_units()),
-            Cell::Number(self.fee.minor_units()),
-            Cell::Number(self.vat.minor_units()),
-            Cell::Number(self.net.minor_units()),
-        ]
+        money_cells(self.passages, self.gross, [self.adjustment, self.fee, self.vat, self.net])
     }
 }
 
@@ -303,15 +296,9 @@ impl PeriodStatement {
 }
 
 fn totals_row(name: String, totals: Totals) -> Vec<Cell> {
-    vec![
-        Cell::Text(name),
-        Cell::count(totals.passages),
-        Cell::Number(totals.gross.minor_units()),
-        Cell::Number(totals.adjustment.minor_units()),
-        Cell::Number(totals.fee.minor_units()),
-        Cell::Number(totals.vat.minor_units()),
-        Cell::Number(totals.net.minor_units()),
-    ]
+    let Totals { passages, gross, adjustment, fee, vat, net, .. } = totals;
+    let money = money_cells(passages, gross, [adjustment, fee, vat, net]);
+    std::iter::once(Cell::Text(name)).chain(money).collect()
 }
 
 fn add(a: Totals, b: Totals) -> Result<Totals, MoneyError> {

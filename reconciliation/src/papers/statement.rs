@@ -1,9 +1,12 @@
 //! A day's statement as a sheet.
 
+use domain::Amount;
+
 use super::{Both, Cell, Column, Place, Sheet, Table, words};
 use crate::contract::FeeTerms;
 use crate::matching::Tally;
-use crate::statement::{Adjustment, Paper, Position, Statement};
+use crate::money::Signed;
+use crate::statement::{Adjustment, Paper, Position, Statement, Totals};
 
 pub(super) fn sheet(statement: &Statement, paper: &Paper) -> Sheet {
     let net = statement.totals.net;
@@ -79,32 +82,27 @@ pub(super) fn money_columns(first: Column) -> Vec<Column> {
     ]
 }
 
+/// What stands in those columns; what comes after gross may be below zero: adjustment, fee, VAT, net.
+pub(super) fn money_cells(passages: u64, gross: Amount, signed: [Signed; 4]) -> [Cell; 6] {
+    let [adjustment, fee, vat, net] = signed.map(|sum| Cell::Number(sum.minor_units()));
+    [Cell::count(passages), Cell::Number(gross.minor_units()), adjustment, fee, vat, net]
+}
+
 fn money(statement: &Statement) -> Table {
+    let line = |name: Cell, money: [Cell; 6]| std::iter::once(name).chain(money).collect();
     let row = |position: &Position| {
-        vec![
-            Cell::text(&position.issuer),
-            Cell::count(position.passages),
-            Cell::Number(position.gross.minor_units()),
-            Cell::Number(position.adjustment.minor_units()),
-            Cell::Number(position.fee.minor_units()),
-            Cell::Number(position.vat.minor_units()),
-            Cell::Number(position.net.minor_units()),
-        ]
+        let Position { issuer, passages, gross, adjustment, fee, vat, net, .. } = position;
+        let money = money_cells(*passages, *gross, [*adjustment, *fee, *vat, *net]);
+        line(Cell::text(issuer), money)
     };
-    let totals = statement.totals;
+    let Totals { passages, gross, adjustment, fee, vat, net, .. } = statement.totals;
+    let passages = passages.saturating_sub(statement.cash.passages);
+    let total = money_cells(passages, gross, [adjustment, fee, vat, net]);
     Table {
         title: Both("1. Phải thu từ nhà cung cấp dịch vụ", "Due from issuers"),
         columns: money_columns(column("Nhà cung cấp", "Issuer", 16)),
         rows: statement.issuers.iter().map(row).collect(),
-        total: Some(vec![
-            Cell::text("Cộng / Total"),
-            Cell::count(totals.passages.saturating_sub(statement.cash.passages)),
-            Cell::Number(totals.gross.minor_units()),
-            Cell::Number(totals.adjustment.minor_units()),
-            Cell::Number(totals.fee.minor_units()),
-            Cell::Number(totals.vat.minor_units()),
-            Cell::Number(totals.net.minor_units()),
-        ]),
+        total: Some(line(Cell::text("Cộng / Total"), total)),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::books::vetc::ALL_PLATES;
 use super::layout::Layout;
 use super::record::Record;
 use super::refusal::{Fault, Refusal};
@@ -41,7 +42,8 @@ impl FileName {
             return Err(Refusal::of_file(Fault::File, "no kind of file has this name", known()));
         };
         let mut shown = name.to_owned();
-        if std::ptr::eq(layout, &raw const vetc::layout::BY_ETAG) {
+        let has_plate = parts.get(1).is_some_and(|part| part != ALL_PLATES);
+        if has_plate && std::ptr::eq(layout, &raw const vetc::layout::BY_ETAG) {
             let plate = std::mem::take(&mut parts[1]);
             let digest = hex(&Sha256::digest(plate.as_bytes())[..4]);
             shown = shown.replacen(&plate, &digest, 1);
@@ -214,5 +216,7 @@ mod tests {
         assert!(!format!("{name:?}").contains("29A1234"));
         let other = FileName::parse("ETAG_29A1235_012_20160901070908.txt").unwrap();
         assert_ne!(name.shown, other.shown);
+        let of_all = FileName::parse("ETAG_ALL_000_20160901070908.txt").unwrap();
+        assert_eq!(of_all.shown, "ETAG_ALL_000_20160901070908.txt");
     }
 }

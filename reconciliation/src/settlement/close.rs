@@ -7,6 +7,7 @@ use domain::time::SettlementCalendar;
 use domain::{BusinessDate, Clock, Currency, OperatorId, Timestamp};
 use sqlx::{PgConnection, PgPool};
 
+use super::holes::{self, Looked};
 use super::repo::{self, DayState, Operator};
 use super::{Refusal, SettlementError, Sheet, completeness, figures, proof};
 use crate::approval::{ApprovalError, HoleDecision, Person, accepted_holes, propose_in_tx};
@@ -131,6 +132,8 @@ async fn seal(
 ) -> Result<Option<Vec<Refusal>>, SettlementError> {
     let calendar = operator.calendar()?;
     let Window { operator: id, day } = window;
+    // Before the day is held: nobody waits for this, however many days there are.
+    let looked = holes::look(pool, id).await?;
     let mut tx = pool.begin().await.map_err(SettlementError::database("begin to seal a day"))?;
     hold(&mut tx, window).await?;
     if repo::take_day(&mut tx, id, *day).await? == DayState::Closed {
@@ -147,7 +150,8 @@ async fn seal(
     };
     // The lanes cannot tell of a day that is not over.
     let tells = early_reason.is_none().then_some(now);
-    let refusals = obstacles_in_tx(&mut tx, window, &calendar, tells).await?;
+    let since = (looked, calendar.day_of(now));
+    let refusals = obstacles_in_tx(&mut tx, window, &calendar, since, tells).await?;
     if !refusals.is_empty() {
         return Ok(Some(refusals));
     }
@@ -164,11 +168,12 @@ async fn obstacles_in_tx(
     tx: &mut PgConnection,
     window: &Window,
     calendar: &SettlementCalendar,
+    (looked, today): (Looked, BusinessDate),
     tells: Option<Timestamp>,
 ) -> Result<Vec<Refusal>, SettlementError> {
     let id = &window.operator;
     let journals = repo::journals_behind(tx, id).await?;
-    let holes = if journals.is_empty() { Vec::new() } else { repo::holes(tx, id).await? };
+    let holes = holes::now(tx, looked, (window.day, today), &journals).await?;
     let pending = repo::pending(tx, id).await?;
     let mut found = completeness::obstacles(window.day, calendar, &journals, &holes, &pending);
     if let Some(now) = tells {

@@ -15,6 +15,7 @@
 mod close;
 mod completeness;
 mod figures;
+mod holes;
 pub(crate) mod proof;
 pub(crate) mod repo;
 mod sheet;
@@ -23,6 +24,7 @@ pub(crate) use figures::figures;
 pub(crate) use sheet::Sheet;
 
 pub use close::{DayClose, Outcome, Today, close_through, close_through_by};
+pub use holes::HOLES_SINCE;
 pub use proof::Difference;
 
 use std::fmt;

@@ -8,7 +8,7 @@ use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, PgPool};
 
 use super::SettlementError;
-use super::completeness::{Hole, JournalState, Pending};
+use super::completeness::{JournalState, Pending};
 use crate::statement::{Paper, Statement};
 
 type Result<T> = std::result::Result<T, SettlementError>;
@@ -201,40 +201,6 @@ pub(super) async fn journals_behind(
         })
     };
     rows.into_iter().map(journal).collect()
-}
-
-/// The holes of journals whose receipts are behind: below its watermark a journal has none.
-pub(super) async fn holes(tx: &mut PgConnection, operator: &OperatorId) -> Result<Vec<Hole>> {
-    let rows: Vec<(String, i32, i64, i64, Option<OffsetDateTime>)> = sqlx::query_as(
-        "select e.lane, e.epoch, n.before + 1, n.seq - 1, n.before_at
-         from lane_epoch e
-         join lane l using (lane)
-         cross join lateral (
-             select p.seq::bigint as seq, lag(p.at) over w as before_at,
-                    coalesce(lag(p.seq) over w, case p.seq when e.posted_upto then p.seq - 1 else 0 end)::bigint
-                        as before
-             from (select seq, at from posting where journal_no = e.journal_no and seq >= e.posted_upto
-                   union all
-                   select seq, at from waiting_exit where journal_no = e.journal_no and seq >= e.posted_upto) p
-             window w as (order by p.seq)
-         ) n
-         where l.operator = $1 and e.posted_upto <> e.last_seq and n.seq > n.before + 1
-         order by e.lane, e.epoch, n.seq",
-    )
-    .bind(operator.as_str())
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("look for holes in the lanes' journals"))?;
-    let hole = |(lane, epoch, first, last, after): (String, i32, _, _, Option<_>)| {
-        Ok(Hole {
-            lane: parsed("lane", &lane)?,
-            epoch: number("epoch", epoch.into())?,
-            first_seq: number("sequence", first)?,
-            last_seq: number("sequence", last)?,
-            after: after.map(from_sql),
-        })
-    };
-    rows.into_iter().map(hole).collect()
 }
 
 pub(super) async fn pending(tx: &mut PgConnection, operator: &OperatorId) -> Result<Vec<Pending>> {

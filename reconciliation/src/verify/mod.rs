@@ -10,8 +10,9 @@ mod repo;
 use std::fmt;
 
 use domain::signature::PublicKey;
+use domain::{BusinessDate, OperatorId};
 use serde::Serialize;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::manifest::told::agreed;
 use crate::settlement::SettlementError;
@@ -74,21 +75,63 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// Whose days are checked.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// This one alone.
+    pub day: Option<BusinessDate>,
+    /// This operator's alone.
+    pub operator: Option<OperatorId>,
+}
+
 /// Checks every closed day and every statement.
 ///
 /// # Errors
 /// When the database fails or holds what it cannot hold; a broken invariant is no error.
 pub async fn verify(pool: &PgPool, key: &PublicKey) -> Result<Verdict, SettlementError> {
+    verify_of(pool, key, &Which::default(), &mut |_, _| ()).await
+}
+
+/// The same of some days; `told` hears how many are done, of how many.
+///
+/// Each day is read in a state of its own, by one worker of the database: a closed day changes no more, and
+/// whoever posts meanwhile is not held up.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_of(
+    pool: &PgPool,
+    key: &PublicKey,
+    which: &Which,
+    told: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Verdict, SettlementError> {
     let mut ledger = day::Invariants::new();
-    // One snapshot for all of it: postings and closes go on meanwhile.
+    let mut tx = one_state(pool).await?;
+    let days: Vec<_> = repo::days(&mut tx).await?.into_iter().filter(|one| which.is(one)).collect();
+    drop(tx);
+    for (done, (operator, day)) in (1..).zip(&days) {
+        let mut tx = one_state(pool).await?;
+        let closed = repo::day(&mut tx, operator, *day).await?;
+        ledger.check(&closed, key);
+        told(done, u64::try_from(days.len()).unwrap_or(u64::MAX));
+    }
+    let mut tx = one_state(pool).await?;
+    let (fees, strays) = repo::fees_without_position(&mut tx, which).await?;
+    ledger.check_stray_fees(fees, &strays);
+    ledger.check_manifests(&agreed(&mut tx, which).await?);
+    Ok(ledger.verdict())
+}
+
+impl Which {
+    fn is(&self, (operator, day): &(OperatorId, BusinessDate)) -> bool {
+        self.day.is_none_or(|wanted| wanted == *day)
+            && self.operator.as_ref().is_none_or(|wanted| wanted == operator)
+    }
+}
+
+/// A transaction that sees one state and takes one processor.
+async fn one_state(pool: &PgPool) -> Result<Transaction<'_, Postgres>, SettlementError> {
     let mut tx = pool.begin().await.map_err(SettlementError::database("begin to verify"))?;
     repo::take_snapshot(&mut tx).await?;
-    for (operator, day) in repo::days(&mut tx).await? {
-        let closed = repo::day(&mut tx, &operator, day).await?;
-        ledger.check(&closed, key);
-    }
-    let (fees, strays) = repo::fees_without_position(&mut tx).await?;
-    ledger.check_stray_fees(fees, &strays);
-    ledger.check_manifests(&agreed(&mut tx).await?);
-    Ok(ledger.verdict())
+    Ok(tx)
 }

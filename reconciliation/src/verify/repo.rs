@@ -7,6 +7,7 @@ use domain::{BusinessDate, IssuerId, OperatorId};
 use sqlx::PgConnection;
 use sqlx::types::time::Date;
 
+use super::Which;
 use super::day::{ClosedDay, Kept, WindowRows};
 use crate::money::Signed;
 use crate::settlement::repo::{number, parsed};
@@ -19,10 +20,15 @@ use crate::window::repo::changes;
 type Result<T> = std::result::Result<T, SettlementError>;
 
 pub(super) async fn take_snapshot(tx: &mut PgConnection) -> Result<()> {
-    sqlx::query("set transaction isolation level repeatable read read only")
-        .execute(tx)
-        .await
-        .map_err(SettlementError::database("take a snapshot"))?;
+    // One worker, so that the other processors are left to whoever posts.
+    sqlx::raw_sql(
+        "set transaction isolation level repeatable read, read only;
+         set local max_parallel_workers_per_gather = 0;
+         set local jit = off",
+    )
+    .execute(tx)
+    .await
+    .map_err(SettlementError::database("take a snapshot"))?;
     Ok(())
 }
 
@@ -246,11 +252,20 @@ async fn fees(
 }
 
 /// How many fees the ledger has, and those that belong to no position.
-pub(super) async fn fees_without_position(tx: &mut PgConnection) -> Result<(u64, Vec<String>)> {
-    let fees: i64 = sqlx::query_scalar("select count(*) from direct_transfer where kind = 'fee'")
-        .fetch_one(&mut *tx)
-        .await
-        .map_err(SettlementError::database("count the fees"))?;
+pub(super) async fn fees_without_position(
+    tx: &mut PgConnection,
+    Which { day, operator }: &Which,
+) -> Result<(u64, Vec<String>)> {
+    let (day, operator) = (day.map(day_to_sql), operator.as_ref().map(OperatorId::as_str));
+    let fees: i64 = sqlx::query_scalar(
+        "select count(*) from direct_transfer
+         where kind = 'fee' and ($1::date is null or day = $1) and ($2::text is null or operator = $2)",
+    )
+    .bind(day)
+    .bind(operator)
+    .fetch_one(&mut *tx)
+    .await
+    .map_err(SettlementError::database("count the fees"))?;
     let strays: Vec<String> = sqlx::query_scalar(
         "select coalesce(t.reference, 'transfer ' || t.transfer)
          from direct_transfer t
@@ -258,8 +273,11 @@ pub(super) async fn fees_without_position(tx: &mut PgConnection) -> Result<(u64,
          left join settlement_position p
                 on p.operator = d.operator and p.issuer = d.issuer and p.day = t.day
          where t.kind = 'fee' and p.operator is null
+           and ($1::date is null or t.day = $1) and ($2::text is null or t.operator = $2)
          order by t.transfer",
     )
+    .bind(day)
+    .bind(operator)
     .fetch_all(tx)
     .await
     .map_err(SettlementError::database("look for fees without a position"))?;

@@ -161,7 +161,7 @@ async fn whatever_is_killed_the_books_are_those_of_an_undisturbed_run() {
     }
     assert_eq!(picture(&books).await, expected);
     assert_eq!(counted("select count(*) from quarantine").await, 0);
-    let proof = verify(&books, centre_key().public(), POLICY).await.unwrap();
+    let proof = verify(&books, centre_key().public(), POLICY, &mut |_, _| ()).await.unwrap();
     assert!(proof.ok, "{:#?}", proof.invariants);
 }
 
@@ -213,6 +213,6 @@ async fn the_standby_that_takes_over_has_every_passage_and_the_lanes_send_none_i
         .unwrap();
     assert_eq!(other_life, 2, "it is the standby that answers");
     assert_eq!(picture(&books).await, expected);
-    let proof = verify(&books, centre_key().public(), POLICY).await.unwrap();
+    let proof = verify(&books, centre_key().public(), POLICY, &mut |_, _| ()).await.unwrap();
     assert!(proof.ok, "{:#?}", proof.invariants);
 }

@@ -192,6 +192,7 @@ async fn a_file_of_ours_is_numbered_sent_again_and_acknowledged() {
         name: None,
         folder: folder.path().to_owned(),
         of: None,
+        on_top_of: None,
     };
     let first = export(&office.pool, &parcel, noon()).await.unwrap().unwrap();
     let second = export(&office.pool, &parcel, later(1)).await.unwrap().unwrap();

@@ -2,160 +2,24 @@
 //! decides, posts and answers, and the first takes the answers in. To the dong, nothing twice, a gap named.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clearing_house::ledger::{Remainder, TransferId, correct_in_tx};
-use domain::{Amount, BusinessDate, Clock, Timestamp};
-use reconciliation::partner::books::answer::{AnswerError, answer, answered_by};
-use reconciliation::partner::books::compare::{Compared, compare};
+use clearing_house::config::Database;
+use clearing_house::ledger::{TransferId, approve, propose};
+use clearing_house::sql::connect;
+use domain::Amount;
+use reconciliation::partner::books::Of;
+use reconciliation::partner::books::answer::{AnswerError, answer, answered_by, left_standing};
 use reconciliation::partner::books::write::{Order, WriteError, Written, write};
-use reconciliation::partner::books::{Agencies, Of};
-use reconciliation::partner::command::answer_name;
 use reconciliation::partner::exchange::code::Code;
 use reconciliation::partner::exchange::export::gaps;
-use reconciliation::partner::exchange::import::{
-    Arrival, Imported, acknowledgement, header_of, import,
-};
-use reconciliation::partner::exchange::received::SizeGuard;
-use reconciliation::partner::file::Writer;
-use reconciliation::partner::layout::Layout;
-use reconciliation::partner::name::{all, name_of};
-use reconciliation::settlement::{Today, close_through};
+use reconciliation::partner::exchange::import::{Imported, header_of};
 use reconciliation::verify::verify;
-use tempfile::TempDir;
-use tests::lane::{Lane, vehicle};
-use tests::office::{Office, centre_key};
+use simulator::demo::database::Role;
+use tests::office::centre_key;
 use tests::programs::repository;
 
-const DAYS: [&str; 3] = ["2026-03-01", "2026-03-02", "2026-03-03"];
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-fn layout(code: &str) -> &'static Layout {
-    all().find(|layout| layout.code == code).unwrap()
-}
-
-/// A clearing house: its books, what it calls others, and a folder for what it writes.
-struct House {
-    office: Office,
-    agencies: Agencies,
-    own: &'static str,
-    folder: TempDir,
-}
-
-impl House {
-    async fn open(own: &'static str) -> Self {
-        let names = "hub = \"9002\"\nissuers.vetc = \"4082\"\noperators.cienco4 = \"4081\"";
-        let agencies = toml::from_str(&format!("own = \"{own}\"\n{names}")).unwrap();
-        Self { office: Office::open().await, agencies, own, folder: TempDir::new().unwrap() }
-    }
-
-    async fn write(&self, kind: &str, of: Of, partner: &str, now: &str) -> Written {
-        let (layout, folder) = (layout(kind), self.folder.path());
-        let order = Order { layout, of, partner: Some(partner.to_owned()), folder };
-        write(&self.office.pool, &self.agencies, &order, at(now)).await.unwrap()
-    }
-
-    async fn written(&self, kind: &str, of: Of, partner: &str, now: &str) -> PathBuf {
-        match self.write(kind, of, partner, now).await {
-            Written::Now { file, without_tag: (0, 0) } => file.path,
-            other => panic!("{kind}: {other:?}"),
-        }
-    }
-
-    /// Takes a file and answers it; the acknowledgement is put beside.
-    async fn take(&self, path: &Path, now: &str) -> (Imported, Option<PathBuf>) {
-        let arrival = Arrival {
-            path: path.to_owned(),
-            partner: None,
-            records: None,
-            uncounted: false,
-            guard: SizeGuard::default(),
-            own: Some(self.own.to_owned()),
-        };
-        let imported = import(&self.office.pool, &arrival, at(now), &mut |_, _| ()).await.unwrap();
-        let code = match &imported {
-            Imported::Taken { answer, .. } | Imported::Refused { answer, .. } => *answer,
-            Imported::Again => Code::Again,
-        };
-        let (name, header) = header_of(path).unwrap();
-        let whose = (self.own, code, at(now));
-        let answer = acknowledgement(name.layout, &header, &name.shown, whose).unwrap();
-        let acknowledged = answer.map(|(layout, answer)| {
-            let file = name_of(layout, &answer)
-                .unwrap_or_else(|| answer_name(name.layout, &name.shown, self.own, &answer, code));
-            let path = self.folder.path().join(file);
-            let bytes = Writer::open(layout, &answer, Vec::new()).unwrap().finish().unwrap();
-            fs::write(&path, bytes).unwrap();
-            path
-        });
-        (imported, acknowledged)
-    }
-
-    /// Sends a file to another house, which takes it; and takes its acknowledgement.
-    async fn send(&self, path: &Path, to: &Self, now: &str) {
-        let (imported, acknowledged) = to.take(path, now).await;
-        assert!(matches!(imported, Imported::Taken { answer: Code::Taken, .. }), "{imported:?}");
-        let (noted, _) = self.take(&acknowledged.unwrap(), now).await;
-        assert!(matches!(noted, Imported::Taken { .. }), "{noted:?}");
-    }
-
-    async fn compared(&self) -> Compared {
-        compare(&self.office.pool, "4082", Timestamp::UNIX_EPOCH).await.unwrap()
-    }
-
-    async fn number(&self, sql: &'static str) -> i64 {
-        self.office.number(sql).await
-    }
-}
-
-fn of_day(day: &str) -> Of {
-    Of::Day {
-        operator: "cienco4".parse().unwrap(),
-        issuer: "vetc".parse().unwrap(),
-        day: day.parse().unwrap(),
-    }
-}
-
-/// Three days of passages, the toll of one of the first day corrected on the last.
-async fn away() -> House {
-    away_corrected(&[(DAYS[2], 30_000)]).await
-}
-
-/// The same, the toll corrected on each of these days to what is said.
-async fn away_corrected(corrections: &[(&str, i64)]) -> House {
-    let house = House::open("4081").await;
-    let mut gate = Lane::new("cienco4/ben-thuy/l01");
-    for (day, numbers) in DAYS.iter().zip([[1_u8, 3, 2, 5], [3, 4, 7, 9], [1, 6, 11, 13]]) {
-        let deliveries: Vec<_> = (1..)
-            .zip(numbers)
-            .map(|(hour, number)| gate.pass(&vehicle(number), &format!("{day}T0{hour}:10:00Z")))
-            .collect();
-        let noon = at(&format!("{day}T05:00:00Z"));
-        house.office.books().await.post(&deliveries, noon).await.unwrap();
-    }
-    for (day, right) in corrections {
-        let toll = "select coalesce((select max(transfer) from transfer_v1 where kind = 'repost'),
-                                    min(transfer)) from transfer_v1
-                    where kind = 'toll' and day = '2026-03-01'";
-        let toll = TransferId::new(house.number(toll).await);
-        let mut tx = house.office.pool.begin().await.unwrap();
-        let right = Remainder::Amount(Amount::try_new(*right).unwrap());
-        let (day, now) = (day.parse().unwrap(), at("2026-03-03T06:00:00Z"));
-        correct_in_tx(&mut tx, toll, right, day, now).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-    house
-}
-
-async fn close(house: &House) {
-    let clock = Clock::of_run(Some(Clock::anchor(at("2026-03-03T18:00:00Z"), 1.0)));
-    let today = Today { clock: &clock, early_reason: None };
-    let through: BusinessDate = "2026-03-03".parse().unwrap();
-    close_through(&house.office.pool, through, today, &centre_key()).await.unwrap();
-}
+use crate::partner_house::{DAYS, House, at, away, away_corrected, close, layout, of_day};
 
 /// Home decides about a file, answers it, and the answer is taken; asked again, nothing changes.
 async fn answered_once(home: &House, away: &House, file: &Path, now: &str) {
@@ -163,7 +27,7 @@ async fn answered_once(home: &House, away: &House, file: &Path, now: &str) {
     let kind = answered_by(header_of(file).unwrap().0.layout.code).unwrap();
     let decide = async || {
         let asked = ("4081", name.as_str(), kind);
-        answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap()
+        answer(&home.pool, &home.agencies, asked, at(now)).await.unwrap()
     };
     let file_no = decide().await;
     assert_eq!(decide().await, file_no, "decided once");
@@ -186,7 +50,7 @@ async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_p
             partner: None,
             folder: away.folder.path(),
         };
-        let open = write(&away.office.pool, &away.agencies, &refused, at("2026-03-03T17:00:00Z"));
+        let open = write(&away.pool, &away.agencies, &refused, at("2026-03-03T17:00:00Z"));
         let open = open.await;
         assert!(matches!(open, Err(WriteError::Open { .. })), "{open:?}");
         close(&away).await;
@@ -215,10 +79,10 @@ async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_p
         away.send(&files[0], &home, "2026-03-03T22:00:00Z").await;
         let (jumped, _) = home.take(&files[2], "2026-03-03T22:00:00Z").await;
         assert!(matches!(jumped, Imported::Taken { answer: Code::Gap, .. }), "{jumped:?}");
-        let missing = gaps(&home.office.pool).await.unwrap();
+        let missing = gaps(&home.pool).await.unwrap();
         assert_eq!(missing, [("4081".to_owned(), kinds[0].to_owned(), 2)]);
         away.send(&files[1], &home, "2026-03-03T22:10:00Z").await;
-        assert!(gaps(&home.office.pool).await.unwrap().is_empty());
+        assert!(gaps(&home.pool).await.unwrap().is_empty());
         let unanswered = away.compared().await;
         assert_eq!((unanswered.matched.records, unanswered.unanswered.records), (0, 9));
 
@@ -247,7 +111,7 @@ async fn two_clearing_houses_agree_to_the_dong_in_either_format_and_nothing_is_p
                          and e.kind in ('toll', 'reversal', 'repost')";
         assert_eq!(home.number(adjusted).await, away.number(of_vetc).await);
         home.office.assert_proven().await;
-        let verdict = verify(&home.office.pool, &centre_key().public()).await.unwrap();
+        let verdict = verify(&home.pool, &centre_key().public()).await.unwrap();
         assert!(verdict.ok, "{verdict}");
 
         // The same again: the file is there; brought again it changes nothing.
@@ -277,11 +141,11 @@ async fn a_tag_that_home_does_not_have_is_answered_so_and_away_sees_it() {
     let name = file.file_name().unwrap().to_string_lossy().into_owned();
     let now = "2026-03-03T21:00:00Z";
     let wrong = ("4081", name.as_str(), "SRECON");
-    let wrong = answer(&home.office.pool, &home.agencies, wrong, at(now)).await;
+    let wrong = answer(&home.pool, &home.agencies, wrong, at(now)).await;
     assert!(matches!(wrong, Err(AnswerError::Other { right: "ICRX", .. })), "{wrong:?}");
     assert_eq!(home.number("select count(*) from partner_decision").await, 0);
     let asked = ("4081", name.as_str(), "ICRX");
-    let file_no = answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap();
+    let file_no = answer(&home.pool, &home.agencies, asked, at(now)).await.unwrap();
     let answered = home.written("ICRX", Of::Decisions { file_no }, "4081", now).await;
     home.send(&answered, &away, "2026-03-03T22:00:00Z").await;
     let compared = away.compared().await;
@@ -290,7 +154,7 @@ async fn a_tag_that_home_does_not_have_is_answered_so_and_away_sees_it() {
         assert_eq!(difference.answer, Some(("RJTA".to_owned(), 0)));
     }
     let strange = ("4081", "no.ICTX", "ICRX");
-    let strange = answer(&home.office.pool, &home.agencies, strange, at(now)).await;
+    let strange = answer(&home.pool, &home.agencies, strange, at(now)).await;
     assert!(strange.is_err(), "{strange:?}");
 }
 
@@ -303,7 +167,7 @@ async fn what_is_to_be_given_back_of_nothing_is_not_charged() {
     let (taken, _) = home.take(&file, now).await;
     assert!(matches!(taken, Imported::Taken { .. }), "{taken:?}");
     let asked = ("4081", name, "ICRX");
-    answer(&home.office.pool, &home.agencies, asked, at(now)).await.unwrap();
+    answer(&home.pool, &home.agencies, asked, at(now)).await.unwrap();
     let decided = "select disposition from partner_decision order by record_no";
     let unknown = "not-on-file";
     assert_eq!(home.office.texts(decided).await, [unknown, unknown, unknown, "gives-back"]);
@@ -347,4 +211,43 @@ async fn a_correction_to_another_account_gives_back_to_the_one_that_was_charged(
     // Of the two corrections the last alone is what it should be.
     let compared = away.compared().await;
     assert!(compared.is_whole(), "{compared:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_to_less_that_comes_too_late_is_named_and_two_people_lower_it() {
+    let (away, home) = (away().await, House::open("4082").await);
+    close(&away).await;
+    let balance = home.office.balance(1001).await;
+    for (kind, day, hour, decided) in [
+        ("ICTX", DAYS[0], "19", "2026-03-03T19:20:00Z"),
+        ("ITXC", DAYS[2], "20", "2026-06-15T00:00:00Z"),
+    ] {
+        let file =
+            away.written(kind, of_day(day), "4082", &format!("2026-03-03T{hour}:00:00Z")).await;
+        away.send(&file, &home, &format!("2026-03-03T{hour}:10:00Z")).await;
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let asked = ("4081", name.as_str(), answered_by(kind).unwrap());
+        let file_no = answer(&home.pool, &home.agencies, asked, at(decided)).await.unwrap();
+        let left = left_standing(&home.pool, file_no).await.unwrap();
+        if kind == "ICTX" {
+            assert!(left.is_empty(), "{left:?}");
+            continue;
+        }
+        let [left] = left.as_slice() else { panic!("{left:?}") };
+        let toll = balance - home.office.balance(1001).await;
+        assert_eq!((left.stands_at, left.asked), (toll, 30_000));
+        let transfer = TransferId::new(left.transfer.unwrap());
+        assert!(left.to_string().contains("90 days old"), "{left}");
+        let accounts = Database::at(home.office.url_for(Role::Accounts));
+        let accounts = connect(&accounts).await.unwrap();
+        let right = Amount::try_new(left.asked).unwrap();
+        let (reason, now) = ("the partner's correction came late", at(decided));
+        let proposal =
+            propose(&accounts, (transfer, right), reason, "lan", None, now).await.unwrap();
+        let day = "2026-06-15".parse().unwrap();
+        assert!(approve(&accounts, proposal, day, "lan", now).await.is_err());
+        approve(&accounts, proposal, day, "minh", now).await.unwrap();
+        assert_eq!(home.office.balance(1001).await, balance - left.asked);
+    }
+    home.office.assert_proven().await;
 }

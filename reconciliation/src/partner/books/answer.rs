@@ -9,8 +9,14 @@
 //! file itself takes and gives counted in. The account is the one that the tag had when the vehicle
 //! passed; a correction that finds another gives back to the one that was charged. A correction to less
 //! on the same account is never refused for what the account is or has.
+//!
+//! What is older than [`TOO_OLD_D`] days is refused, also where it asks for less: the formats have a word
+//! for too old and none for an exception, and a file alone must not move money of a time that both sides
+//! have agreed on. What is then *left standing* is told to whoever answers the file, and is lowered by two
+//! people.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use clearing_house::ledger::{
     LedgerAccountKey, LedgerError, NewTransfer, TransferKind, post_in_tx, tell_list,
@@ -19,6 +25,7 @@ use domain::time::SettlementCalendar;
 use domain::{AccountId, Amount, BusinessDate, IssuerId, MoneyError, OperatorId, Timestamp};
 use futures::TryStreamExt as _;
 use jiff::SignedDuration;
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
@@ -82,6 +89,45 @@ pub enum AnswerError {
     /// The exchange failed.
     #[error(transparent)]
     Exchange(#[from] ExchangeError),
+}
+
+/// A correction that asks for less than stands, and is refused for its age.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct LeftStanding {
+    /// The transaction, as the partner calls it.
+    pub transaction: String,
+    /// What it stands at, in minor units.
+    pub stands_at: i64,
+    /// What the partner asks for.
+    pub asked: i64,
+    /// The transfer that charged it, which two people may correct.
+    pub transfer: Option<i64>,
+}
+
+impl fmt::Display for LeftStanding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transaction, stands_at, asked, transfer } = self;
+        write!(
+            f,
+            "transaction {transaction} is more than {TOO_OLD_D} days old and stands at {stands_at} though the \
+             partner asks for {asked}: two people lower it"
+        )?;
+        match transfer {
+            Some(transfer) => write!(f, ", by a correction of transfer {transfer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The corrections of an answered file that ask for less than stands, and are refused for their age.
+///
+/// # Errors
+/// When the database fails.
+pub async fn left_standing(
+    pool: &PgPool,
+    file_no: i64,
+) -> Result<Vec<LeftStanding>, ExchangeError> {
+    repo::left_standing(pool, file_no).await
 }
 
 /// What a record is of its transaction.
@@ -224,7 +270,7 @@ pub async fn answer(
         tx.commit().await.map_err(failed("commit the decisions"))?;
         return Ok(file_no);
     }
-    Err(Unnamed(format!("issuers = {}", agencies.own)).into())
+    Err(Unnamed::agency(&format!("issuers = {}", agencies.own)).into())
 }
 
 async fn take(
@@ -424,6 +470,7 @@ mod tests {
         let corrected = stands_at(1, 0);
         let back = Asked { gives_back: true, ..seen_good.clone() };
         let less = asked(Which::NextCorrection, 30_000, false);
+        let old_less = Asked { at: old.at, ..less.clone() };
         let more = asked(Which::NextCorrection, 90_000, false);
         let (in_debt, others) = (Some((1, "open", -5)), Some((2, "open", 29_999)));
         let blocked_in_debt = Some((1, "blocked", -5));
@@ -437,6 +484,7 @@ mod tests {
             (&seen_good, closed, None, Disposition::AccountInvalid),
             (&seen_good, None, None, Disposition::NotOnFile),
             (&old, rich, None, Disposition::TooOld),
+            (&old_less, rich, stood, Disposition::TooOld),
             (&seen_good, rich, stood, Disposition::Duplicate),
             (&correction, rich, stood, Disposition::Posted),
             (&correction, rich, corrected, Disposition::Duplicate),

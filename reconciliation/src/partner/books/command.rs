@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use domain::{BusinessDate, IssuerId, OperatorId, Timestamp};
+use domain::{BusinessDate, IssuerId, OperatorId, StationId, Timestamp};
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 
-use super::answer::answer;
+use super::answer::{answer, left_standing};
 use super::compare::{Compared, Difference, compare};
 use super::write::{Order, Written, write};
 use super::{Agencies, Of};
@@ -27,7 +27,7 @@ type Answer = Result<ExitCode, Box<dyn Error>>;
 /// A file to write.
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The kind of file, such as ICTX or STRAN.
+    /// The kind of file, such as ICTX or STRAN; BTVL is a whole STVL, DTVL one of changes.
     #[arg(long)]
     kind: String,
     /// Its records, where they are not from the books: one JSON object a line, as `print` prints them.
@@ -42,6 +42,9 @@ pub struct Export {
     /// From the books: the operator of the transactions or corrections.
     #[arg(long, requires = "day")]
     operator: Option<OperatorId>,
+    /// From the books: the station that a text file of VETC's is for.
+    #[arg(long, requires = "operator", conflicts_with_all = ["issuer", "records", "answers"])]
+    station: Option<StationId>,
     /// From the books: the closed settlement day of the transactions or corrections.
     #[arg(long, value_name = "YYYY-MM-DD", requires = "operator")]
     day: Option<BusinessDate>,
@@ -76,6 +79,15 @@ pub struct Compare {
     json: bool,
 }
 
+/// The kind of file, and whether it is one of changes.
+fn kind_of(kind: &str) -> Result<(&'static Layout, bool), Box<dyn Error>> {
+    Ok(match kind {
+        "DTVL" => (layout_of("STVL")?, true),
+        "BTVL" => (layout_of("STVL")?, false),
+        kind => (layout_of(kind)?, kind == "ITGU"),
+    })
+}
+
 fn layout_of(kind: &str) -> Result<&'static Layout, Box<dyn Error>> {
     all().find(|layout| layout.code == kind).ok_or_else(|| {
         let known: Vec<_> = all().map(|layout| layout.code).collect();
@@ -88,10 +100,10 @@ fn layout_of(kind: &str) -> Result<&'static Layout, Box<dyn Error>> {
 /// # Errors
 /// When an argument is wrong, or the disk or the database fails; a refusal is an answer with exit code 1.
 pub async fn exported(pool: &PgPool, config: &Config, what: &Export, now: Timestamp) -> Answer {
-    let layout = layout_of(&what.kind)?;
+    let (layout, is_change) = kind_of(&what.kind)?;
     match &what.records {
         Some(records) => of_records(pool, what, (layout, records), now).await,
-        None => of_books(pool, config, what, layout, now).await,
+        None => of_books(pool, config, what, (layout, is_change), now).await,
     }
 }
 
@@ -118,6 +130,7 @@ async fn of_records(
         name: what.name.clone(),
         folder: what.folder.clone(),
         of: None,
+        on_top_of: None,
     };
     match export(pool, &parcel, now).await? {
         Ok(file) => told(what, layout, &file, (0, 0)),
@@ -129,29 +142,22 @@ async fn of_books(
     pool: &PgPool,
     config: &Config,
     what: &Export,
-    layout: &'static Layout,
+    (layout, is_change): (&'static Layout, bool),
     now: Timestamp,
 ) -> Answer {
     let agencies: &Agencies = config.partner.as_ref().ok_or(
         "the configuration has no [partner]: own, hub, issuers and operators, as numbers of four digits",
     )?;
-    let of = match (&what.answers, &what.issuer, what.operator.clone().zip(what.day)) {
-        (Some(name), _, _) => {
+    let of = match &what.answers {
+        Some(name) => {
             let partner = what.partner.as_deref().ok_or("--for says whose file is answered")?;
             let file_no = answer(pool, agencies, (partner, name, layout.code), now).await?;
+            for left in left_standing(pool, file_no).await? {
+                tracing::warn!("{left}");
+            }
             Of::Decisions { file_no }
         }
-        (None, Some(issuer), Some((operator, day))) => {
-            Of::Day { operator, issuer: issuer.clone(), day }
-        }
-        (None, Some(issuer), None) => Of::Tags { issuer: issuer.clone() },
-        (None, None, _) => {
-            return Err(
-                "say what it is written of: --records FILE, --issuer (with --operator and --day \
-                        for transactions), or --answers NAME"
-                    .into(),
-            );
-        }
+        None => wanted(what, is_change)?,
     };
     let folder = &what.folder;
     let order = Order { layout, of, partner: what.partner.clone(), folder };
@@ -171,6 +177,28 @@ async fn of_books(
         }
         Written::Refused(refusal) => refused(what, "the books", &refusal),
     }
+}
+
+/// What of the books is wanted.
+fn wanted(what: &Export, is_change: bool) -> Result<Of, Box<dyn Error>> {
+    let of_day = what.operator.clone().zip(what.day);
+    Ok(match (&what.issuer, &what.station, of_day) {
+        (_, Some(station), Some((operator, day))) => {
+            Of::Station { operator, station: station.clone(), day }
+        }
+        (Some(issuer), None, Some((operator, day))) => {
+            Of::Day { operator, issuer: issuer.clone(), day }
+        }
+        (Some(issuer), None, None) if is_change => Of::Changes { issuer: issuer.clone() },
+        (Some(issuer), None, None) => Of::Tags { issuer: issuer.clone() },
+        (None, None, _) | (_, Some(_), None) => {
+            return Err(
+                "say what it is written of: --records FILE, --issuer (with --operator and --day \
+                        for transactions), --station with --operator and --day, or --answers NAME"
+                    .into(),
+            );
+        }
+    })
 }
 
 fn told(

@@ -18,7 +18,7 @@ pub(super) fn transaction(passage: &Passage, parties: &Parties<'_>) -> Value {
         "ETC_FAC_AGENCY": parties.road.map(|(agency, _)| agency.as_str()),
         "ETC_TRX_TYPE": kind,
         "ETC_TAG_AGENCY": parties.tags.as_str(),
-        "ETC_TAG_SERIAL_NUMBER": format!("{:010}", passage.serial),
+        "ETC_TAG_SERIAL_NUMBER": format!("{:010}", passage.serial()),
         "ETC_LANE_MODE": if passage.is_lanes { "E" } else { "M" },
         "ETC_CLASS_CHARGED": passage.group.to_string(),
         "ETC_ACTUAL_AXLES": "00",

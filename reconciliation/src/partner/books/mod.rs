@@ -10,21 +10,26 @@
 //! what home makes of a transaction, posted through the ledger's door with it. *Comparing*: each
 //! transaction that was sent against its last answer, to the minor unit.
 //!
-//! Deliberately absent: lists of changes (ITGU, DTVL) out of the books, which know no balance of
-//! yesterday; plates as identities in NIOP, which has those of three countries alone.
+//! *Change*: of a list, what a partner was told of a tag and is so no more. The books know no balance of
+//! yesterday, so what each partner was last told is kept (`partner_listed`).
+//!
+//! Deliberately absent: changes of lists of plates, for which no format has a file; plates as identities in
+//! NIOP, which has those of three countries alone.
 
 pub mod answer;
+mod changes;
 pub mod command;
 pub mod compare;
 mod iag;
 mod niop;
 mod repo;
+pub mod vetc;
 pub mod write;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use domain::{BusinessDate, IssuerId, OperatorId, Timestamp};
+use domain::{BusinessDate, IssuerId, OperatorId, StationId, Timestamp};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
@@ -72,32 +77,43 @@ pub struct Agencies {
     /// Of operators, whose roads they are.
     #[serde(default)]
     pub operators: BTreeMap<OperatorId, Agency>,
+    /// Of lanes, in the text files of their stations.
+    #[serde(default)]
+    pub lanes: BTreeMap<vetc::LaneName, vetc::LaneNumber>,
 }
 
 impl Agencies {
     fn issuer(&self, issuer: &IssuerId) -> Result<&Agency, Unnamed> {
-        self.issuers.get(issuer).ok_or_else(|| Unnamed(format!("issuers.{issuer}")))
+        self.issuers.get(issuer).ok_or_else(|| Unnamed::agency(&format!("issuers.{issuer}")))
     }
 
     fn operator(&self, operator: &OperatorId) -> Result<&Agency, Unnamed> {
-        self.operators.get(operator).ok_or_else(|| Unnamed(format!("operators.{operator}")))
+        let unnamed = || Unnamed::agency(&format!("operators.{operator}"));
+        self.operators.get(operator).ok_or_else(unnamed)
     }
 
     fn operator_of(&self, agency: &str) -> Result<&OperatorId, Unnamed> {
         let mut operators = self.operators.iter();
         let found = operators.find(|(_, known)| known.as_str() == agency);
-        found.map(|(operator, _)| operator).ok_or_else(|| Unnamed(format!("operators = {agency}")))
+        let unnamed = || Unnamed::agency(&format!("operators = {agency}"));
+        found.map(|(operator, _)| operator).ok_or_else(unnamed)
     }
 
     fn hub(&self) -> Result<&Agency, Unnamed> {
-        self.hub.as_ref().ok_or_else(|| Unnamed("hub".to_owned()))
+        self.hub.as_ref().ok_or_else(|| Unnamed::agency("hub"))
     }
 }
 
 /// Somebody whose number is not in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the configuration's [partner] does not say {0}: a number of four digits")]
+#[error("the configuration's [partner] does not say {0}")]
 pub struct Unnamed(String);
+
+impl Unnamed {
+    fn agency(place: &str) -> Self {
+        Self(format!("{place}: a number of four digits"))
+    }
+}
 
 /// What a file is written of, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +127,22 @@ pub enum Of {
         /// The settlement day.
         day: BusinessDate,
     },
+    /// What passed at a station on a closed day.
+    Station {
+        /// The operator.
+        operator: OperatorId,
+        /// The station.
+        station: StationId,
+        /// The settlement day.
+        day: BusinessDate,
+    },
     /// An issuer's tags, as they are now.
     Tags {
+        /// The issuer.
+        issuer: IssuerId,
+    },
+    /// What changed in an issuer's tags since the partner's last list of them.
+    Changes {
         /// The issuer.
         issuer: IssuerId,
     },
@@ -128,7 +158,9 @@ impl Of {
     fn name(&self, now: Timestamp) -> String {
         match self {
             Self::Day { operator, issuer, day } => format!("{operator} {issuer} {day}"),
+            Self::Station { operator, station, day } => format!("{operator}/{station} {day}"),
             Self::Tags { issuer } => format!("tags of {issuer} at {now}"),
+            Self::Changes { issuer } => format!("changes of tags of {issuer} at {now}"),
             Self::Decisions { file_no } => format!("decisions of file {file_no}"),
         }
     }
@@ -143,13 +175,27 @@ struct Passage {
     lane: String,
     is_exit: bool,
     entry: Option<Entry>,
-    serial: u32,
+    tag: Vec<u8>,
+    /// As it was read; empty where it was not.
+    plate: String,
     group: i16,
     amount: u64,
     /// Whether the lane opened by itself, on what it knew of the tag.
     is_lanes: bool,
+    is_of_convoy: bool,
     /// Which correction of it, and when it was made; none for the passage itself.
     correction: Option<(u32, Timestamp)>,
+}
+
+impl Passage {
+    fn serial(&self) -> u32 {
+        serial_of(&self.tag)
+    }
+}
+
+/// The last four bytes of a tag, as a number.
+fn serial_of(tag: &[u8]) -> u32 {
+    tag.iter().rev().take(4).rev().fold(0, |number, byte| (number << 8) | u32::from(*byte))
 }
 
 /// Where a passage's trip began.

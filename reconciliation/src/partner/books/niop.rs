@@ -19,7 +19,7 @@ pub(super) fn transaction(passage: &Passage, parties: &Parties<'_>) -> Value {
         "ExitLane": code_of(&passage.lane),
         "TagInfo": {
             "TagAgencyID": parties.tags.as_str(),
-            "TagSerialNo": passage.serial.to_string(),
+            "TagSerialNo": passage.serial().to_string(),
             "TagStatus": if passage.is_lanes { "V" } else { "I" },
         },
         "VehicleClass": passage.group.to_string(),

@@ -23,10 +23,12 @@ fn passage(entry: bool, correction: bool) -> Passage {
             station: "mai-son".to_owned(),
             lane: "e1".to_owned(),
         }),
-        serial: u32::MAX,
+        tag: vec![0xff; 12],
+        plate: "37A10005".to_owned(),
         group: 2,
         amount: 47_000,
         is_lanes: !correction,
+        is_of_convoy: false,
         correction: correction.then(|| (1, at("2026-03-05T02:00:00Z"))),
     }
 }
@@ -79,4 +81,11 @@ fn an_agency_is_four_digits_and_a_party_that_is_not_named_is_told_by_its_place()
     let said = agencies.issuer(&"vdtc".parse().unwrap()).unwrap_err().to_string();
     assert!(said.contains("issuers.vdtc"), "{said}");
     assert!(agencies.hub().is_err() && agencies.operator_of("4081").is_err());
+}
+
+#[test]
+fn a_serial_is_the_last_four_bytes_of_a_tag() {
+    assert_eq!(serial_of(&[0x34, 0x16, 0, 0, 0, 0, 0, 0, 0, 0, 1, 5]), 261);
+    assert_eq!(serial_of(&[0xff; 12]), u32::MAX);
+    assert_eq!(serial_of(&[1, 2]), 258);
 }

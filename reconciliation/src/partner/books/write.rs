@@ -12,10 +12,12 @@ use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 use tempfile::NamedTempFile;
 
-use super::{Agencies, Agency, Of, Parties, Unnamed, decision, repo, tag, transaction};
+use super::repo::Wanted;
+use super::vetc::{self, StationLanes};
+use super::{Agencies, Agency, Of, Parties, Unnamed, changes, decision, repo, tag, transaction};
 use crate::partner::exchange::ExchangeError;
 use crate::partner::exchange::export::{Exported, Parcel, export, finish};
-use crate::partner::layout::{Form, Layout};
+use crate::partner::layout::{Form, Layout, Order as Place};
 use crate::partner::refusal::Refusal;
 
 /// What is to be written, and for whom.
@@ -74,6 +76,36 @@ pub enum WriteError {
     /// Nobody says for whom a list is.
     #[error("nobody says for whom the list is")]
     ForWhom,
+    /// There is no list of the books that could be changed.
+    #[error(
+        "{partner} was sent no list of the books that could be changed: write a whole {whole} first"
+    )]
+    NoList {
+        /// For whom.
+        partner: String,
+        /// The kind of a whole list.
+        whole: &'static str,
+    },
+    /// The partner has not said that it has the list that would be changed.
+    #[error(
+        "{partner} has not acknowledged {file} ({state}), and a change of a list that it lacks says \
+         nothing: wait for its answer, or write a whole {whole}"
+    )]
+    ListNotTaken {
+        /// For whom.
+        partner: String,
+        /// The list.
+        file: String,
+        /// What became of it.
+        state: String,
+        /// The kind of a whole list.
+        whole: &'static str,
+    },
+    /// No list can tell two tags apart.
+    #[error(
+        "two tags of the issuer have one serial, the last four bytes: no list can tell them apart"
+    )]
+    SameSerial,
     /// The operator is unknown, or has a zone that is none.
     #[error("the books have no calendar of {0}")]
     Calendar(OperatorId),
@@ -95,9 +127,14 @@ pub async fn write(
     order: &Order<'_>,
     now: Timestamp,
 ) -> Result<Written, WriteError> {
-    let header = header(agencies, order, now)?;
+    let mut header = header(agencies, order, now)?;
     let to = order.layout.roles.to.and_then(|to| header.get(to)).and_then(Value::as_str);
-    let partner = order.partner.as_deref().or(to).ok_or(WriteError::ForWhom)?.to_owned();
+    let station = match &order.of {
+        Of::Station { station, .. } => Some(station.as_str()),
+        Of::Day { .. } | Of::Tags { .. } | Of::Changes { .. } | Of::Decisions { .. } => None,
+    };
+    let partner =
+        order.partner.as_deref().or(to).or(station).ok_or(WriteError::ForWhom)?.to_owned();
     let of = order.of.name(now);
     let kind = order.layout.code;
     fs::create_dir_all(order.folder)?;
@@ -106,8 +143,15 @@ pub async fn write(
     if let Some(name) = repo::written(pool, (kind, &partner, &of)).await? {
         return Ok(Written::Before(name));
     }
+    let base = match order.of {
+        Of::Changes { .. } => Some(changes::base(pool, order.layout, &partner).await?),
+        Of::Day { .. } | Of::Station { .. } | Of::Tags { .. } | Of::Decisions { .. } => None,
+    };
+    if let Some((field, base)) = named_list(order.layout).zip(base.as_ref()) {
+        header.insert(field.to_owned(), json!(base.list));
+    }
     let records = NamedTempFile::new()?;
-    let (count, without_tag) = put_beside(pool, agencies, order, &records).await?;
+    let (count, without_tag) = put_beside(pool, agencies, (order, &partner), &records).await?;
     if count == 0 {
         return Ok(Written::Nothing);
     }
@@ -116,9 +160,10 @@ pub async fn write(
         records: records.path().to_owned(),
         header,
         partner: Some(partner),
-        name: None,
+        name: name(pool, order, now).await?,
         folder: order.folder.to_owned(),
         of: Some(of),
+        on_top_of: base.map(|base| base.stamp),
     };
     Ok(match export(pool, &parcel, now).await? {
         Ok(file) => Written::Now { file, without_tag },
@@ -126,14 +171,38 @@ pub async fn write(
     })
 }
 
-/// The kinds that are written of a day, of tags, and of decisions.
+/// The field in which a change names its list.
+fn named_list(layout: &'static Layout) -> Option<&'static str> {
+    match layout.roles.order {
+        Place::Change { of } | Place::WholeOrChange { of, .. } => Some(of),
+        Place::Numbered(_) | Place::Whole | Place::Answer | Place::Alone => None,
+    }
+}
+
+/// The file's name, where its header does not say it.
+async fn name(
+    pool: &PgPool,
+    order: &Order<'_>,
+    now: Timestamp,
+) -> Result<Option<String>, WriteError> {
+    let Of::Station { operator, .. } = &order.of else { return Ok(None) };
+    Ok(Some(vetc::name_of(order.layout, now, &zone(pool, operator).await?)))
+}
+
+/// The kinds that are written of each.
 fn wrong_kind(order: &Order<'_>) -> Option<WriteError> {
     let kind = order.layout.code;
     let (kinds, wanted): (&[&str], _) = match order.of {
         Of::Day { .. } => {
             (&["STRAN", "SCORR", "ICTX", "ITXC"], "STRAN, SCORR, ICTX and ITXC are of a day")
         }
+        Of::Station { .. } => {
+            (&["ETAG", "TRANSFERSPECIAL"], "ETAG and TRANSFERSPECIAL are of a station's day")
+        }
         Of::Tags { .. } => (&["STVL", "ITAG", "ICLP"], "STVL, ITAG and ICLP are of tags"),
+        Of::Changes { .. } => {
+            (&["STVL", "ITGU"], "ITGU and DTVL are changes of tags; no format has one of plates")
+        }
         Of::Decisions { .. } => {
             (&["SRECON", "ICRX", "IRXC"], "SRECON, ICRX and IRXC answer a file")
         }
@@ -152,7 +221,7 @@ fn header(
     let own = agencies.own.as_str();
     let to = match &order.of {
         Of::Day { issuer, .. } => Some(agencies.issuer(issuer)?.as_str()),
-        Of::Tags { .. } => None,
+        Of::Station { .. } | Of::Tags { .. } | Of::Changes { .. } => None,
         Of::Decisions { .. } => Some(order.partner.as_deref().ok_or(WriteError::ForWhom)?),
     };
     let mut header = Map::new();
@@ -175,9 +244,15 @@ fn header(
                     // Grows with time, as each whole list is another.
                     set("BulkIdentifier", json!((now.as_second() / 60).to_string()));
                 }
+                Of::Changes { .. } => {
+                    set("HomeAgencyID", json!(own));
+                    set("BulkIndicator", json!("D"));
+                }
+                Of::Station { .. } => {}
             }
         }
-        (Form::Fixed | Form::Tuples, _) => {
+        (Form::Tuples, _) => {}
+        (Form::Fixed, _) => {
             set("FROM_AGENCY", json!(own));
             if let Some(to) = to {
                 set("TO_AGENCY", json!(to));
@@ -191,7 +266,7 @@ fn header(
 async fn put_beside(
     pool: &PgPool,
     agencies: &Agencies,
-    order: &Order<'_>,
+    (order, partner): (&Order<'_>, &str),
     records: &NamedTempFile,
 ) -> Result<(u64, (i64, i64)), WriteError> {
     let mut out = BufWriter::new(records.as_file());
@@ -205,14 +280,14 @@ async fn put_beside(
         pool.acquire().await.map_err(crate::partner::exchange::repo::failed("connect"))?;
     match &order.of {
         Of::Day { operator, issuer, day } => {
-            let asked = (operator, issuer, *day);
-            let parties = parties(pool, agencies, asked).await?;
+            let parties = parties(pool, agencies, (operator, issuer, *day)).await?;
             let is_correction = matches!(order.layout.code, "SCORR" | "ITXC");
             let mut rows = if is_correction {
-                repo::corrections(&mut connection, asked)
+                repo::corrections(&mut connection, (operator, issuer, *day))
             } else {
-                without_tag = repo::without_tag(pool, asked).await?;
-                repo::transactions(&mut connection, asked)
+                let wanted = (operator, Wanted::ChargedTo(issuer), *day);
+                without_tag = repo::without_tag(pool, wanted).await?;
+                repo::transactions(&mut connection, wanted)
             };
             while let Some(passage) = rows.try_next().await? {
                 if let Some(passage) = passage {
@@ -220,9 +295,28 @@ async fn put_beside(
                 }
             }
         }
+        Of::Station { operator, station, day } => {
+            let lanes = StationLanes::try_new(operator, station, &agencies.lanes)?;
+            let zone = zone_of_closed(pool, operator, *day).await?;
+            let wanted = match order.layout.code {
+                "TRANSFERSPECIAL" => Wanted::ExemptAt(station),
+                _ => Wanted::ChargedAt(station),
+            };
+            without_tag = repo::without_tag(pool, (operator, wanted, *day)).await?;
+            let mut rows = repo::transactions(&mut connection, (operator, wanted, *day));
+            while let Some(passage) = rows.try_next().await? {
+                if let Some(passage) = passage {
+                    put(vetc::transaction(order.layout, &passage, &lanes, &zone)?)?;
+                }
+            }
+        }
+        Of::Changes { issuer } => {
+            let parties = of_tags(agencies, issuer)?;
+            drop(connection);
+            changes::put_changes(pool, (order.layout, partner), (issuer, &parties), put).await?;
+        }
         Of::Tags { issuer } => {
-            let (own, tags) = (&agencies.own, agencies.issuer(issuer)?);
-            let parties = Parties { own, tags, road: None, zone: TimeZone::UTC };
+            let parties = of_tags(agencies, issuer)?;
             let mut rows = repo::tags(&mut connection, issuer);
             while let Some(one) = rows.try_next().await? {
                 put(tag(order.layout, &one, &parties))?;
@@ -245,15 +339,35 @@ async fn parties<'a>(
     agencies: &'a Agencies,
     (operator, issuer, day): (&'a OperatorId, &IssuerId, BusinessDate),
 ) -> Result<Parties<'a>, WriteError> {
-    let unknown = || WriteError::Calendar(operator.clone());
-    let (zone, _cut_off) = repo::calendar(pool, operator).await?.ok_or_else(unknown)?;
-    if !repo::is_closed(pool, operator, day).await? {
-        return Err(WriteError::Open { operator: operator.clone(), day });
-    }
     Ok(Parties {
         own: &agencies.own,
         tags: agencies.issuer(issuer)?,
         road: Some((agencies.operator(operator)?, operator)),
-        zone: TimeZone::get(&zone).map_err(|_unknown| unknown())?,
+        zone: zone_of_closed(pool, operator, day).await?,
     })
+}
+
+fn of_tags<'a>(agencies: &'a Agencies, issuer: &IssuerId) -> Result<Parties<'a>, WriteError> {
+    let (own, tags) = (&agencies.own, agencies.issuer(issuer)?);
+    Ok(Parties { own, tags, road: None, zone: TimeZone::UTC })
+}
+
+/// An operator's zone.
+async fn zone(pool: &PgPool, operator: &OperatorId) -> Result<TimeZone, WriteError> {
+    let unknown = || WriteError::Calendar(operator.clone());
+    let (zone, _cut_off) = repo::calendar(pool, operator).await?.ok_or_else(unknown)?;
+    TimeZone::get(&zone).map_err(|_unknown| unknown())
+}
+
+/// The same, where a day takes no more postings.
+async fn zone_of_closed(
+    pool: &PgPool,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<TimeZone, WriteError> {
+    let zone = zone(pool, operator).await?;
+    if !repo::is_closed(pool, operator, day).await? {
+        return Err(WriteError::Open { operator: operator.clone(), day });
+    }
+    Ok(zone)
 }

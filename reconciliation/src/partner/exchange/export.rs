@@ -14,6 +14,7 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 
 use super::ExchangeError;
 use super::import::{self, copy};
+use super::listed;
 use super::received::Offer;
 use super::repo::{self, CountedBy, Direction, Entry, SentFile, channel_of};
 use super::sent::{Action, Event, State, handle};
@@ -41,6 +42,8 @@ pub struct Parcel {
     pub folder: PathBuf,
     /// What it is written of, where no second file may be written of the same: its records are kept.
     pub of: Option<String>,
+    /// The time of the list that it changes, where that must be the last one still.
+    pub on_top_of: Option<String>,
 }
 
 /// A file that was written.
@@ -74,7 +77,7 @@ pub async fn export(
 }
 
 /// Why an export stops.
-enum Stop {
+pub(super) enum Stop {
     Error(ExchangeError),
     Refused(Refusal),
 }
@@ -137,6 +140,7 @@ async fn try_export(
         let wanted = "another time or name";
         return Err(Refusal::of_file(Fault::File, reason, wanted).into_stop());
     }
+    listed::may_follow(parcel, channel.list.as_ref(), &header)?;
     let part = parcel.folder.join(format!("{name}.part"));
     let path = parcel.folder.join(&name);
     let logged = write_and_log(&mut tx, parcel, (partner, &parsed, &header), &part, now).await;
@@ -180,6 +184,7 @@ async fn write_and_log(
     let file_no = repo::add_in_tx(tx, &entry, &offer, now).await?;
     if let Some(of) = &parcel.of {
         repo::add_origin_in_tx(tx, (file_no, parcel.layout.code, partner), of).await?;
+        listed::note_in_tx(tx, parcel, partner, &offer).await?;
         if parcel.layout.roles.amount.is_some() {
             copy(tx, part, name, (file_no, &examined), &mut |_, _| ()).await.map_err(|stop| {
                 match stop {
@@ -193,7 +198,7 @@ async fn write_and_log(
 }
 
 impl Refusal {
-    fn into_stop(self) -> Stop {
+    pub(super) fn into_stop(self) -> Stop {
         Stop::Refused(self)
     }
 }

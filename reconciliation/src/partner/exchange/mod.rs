@@ -14,6 +14,7 @@ pub mod sent;
 pub mod repo;
 pub mod import;
 pub mod export;
+mod listed;
 
 use std::io;
 

@@ -237,6 +237,47 @@ pub(super) async fn add_origin_in_tx(
         .map(drop)
 }
 
+/// Forgets what a partner was told of tags: a whole list follows.
+pub(super) async fn forget_listed_in_tx(
+    tx: &mut PgConnection,
+    (partner, channel): (&str, &str),
+) -> Result<(), ExchangeError> {
+    sqlx::query("delete from partner_listed where partner = $1 and channel = $2")
+        .bind(partner)
+        .bind(channel)
+        .execute(tx)
+        .await
+        .map_err(failed("forget what a partner was told of tags"))
+        .map(drop)
+}
+
+/// Notes what a partner is told of some tags; nothing of one that is taken off its list.
+pub(super) async fn say_listed_in_tx(
+    tx: &mut PgConnection,
+    (partner, channel): (&str, &str),
+    said: Vec<(i64, Option<String>)>,
+) -> Result<(), ExchangeError> {
+    let (serials, said): (Vec<i64>, Vec<Option<String>>) = said.into_iter().unzip();
+    for sql in [
+        "delete from partner_listed l using unnest($3::bigint[], $4::text[]) as n (serial, said)
+         where l.partner = $1 and l.channel = $2 and l.serial = n.serial and n.said is null",
+        "insert into partner_listed (partner, channel, serial, said)
+         select $1, $2, serial, said from unnest($3::bigint[], $4::text[]) as n (serial, said)
+         where said is not null
+         on conflict (partner, channel, serial) do update set said = excluded.said",
+    ] {
+        sqlx::query(sql)
+            .bind(partner)
+            .bind(channel)
+            .bind(&serials)
+            .bind(&said)
+            .execute(&mut *tx)
+            .await
+            .map_err(failed("note what a partner was told of tags"))?;
+    }
+    Ok(())
+}
+
 /// Writes down that a file was refused, and why.
 pub(super) async fn refuse(
     pool: &PgPool,
