@@ -11,8 +11,8 @@
 //! stands beside the lines, counted in the same two ways. Deliberately absent: what a line means
 //! (`figures`, `proof`).
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::BTreeMap;
+use std::collections::hash_map::{Entry, HashMap};
 
 use clearing_house::sql::day_to_sql;
 use domain::{BusinessDate, MoneyError, OperatorId};

@@ -15,7 +15,7 @@ use serde::Serialize;
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::manifest::told::agreed;
-use crate::settlement::SettlementError;
+use crate::settlement::{SettlementError, Sheet};
 
 /// How one invariant fared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -94,8 +94,8 @@ pub async fn verify(pool: &PgPool, key: &PublicKey) -> Result<Verdict, Settlemen
 
 /// The same of some days; `told` hears how many are done, of how many.
 ///
-/// Each day is read in a state of its own, by one worker of the database: a closed day changes no more, and
-/// whoever posts meanwhile is not held up.
+/// Each day is read by itself, by one worker of the database, its passages in several statements: a closed
+/// day changes no more, and whoever posts meanwhile is not held up.
 ///
 /// # Errors
 /// As [`verify`].
@@ -110,8 +110,16 @@ pub async fn verify_of(
     let days: Vec<_> = repo::days(&mut tx).await?.into_iter().filter(|one| which.is(one)).collect();
     drop(tx);
     for (done, (operator, day)) in (1..).zip(&days) {
-        let mut tx = one_state(pool).await?;
-        let closed = repo::day(&mut tx, operator, *day).await?;
+        let (sheet, mut tx) = loop {
+            let was_sealed = repo::is_sealed(pool, operator, *day).await?;
+            let sheet = Sheet::read(pool, operator, *day).await?;
+            let mut tx = one_state(pool).await?;
+            // One that was sealed while it was counted is counted again.
+            if was_sealed || !repo::is_sealed(&mut *tx, operator, *day).await? {
+                break (sheet, tx);
+            }
+        };
+        let closed = repo::day(&mut tx, operator, *day, &sheet).await?;
         ledger.check(&closed, key);
         told(done, u64::try_from(days.len()).unwrap_or(u64::MAX));
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use clearing_house::sql::{day_from_sql, day_to_sql};
 use domain::{BusinessDate, IssuerId, OperatorId};
-use sqlx::PgConnection;
 use sqlx::types::time::Date;
+use sqlx::{PgConnection, PgExecutor};
 
 use super::Which;
 use super::day::{ClosedDay, Kept, WindowRows};
@@ -50,12 +50,28 @@ pub(super) async fn days(tx: &mut PgConnection) -> Result<Vec<(OperatorId, Busin
         .collect()
 }
 
+/// Whether a day takes no more postings.
+pub(super) async fn is_sealed(
+    executor: impl PgExecutor<'_>,
+    operator: &OperatorId,
+    day: BusinessDate,
+) -> Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select from settlement_day where operator = $1 and day = $2 and state = 'closed')",
+    )
+    .bind(operator.as_str())
+    .bind(day_to_sql(day))
+    .fetch_one(executor)
+    .await
+    .map_err(SettlementError::database("ask whether a day is sealed"))
+}
+
 pub(super) async fn day(
     tx: &mut PgConnection,
     operator: &OperatorId,
     day: BusinessDate,
+    sheet: &Sheet,
 ) -> Result<ClosedDay> {
-    let sheet = Sheet::read(tx, operator, day).await?;
     let (closed, postings, postings_after) = postings(tx, operator, day).await?;
     let (statements, totals) = totals(tx, operator, day).await?;
     Ok(ClosedDay {
@@ -73,7 +89,7 @@ pub(super) async fn day(
         window: window(tx, operator, day).await?,
         charges: sheet.counted_from_charges()?,
         ledger: sheet.counted_from_ledger()?,
-        recounted: figures(tx, operator, day, &sheet).await?,
+        recounted: figures(tx, operator, day, sheet).await?,
     })
 }
 
