@@ -30,13 +30,13 @@ create index review_end_by_time on review_end (ended_at);
 
 -- Erases what was read of items that ended before an instant and whose case, if any, is settled: every
 -- plate, or one that somebody asks to have erased. Tells how many.
-create function erase_reviewed_plates(ended_before timestamptz, only text, erased timestamptz)
+create function erase_reviewed_plates(ended_before timestamptz, of_plate text, erased timestamptz)
     returns bigint language sql as $$
     with gone as (
         update review_look k set plate = null, erased_at = erased
         from review_end e left join settlement_case_v1 c on c.code = e.case_code
         where e.item = k.item and e.ended_at < ended_before and k.plate is not null
-          and (only is null or k.plate = only)
+          and (of_plate is null or k.plate = of_plate)
           and (e.case_code is null or c.state = 'settled')
         returning 1)
     select count(*) from gone

@@ -154,7 +154,7 @@ async fn a_lane_is_directed_from_a_page_by_two_where_it_stops_serving_and_says_t
                  form.action = form.action.replace('/decline', '/agree'); form.submit();",
             )
             .await;
-        browser.reads(".problem", "somebody else").await;
+        browser.reads(".problem", "You proposed this yourself").await;
         house.log_out(browser).await;
 
         house.log_in(browser, "dung").await;
