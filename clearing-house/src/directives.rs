@@ -3,8 +3,11 @@
 //! list is still the newest.
 //!
 //! A document is numbered, signed and stored in one transaction; publishing repeats until the
-//! broker holds the last version of each subject, also after it lost its disk. Deliberately absent:
-//! what a tariff means, and whether a lane follows.
+//! broker holds the last version of each subject, also after it lost its disk. How a lane is to work
+//! is said by command, or asked for from a page ([`request`]). Deliberately absent: what a tariff
+//! means, and whether a lane follows.
+
+pub mod request;
 
 use std::time::Duration;
 
@@ -103,12 +106,22 @@ pub async fn order_lane(
     wanted: LaneDirective,
     now: Timestamp,
 ) -> Result<u64, DirectiveError> {
-    let to = subject::lane_directive(&wanted.lane);
     let mut tx = pool.begin().await?;
-    let version = last_in_tx(&mut tx, &to).await?.map_or(0, |(version, _)| version) + 1;
-    let payload = emit(&LaneDirective { v: 1, version, issued_at: now, ..wanted });
-    insert_in_tx(&mut tx, key, &to, version, payload, now).await?;
+    let version = order_lane_in_tx(&mut tx, key, wanted, now).await?;
     tx.commit().await?;
+    Ok(version)
+}
+
+async fn order_lane_in_tx(
+    tx: &mut PgConnection,
+    key: &SecretKey,
+    wanted: LaneDirective,
+    now: Timestamp,
+) -> Result<u64, DirectiveError> {
+    let to = subject::lane_directive(&wanted.lane);
+    let version = last_in_tx(tx, &to).await?.map_or(0, |(version, _)| version) + 1;
+    let payload = emit(&LaneDirective { v: 1, version, issued_at: now, ..wanted });
+    insert_in_tx(tx, key, &to, version, payload, now).await?;
     Ok(version)
 }
 
@@ -218,8 +231,10 @@ impl Herald {
         }
     }
 
-    /// Publishes the last version of each subject where the broker holds another, or none.
+    /// Makes directives of what was asked for, and publishes the last version of each subject where
+    /// the broker holds another, or none.
     async fn publish_directives(&self) -> Result<(), DirectiveError> {
+        request::answer_all(&self.pool, &self.key, self.clock.now()).await?;
         let rows = sqlx::query(
             "select distinct on (subject) subject, payload, signature from directive \
              order by subject, version desc",

@@ -169,7 +169,10 @@ pub const TABLES: &[Table] = &[
     table("intake_partition",    NOBODYS,  ["rau",  "",     "",     "",   "",  ""]),
     table("broker_stream",       NOBODYS,  ["rau",  "rau",  "",     "",   "",  ""]),
     table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "ra", "",  ""]),
-    table("directive",           NOBODYS,  ["r", "", "ra", "", "", ""]),
+    table("directive",           NOBODYS,  ["ra", "", "ra", "", "", ""]),
+    table("directive_request",   LANE,     ["r",  "", "ra", "", "r", ""]),
+    table("directive_decision",  NOBODYS,  ["r",  "", "ra", "", "",  ""]),
+    table("directive_answer",    NOBODYS,  ["ra", "", "r",  "", "",  ""]),
     table("correction_proposal", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("correction_approval", NOBODYS,  ["", "ra", "", "r", "", ""]),
     table("api_answer",          NOBODYS,  ["", "ra", "", "", "", ""]),
@@ -183,7 +186,7 @@ pub const TABLES: &[Table] = &[
 ];
 
 /// Functions that do what only their owner may, each with who may call it.
-const WITH_OWNERS_HANDS: [(&str, &str); 6] = [
+const WITH_OWNERS_HANDS: [(&str, &str); 7] = [
     // Counts and sums, personal to nobody.
     ("traffic", "etc_authority, etc_reconciliation, etc_auditor"),
     // Makes partitions ahead.
@@ -192,6 +195,8 @@ const WITH_OWNERS_HANDS: [(&str, &str); 6] = [
     ("file_posting_days", "etc_intake"),
     // Counts what passed on a large day.
     ("count_day", "etc_intake"),
+    // Takes plates out of what reviewers read, and nothing else.
+    ("erase_reviewed_plates", "etc_reconciliation"),
     // Opens the case of a trip that an account's issuer disputes.
     ("open_dispute", "etc_accounts"),
     // Tells the lanes' list of accounts that a correction touched.

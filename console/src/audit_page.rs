@@ -139,6 +139,10 @@ fn told(deed: &Deed, t: Language) -> (&'static str, String) {
             (t.person_failed(), format!("{what}: {details}"))
         }
         Deed::PersonDeclined { proposal } => (t.deed_person_declined(), proposal.to_string()),
+        Deed::KeyProposed { key } => (t.deed_key_proposed(), key.told()),
+        Deed::KeyAgreed { proposal } => (t.deed_key_agreed(), proposal.to_string()),
+        Deed::KeyNotMade { proposal } => (t.deed_key_not_made(), proposal.to_string()),
+        Deed::KeyDeclined { proposal } => (t.deed_key_declined(), proposal.to_string()),
         Deed::PasswordChanged => (t.deed_password_changed(), String::new()),
         Deed::TariffProposed { operator, version, .. } => {
             (t.deed_tariff_proposed(), format!("{operator} {version}"))

@@ -123,6 +123,8 @@ const SEES_TARIFFS: Who =
     Who::Roles(&[Supervisor, FinanceMaker, FinanceChecker, Auditor, Authority, Administrator]);
 /// Those who see lanes, keys and lists.
 const SEES_EQUIPMENT: Who = Who::Roles(&[Supervisor, Auditor, Administrator]);
+/// Those who say how lanes are to work.
+const DIRECTS_LANES: Who = Who::Roles(&[Supervisor, Administrator]);
 /// Those who see what could not be taken.
 const SEES_QUARANTINE: Who = Who::Roles(&[FinanceMaker, FinanceChecker, Auditor, Administrator]);
 /// Those who hold an account, and see nobody else's.
@@ -191,6 +193,7 @@ fn of_the_road() -> Vec<Row> {
         (rule(Post, "/finance/payments/booking", MAKES, Centre, "take a line of a bank's statement"), post(finance::take_booking)),
         (rule(Get,  "/cases", SEES_FINANCE, Centre, "what does not add up"), get(cases::page)),
         (rule(Get,  "/cases/{code}", SEES_FINANCE, Centre, "one case, both sides beside each other"), get(cases::case_page)),
+        (rule(Post, "/cases/{code}/looks", SEES_FINANCE, Centre, "show the plates that reviewers read, for a reason"), post(cases::unmask_looks)),
         (rule(Post, "/cases/take", WORKS_ON_CASES, Centre, "see to the chosen cases"), post(cases::take_cases)),
         (rule(Post, "/cases/{code}/take", WORKS_ON_CASES, Centre, "see to a case"), post(cases::take_case)),
         (rule(Post, "/cases/{code}/note", WORKS_ON_CASES, Centre, "note something about a case"), post(cases::note_case)),
@@ -210,7 +213,10 @@ fn of_the_road() -> Vec<Row> {
         (rule(Post, "/tariffs/propose", MAKES, Centre, "propose a version"), post(tariffs::propose)),
         (rule(Post, "/tariffs/proposals/{number}/approve", CHECKS, Centre, "take a version that another proposed"), post(tariffs::approve)),
         (rule(Post, "/tariffs/proposals/{number}/decline", WORKS_ON_CASES, Centre, "decline a version, or take one's own back"), post(tariffs::decline)),
-        (rule(Get,  "/equipment", SEES_EQUIPMENT, Centre, "lanes, keys, credentials, lists"), get(equipment::page)),
+        (rule(Get,  "/equipment", SEES_EQUIPMENT, Centre, "lanes, keys, credentials, lists, and how lanes are to work"), get(equipment::page)),
+        (rule(Post, "/equipment/mode", DIRECTS_LANES, Centre, "ask the clearing house to direct a lane's mode"), post(equipment::ask_mode)),
+        (rule(Post, "/equipment/requests/{number}/agree", DIRECTS_LANES, Centre, "agree to a mode that another asked for"), post(equipment::agree_mode)),
+        (rule(Post, "/equipment/requests/{number}/decline", DIRECTS_LANES, Centre, "decline a mode, or take one's own back"), post(equipment::decline_mode)),
         (rule(Get,  "/quarantine", SEES_QUARANTINE, Centre, "what could not be taken"), get(equipment::quarantine_page)),
         (rule(Get,  "/quarantine/{number}", SEES_QUARANTINE, Centre, "one such message, masked"), get(equipment::quarantined_page)),
 
@@ -233,7 +239,9 @@ fn of_the_console() -> Vec<Row> {
         (rule(Post, "/people/proposals/{number}/approve", ADMINISTERS, Centre, "make a change so that another administrator proposed"), post(administration::approve_change)),
         (rule(Post, "/people/proposals/{number}/decline", ADMINISTERS, Centre, "decline a change, or take one's own back"), post(administration::decline_change)),
         (rule(Get,  "/keys", SEES_PEOPLE, Centre, "keys of the HTTP API, without their tokens"), get(administration::keys_page)),
-        (rule(Post, "/keys/make", ADMINISTERS, Centre, "make a key; its token is shown once"), post(administration::make_key)),
+        (rule(Post, "/keys/make", ADMINISTERS, Centre, "make a key that only looks, shown once; propose one that does more"), post(administration::make_key)),
+        (rule(Post, "/keys/proposals/{number}/approve", ADMINISTERS, Centre, "make a key that another administrator proposed; its token is shown once"), post(administration::approve_key)),
+        (rule(Post, "/keys/proposals/{number}/decline", ADMINISTERS, Centre, "decline a key, or take one's own back"), post(administration::decline_key)),
         (rule(Post, "/keys/{number}/revoke", ADMINISTERS, Centre, "revoke a key"), post(administration::revoke_key)),
         (rule(Get,  "/audit", SEES_PEOPLE, Anywhere, "the audit log and its chain"), get(audit_page::page)),
     ]

@@ -51,6 +51,9 @@ pub enum KeyError {
     /// There is no such key.
     #[error("there is no key {0}")]
     Unknown(i64),
+    /// Who proposed a key may not make it.
+    #[error("{0} proposed the key: another one makes it")]
+    SamePerson(String),
     /// The database failed.
     #[error("{operation}")]
     Database {
@@ -111,6 +114,8 @@ pub struct Key {
     pub role: Role,
     /// By whom it was made.
     pub made_by: String,
+    /// Who proposed it, where it took two.
+    pub proposed_by: Option<String>,
     /// When.
     pub made_at: Timestamp,
     /// Until before when it opens.
@@ -146,7 +151,33 @@ pub async fn make(
     by: &str,
     now: Timestamp,
 ) -> Result<(i64, Token), KeyError> {
-    if let Some(wrong) = [new.name.as_str(), by].into_iter().find(|name| !is_name(name)) {
+    make_as(pool, new, (None, by), now).await
+}
+
+/// Makes a key that another one proposed: first who proposed it, then who makes it.
+///
+/// # Errors
+/// As of [`make`], and when both are one.
+pub async fn make_by_two(
+    pool: &PgPool,
+    new: &NewKey,
+    (proposed_by, by): (&str, &str),
+    now: Timestamp,
+) -> Result<(i64, Token), KeyError> {
+    if proposed_by == by {
+        return Err(KeyError::SamePerson(by.to_owned()));
+    }
+    make_as(pool, new, (Some(proposed_by), by), now).await
+}
+
+async fn make_as(
+    pool: &PgPool,
+    new: &NewKey,
+    by: (Option<&str>, &str),
+    now: Timestamp,
+) -> Result<(i64, Token), KeyError> {
+    let names = [Some(new.name.as_str()), Some(by.1), by.0];
+    if let Some(wrong) = names.into_iter().flatten().find(|name| !is_name(name)) {
         return Err(KeyError::Name(wrong.to_owned()));
     }
     if let Some(until) = new.valid_until.filter(|until| *until <= now) {
@@ -160,7 +191,7 @@ pub async fn make(
 async fn keep(
     pool: &PgPool,
     new: &NewKey,
-    (by, now): (&str, Timestamp),
+    ((proposed_by, by), now): ((Option<&str>, &str), Timestamp),
     token: &Token,
 ) -> Result<i64, KeyError> {
     let (role, issuer, operator) = (new.role.name(), new.role.issuer(), new.role.operator());
@@ -189,8 +220,9 @@ async fn keep(
         return Err(KeyError::Elsewhere(new.name.clone()));
     }
     let key = sqlx::query_scalar(
-        "insert into api_key (name, sha256, role, issuer, operator, made_by, made_at, valid_until)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) returning api_key",
+        "insert into api_key (name, sha256, role, issuer, operator, made_by, made_at, valid_until,
+                              proposed_by)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning api_key",
     )
     .bind(&new.name)
     .bind(Digest256::of(token.as_str().as_bytes()).as_bytes().as_slice())
@@ -200,6 +232,7 @@ async fn keep(
     .bind(by)
     .bind(to_sql(now))
     .bind(new.valid_until.map(to_sql))
+    .bind(proposed_by)
     .fetch_one(&mut *tx)
     .await
     .map_err(|source| match source.as_database_error() {
@@ -217,7 +250,7 @@ async fn keep(
 pub async fn list(pool: &PgPool) -> Result<Vec<Key>, KeyError> {
     let rows = sqlx::query(
         "select k.api_key, k.name, k.role, k.issuer, k.operator, k.made_by, k.made_at, k.valid_until,
-                r.revoked_by, r.revoked_at
+                r.revoked_by, r.revoked_at, k.proposed_by
          from api_key k left join api_key_revocation r using (api_key) order by k.api_key",
     )
     .fetch_all(pool)
@@ -231,6 +264,7 @@ pub async fn list(pool: &PgPool) -> Result<Vec<Key>, KeyError> {
                 name: row.get(1),
                 role: role_of(row, 2)?,
                 made_by: row.get(5),
+                proposed_by: row.get(10),
                 made_at: from_sql(row.get(6)),
                 valid_until: row.get::<Option<_>, _>(7).map(from_sql),
                 revoked: revoked.map(|by| (by, from_sql(row.get(9)))),

@@ -315,6 +315,10 @@ fn more(placed: &[Placed<'_>], undecided: &[Undecided<'_>], batch: i32) -> Vec<M
     let attendant = |passage: &Passage| {
         passage.attendance.as_ref().map(|attendance| storable(&attendance.attendant))
     };
+    let second = |passage: &Passage| {
+        let attendance = passage.attendance.as_ref();
+        attendance.and_then(|attendance| attendance.second.as_deref()).map(storable)
+    };
     let came_now = placed.iter().filter_map(|one| {
         let (Arrival::Now(_), Some(passage)) = (one.decided.arrival, &one.decided.genuine.passage)
         else {
@@ -327,6 +331,7 @@ fn more(placed: &[Placed<'_>], undecided: &[Undecided<'_>], batch: i32) -> Vec<M
             operator_no: one.decided.operator_no,
             received_batch: None,
             attendant,
+            second: second(passage),
             fare,
         })
     });
@@ -335,6 +340,7 @@ fn more(placed: &[Placed<'_>], undecided: &[Undecided<'_>], batch: i32) -> Vec<M
         operator_no: one.operator_no,
         received_batch: Some(batch),
         attendant: attendant(one.passage),
+        second: second(one.passage),
         fare: one.passage.fare,
     });
     came_now.chain(wait).collect()

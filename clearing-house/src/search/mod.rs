@@ -151,6 +151,18 @@ pub async fn one(
     repo::one(books, passage).await
 }
 
+/// Finds one passage of a settlement day by its identity; no other day's rows are looked at.
+///
+/// # Errors
+/// When the database fails.
+pub async fn one_of_day(
+    books: &mut PgConnection,
+    passage: &PassageId,
+    day: BusinessDate,
+) -> Result<Option<Found>, sqlx::Error> {
+    repo::one_of_day(books, passage, day).await
+}
+
 /// The tolls that an account paid, posted from an instant on, in no order.
 pub(crate) async fn tolls(
     books: &mut PgConnection,

@@ -210,6 +210,25 @@ pub(super) async fn one(
     .await
 }
 
+/// One passage of a day, by its identity.
+pub(super) async fn one_of_day(
+    books: &mut PgConnection,
+    passage: &PassageId,
+    day: BusinessDate,
+) -> Result<Option<Found>, sqlx::Error> {
+    sqlx::query_as(known_of!(
+        "select p.* from posting p
+         where p.day = $4 and p.seq = $3
+           and p.journal_no = (select journal_no from lane_epoch where lane = $1 and epoch = $2)"
+    ))
+    .bind(passage.lane.to_string())
+    .bind(i32::try_from(passage.epoch).unwrap_or(i32::MAX))
+    .bind(i32::try_from(passage.seq.get()).unwrap_or(i32::MAX))
+    .bind(day_to_sql(day))
+    .fetch_optional(books)
+    .await
+}
+
 /// What a slice of a day has, the newest first.
 pub(super) async fn slice(
     books: &mut PgConnection,

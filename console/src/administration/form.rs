@@ -48,17 +48,15 @@ pub(super) fn person_change(fields: &Fields) -> Option<PersonChange> {
 }
 
 /// The key; nothing where the form is not whole. A day given is the first on which it opens no more.
-/// It is one that looks and changes nothing: a key that may move money is nobody's to make alone.
 pub(super) fn new_key(fields: &Fields) -> Option<NewKey> {
-    if field(fields, "role") != KeyRole::Auditor.name() {
-        return None;
-    }
+    let scope = Some(field(fields, "scope")).filter(|scope| !scope.is_empty());
+    let role = KeyRole::try_new(field(fields, "role"), scope)?;
     let valid_until = match field(fields, "until") {
         "" => None,
         day => Some(format!("{day}T00:00:00Z").parse::<Timestamp>().ok()?),
     };
     let name = field(fields, "name").to_owned();
-    Some(NewKey { name, role: KeyRole::Auditor, valid_until })
+    Some(NewKey { name, role, valid_until })
 }
 
 #[cfg(test)]
@@ -103,19 +101,26 @@ mod tests {
     }
 
     #[test]
-    fn a_key_changes_nothing_and_ends_when_a_day_begins() {
+    fn a_key_has_a_role_with_its_scope_and_ends_when_a_day_begins() {
         let whole = [("name", "reports"), ("role", "auditor")];
         let mut form = fields(&whole);
         assert_eq!(new_key(&form).unwrap().role, KeyRole::Auditor);
+        for (role, scope, told) in [
+            ("issuer", "vetc", "issuer vetc"),
+            ("operator", "vec", "operator vec"),
+            ("centre", "", "centre"),
+        ] {
+            let form = fields(&[("name", "app"), ("role", role), ("scope", scope)]);
+            assert_eq!(new_key(&form).unwrap().role.to_string(), told);
+        }
         form.insert("until".to_owned(), "2027-01-01".to_owned());
         let until = new_key(&form).unwrap().valid_until.unwrap();
         assert_eq!(until.to_string(), "2027-01-01T00:00:00Z");
-        let money = ["issuer", "operator", "centre", "owner", ""].map(|role| ("role", role));
-        for (name, wrong) in money.into_iter().chain([("until", "soon")]) {
+        let wrong_roles = ["issuer", "operator", "owner", ""].map(|role| ("role", role));
+        for (name, wrong) in wrong_roles.into_iter().chain([("until", "soon"), ("scope", "vetc")]) {
             let mut form = fields(&whole);
-            form.insert("scope".to_owned(), "vetc".to_owned());
             form.insert(name.to_owned(), wrong.to_owned());
-            assert!(new_key(&form).is_none(), "{name}");
+            assert!(new_key(&form).is_none(), "{name} {wrong}");
         }
     }
 }

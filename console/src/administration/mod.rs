@@ -2,10 +2,12 @@
 //!
 //! What changing a person is, is `crate::command`'s, the same for pages and the command line; a
 //! console does it only where its configuration names the key that signs people. What gives or
-//! restores money or administration takes a second administrator ([`proposal`]). Keys are
-//! `clearing_house::api::keys`'. A secret that was made is in one answer, and nowhere else.
+//! restores money or administration takes a second administrator ([`proposal`]), and so does a key
+//! that does more than look ([`key_proposal`]). Keys are `clearing_house::api::keys`'. A secret that
+//! was made is in one answer, and nowhere else.
 
 mod form;
+pub(crate) mod key_proposal;
 mod keys;
 mod people;
 pub(crate) mod proposal;
@@ -19,7 +21,7 @@ use crate::command::PeopleFiles;
 use crate::config::Access;
 use crate::page::Page;
 
-pub(crate) use keys::{keys_page, make_key, revoke_key};
+pub(crate) use keys::{approve_key, decline_key, keys_page, make_key, revoke_key};
 pub(crate) use people::{approve_change, change_person, decline_change, people_page, told};
 
 /// How people are changed at this console.

@@ -16,6 +16,7 @@ use domain::Clock;
 use tracing::{error, warn};
 
 use super::{AuditError, Chain, ChainBreak, Deed, Entry, Walk, walk};
+use crate::administration::key_proposal::{KeyRule, ProposedKeys};
 use crate::administration::proposal::{Changes, PersonError};
 use crate::station::shift::{ShiftError, Shifts};
 use crate::tariffs::proposal::{Proposals, TariffError};
@@ -37,6 +38,7 @@ struct Sum {
     shifts: Shifts,
     proposals: Proposals,
     changes: Changes,
+    proposed_keys: ProposedKeys,
     people_version: u64,
 }
 
@@ -45,6 +47,7 @@ impl Sum {
         self.shifts.handle(&entry);
         self.proposals.handle(&entry);
         self.changes.handle(&entry);
+        self.proposed_keys.handle(&entry);
         if let Deed::PeopleRead { version } = entry.deed {
             self.people_version = self.people_version.max(version);
         }
@@ -84,6 +87,9 @@ pub(crate) enum NotAllowed {
     /// One of changes of people.
     #[error(transparent)]
     Person(#[from] PersonError),
+    /// One of keys of the API.
+    #[error(transparent)]
+    Key(#[from] KeyRule),
 }
 
 /// What recording came to: the entry, or the rule that forbids it.
@@ -149,6 +155,9 @@ impl AuditLog {
         if let Err(refused) = inner.sum.changes.admits(who, &deed) {
             return Ok(Err(refused.into()));
         }
+        if let Err(refused) = inner.sum.proposed_keys.admits(who, &deed) {
+            return Ok(Err(refused.into()));
+        }
         let by = (author.who.clone(), author.from);
         let (entry, mut line, chain) =
             inner.chain.link(self.clock.now(), by, deed).map_err(AuditError::Json)?;
@@ -209,6 +218,11 @@ impl AuditLog {
     /// The changes of people that wait for a second administrator.
     pub(crate) fn changes(&self) -> Changes {
         self.inner().sum.changes.clone()
+    }
+
+    /// The keys of the API that wait for a second administrator.
+    pub(crate) fn proposed_keys(&self) -> ProposedKeys {
+        self.inner().sum.proposed_keys.clone()
     }
 
     /// The last entries, newest first, and the chain.

@@ -20,6 +20,7 @@ use domain::wire::v1::ExceptionRecord;
 use domain::{BusinessDate, LaneId, OperatorId, PassageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::administration::key_proposal::WantedKey;
 use crate::administration::proposal::PersonChange;
 pub(crate) use log::{AuditLog, Author, NotAllowed};
 
@@ -155,6 +156,14 @@ pub(crate) enum Deed {
     },
     /// A change was declined, or taken back.
     PersonDeclined { proposal: u64 },
+    /// A key of the API was proposed; the proposal's number is this entry's.
+    KeyProposed { key: WantedKey },
+    /// A second administrator is about to make it.
+    KeyAgreed { proposal: u64 },
+    /// It could not be made; its proposal stands again.
+    KeyNotMade { proposal: u64 },
+    /// A key was declined, or taken back.
+    KeyDeclined { proposal: u64 },
     /// A tariff version was proposed; the proposal's number is this entry's.
     TariffProposed { operator: OperatorId, version: String, document: String },
     /// A second person agreed to it.
@@ -211,6 +220,12 @@ pub(crate) enum Act {
     MakeKey,
     /// To revoke one.
     RevokeKey,
+    /// To ask for a lane's mode.
+    AskMode,
+    /// To agree to one that another asked for.
+    AgreeMode,
+    /// To decline one, or take one's own back.
+    DeclineMode,
 }
 
 /// Why somebody was not let in.

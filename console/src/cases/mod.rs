@@ -7,6 +7,7 @@
 //! `reconciliation`'s, and what an outcome does to the books.
 
 mod form;
+mod looks;
 mod one;
 mod repo;
 mod trend;
@@ -31,6 +32,7 @@ use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
 use form::FilterForm;
+pub(crate) use looks::unmask_looks;
 pub(crate) use one::{case_page, note_case, propose_case, settle_case, take_case, take_cases};
 use repo::CaseRow;
 use trend::Trend;

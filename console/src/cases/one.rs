@@ -15,12 +15,13 @@ use crate::access::Role;
 use crate::audit::Act;
 use crate::books::{BooksError, Purpose, in_time};
 use crate::change::{Refused, change, person};
-use crate::finance::{days_repo::has_settlement, or_notice, respond};
+use crate::finance::{Sight, days_repo::has_settlement, or_notice, respond};
 use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
 use super::form::CaseForm;
+use super::looks::{Looks, looks};
 use super::repo::{self, CaseRow};
 use super::{CaseLine, ways};
 
@@ -44,6 +45,8 @@ struct CasePage {
     passage: Option<String>,
     outcome: Option<String>,
     history: Vec<EventLine>,
+    /// What reviewers saw, where a review opened the case.
+    looks: Option<Looks>,
     tolls: Vec<(i64, String)>,
     days: Vec<String>,
     may_take: bool,
@@ -76,11 +79,17 @@ struct Shown {
     passage: Option<PassageId>,
     outcome: Option<String>,
     history: Vec<EventLine>,
+    looks: Option<Looks>,
     tolls: Vec<(i64, String)>,
     days: Vec<String>,
 }
 
-async fn shown(app: &App, visit: &Visit, code: &str) -> Result<Option<Shown>, BooksError> {
+async fn shown(
+    app: &App,
+    visit: &Visit,
+    code: &str,
+    sight: Sight,
+) -> Result<Option<Shown>, BooksError> {
     let (t, books) = (visit.t, app.books());
     if !has_settlement(books).await? {
         return Ok(None);
@@ -103,6 +112,7 @@ async fn shown(app: &App, visit: &Visit, code: &str) -> Result<Option<Shown>, Bo
         line: CaseLine::new(&row, app.clock().now(), t)?,
         outcome: row.outcome.as_deref().map(|outcome| outcome_text(outcome, currency, t)),
         history: history.into_iter().map(event).collect(),
+        looks: looks(app, visit, (code, &zone), sight).await?,
         tolls: tolls.into_iter().map(|(id, units)| (id, t.money(units, currency))).collect(),
         days: repo::open_days(books, &row.operator)
             .await?
@@ -120,23 +130,28 @@ pub(crate) async fn case_page(
     Extension(visit): Extension<Visit>,
     Path(code): Path<String>,
 ) -> Response {
+    show(&app, &visit, &code, Sight::Masked).await
+}
+
+/// The page of a case, with what reviewers read masked or in clear.
+pub(super) async fn show(app: &App, visit: &Visit, code: &str, sight: Sight) -> Response {
     let t = visit.t;
-    let mut page = app.page(&visit, Section::Cases);
-    let shown = match shown(&app, &visit, &code).await {
+    let mut page = app.page(visit, Section::Cases);
+    let shown = match shown(app, visit, code, sight).await {
         Ok(Some(shown)) => Ok(shown),
-        Ok(None) => return problem(&app, &visit, StatusCode::NOT_FOUND, t.not_found()),
+        Ok(None) => return problem(app, visit, StatusCode::NOT_FOUND, t.not_found()),
         Err(error) => Err(error),
     };
     let Some(shown) = or_notice(shown, &mut page, t) else {
-        return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.books_away());
+        return problem(app, visit, StatusCode::SERVICE_UNAVAILABLE, t.books_away());
     };
-    let Shown { row, line, passage, outcome, history, tolls, days } = shown;
+    let Shown { row, line, passage, outcome, history, looks, tolls, days } = shown;
     let has = |role| visit.roles().contains(&role);
     let is_settled = row.state == "settled";
     let url = |id: &PassageId| format!("/passages/{}/{}/{}", id.lane, id.epoch, id.seq);
     let template = CasePage {
         page,
-        path: visit.path.clone(),
+        path: format!("/cases/{code}"),
         operator_id: row.operator.clone(),
         ours: row.ours.clone().unwrap_or_default(),
         theirs: row.theirs.clone().unwrap_or_default(),
@@ -144,6 +159,7 @@ pub(crate) async fn case_page(
         line,
         outcome,
         history,
+        looks,
         tolls,
         days,
         may_take: !is_settled && (has(Role::FinanceMaker) || has(Role::FinanceChecker)),

@@ -12,7 +12,7 @@ use crate::books::{Books, BooksError, in_time};
 use crate::finance::transfers;
 
 use super::form::{Filter, Owned, States};
-use super::trend::DAYS;
+use super::trend::{DAYS, Opened};
 
 /// How many cases a page has.
 const CASES_MAX: i64 = 200;
@@ -157,27 +157,32 @@ pub(super) async fn open(books: &Books, scope: &Scope) -> Result<Vec<OpenRow>, B
     .await
 }
 
-/// How many cases were opened on each of the last days, by UTC.
+/// How many cases were opened on each of the last days, by UTC, and about how much.
 pub(super) async fn opened_by_day(
     books: &Books,
     scope: &Scope,
     now: Timestamp,
-) -> Result<Vec<(BusinessDate, u64)>, BooksError> {
+) -> Result<Vec<Opened>, BooksError> {
     let since = now - SignedDuration::from_hours(24 * DAYS);
-    let rows: Vec<(Date, i64)> = in_time(
+    let rows: Vec<(Date, String, i64, i64)> = in_time(
         sqlx::query_as(
-            "select (opened_at at time zone 'UTC')::date as opened_on, count(*)
-             from settlement_case
-             where opened_at > $2 and ($1::text is null or operator = $1)
-             group by opened_on order by opened_on",
+            "select (c.opened_at at time zone 'UTC')::date as opened_on, o.currency::text, count(*),
+                    sum(c.amount)::bigint
+             from settlement_case c join operator o using (operator)
+             where c.opened_at > $2 and ($1::text is null or c.operator = $1)
+             group by opened_on, o.currency order by opened_on, o.currency",
         )
         .bind(scope.operator())
         .bind(to_sql(since))
         .fetch_all(books.pool()?),
     )
     .await?;
-    let day = |(day, cases): (Date, i64)| (day_from_sql(day), cases.unsigned_abs());
-    Ok(rows.into_iter().map(day).collect())
+    let opened = |(day, currency, cases, units): (Date, String, i64, i64)| {
+        let currency = currency.parse().or(Err(BooksError::Shape { what: "a currency" }))?;
+        let (cases, units) = (cases.unsigned_abs(), units.unsigned_abs());
+        Ok(Opened { day: day_from_sql(day), currency, cases, units })
+    };
+    rows.into_iter().map(opened).collect()
 }
 
 /// The operators of a scope, for the choice of one: id and name.

@@ -1,17 +1,20 @@
 //! Equipment: every lane with its key and credential, the account lists that lanes have been told,
 //! and what came from them that could not be taken.
 //!
-//! Read only: keys and credentials are made where the centre's keys are, by the registrar's
-//! commands. What is in quarantine is shown with everything personal masked.
+//! Keys and credentials are made where the centre's keys are, by the registrar's commands; how a
+//! lane is to work is asked of the clearing house here ([`direct`]). What is in quarantine is shown
+//! with everything personal masked.
 
+mod direct;
 mod repo;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Timestamp;
+use serde::Deserialize;
 use tracing::warn;
 
 use crate::books::BooksError;
@@ -20,11 +23,21 @@ use crate::http::{App, problem};
 use crate::language::Language;
 use crate::page::{Page, Section, Visit};
 
+use direct::{RequestLine, may_direct, mode_now, modes, requests};
+pub(crate) use direct::{agree_mode, ask_mode, decline_mode};
 use repo::{LaneRow, QuarantineRow};
+
+/// What was done last, as it stands in the address.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct DoneForm {
+    #[serde(default)]
+    done: String,
+}
 
 struct LaneLine {
     lane: String,
     role: String,
+    mode: String,
     key: String,
     key_is_well: bool,
     credential: String,
@@ -52,7 +65,13 @@ struct QuarantineLine {
 #[template(path = "equipment.html")]
 struct EquipmentPage {
     page: Page,
+    done: Option<&'static str>,
     lanes: Vec<LaneLine>,
+    /// What was asked of the lanes, the newest first.
+    requests: Vec<RequestLine>,
+    /// Name and text of each mode.
+    modes: Vec<(&'static str, &'static str)>,
+    may_direct: bool,
     entries: String,
     lists: Vec<ListLine>,
 }
@@ -75,7 +94,7 @@ struct QuarantinedPage {
 fn lane_line(
     row: &LaneRow,
     now: Timestamp,
-    at: &impl Fn(Timestamp) -> String,
+    (at, mode): (&impl Fn(Timestamp) -> String, String),
     t: Language,
 ) -> LaneLine {
     let ended = row.key_until().filter(|until| *until <= now);
@@ -101,6 +120,7 @@ fn lane_line(
     LaneLine {
         lane: row.lane.clone(),
         role: role.to_owned(),
+        mode,
         key,
         key_is_well,
         credential,
@@ -111,26 +131,45 @@ fn lane_line(
     }
 }
 
-/// Lanes, keys, credentials, and the lists they have been told.
-pub(crate) async fn page(State(app): State<App>, Extension(visit): Extension<Visit>) -> Response {
+/// Lanes, keys, credentials, how the lanes are to work, and the lists they have been told.
+pub(crate) async fn page(
+    State(app): State<App>,
+    Extension(visit): Extension<Visit>,
+    Query(form): Query<DoneForm>,
+) -> Response {
     let (t, zone, now) = (visit.t, app.desk().zone(), app.clock().now());
     let mut page = app.page(&visit, Section::Equipment);
     let asking = async {
         let lanes = repo::lanes(app.books(), &visit.scope()).await?;
-        Ok::<_, BooksError>((lanes, repo::lists(app.books()).await?))
+        let requests = requests(&app, &visit).await?;
+        Ok::<_, BooksError>((lanes, requests, repo::lists(app.books()).await?))
     };
     let found = or_notice(asking.await, &mut page, t);
     let whole = found.is_some();
-    let (lanes, (entries, lists)) = found.unwrap_or_default();
+    let (lanes, requests, (entries, lists)) = found.unwrap_or_default();
     let at = |at: Timestamp| t.date_and_time(at, &zone);
     let list = |row: &repo::ListRow| ListLine {
         version: t.count(row.version.unsigned_abs()),
         issued_at: at(row.issued_at()),
         published_at: row.published_at().map_or_else(|| t.not_yet().to_owned(), at),
     };
+    let lane = |row: &LaneRow| {
+        let word = row.lane.parse().ok().and_then(|lane| app.desk().word_of(&lane));
+        lane_line(row, now, (&at, mode_now(word, t)), t)
+    };
     let template = EquipmentPage {
         page,
-        lanes: lanes.iter().map(|row| lane_line(row, now, &at, t)).collect(),
+        done: match form.done.as_str() {
+            "asked" => Some(t.done_mode_asked()),
+            "proposed" => Some(t.done_mode_proposed()),
+            "agreed" => Some(t.done_mode_agreed()),
+            "declined" => Some(t.done_tariff_declined()),
+            _ => None,
+        },
+        lanes: lanes.iter().map(lane).collect(),
+        requests,
+        modes: modes(t),
+        may_direct: may_direct(&visit),
         entries: t.count(entries.unsigned_abs()),
         lists: lists.iter().map(list).collect(),
     };

@@ -42,7 +42,7 @@ use crate::page::{Page, Section, Visit, render};
 pub(crate) use day::{approve_day, day_page, propose_day};
 pub(crate) use days::{days_page, ways};
 pub(crate) use papers::statement;
-pub(crate) use passage::{Sight, passage_page, record, unmask};
+pub(crate) use passage::{Sight, UNMASK_REASONS, passage_page, record, unmask};
 pub(crate) use passage_pictures::passage_picture;
 pub(crate) use payments::{order_payments, payment_file, payments_page, take_booking};
 pub(crate) use repo::{StationRow, stations, transfers};

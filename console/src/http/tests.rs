@@ -19,6 +19,8 @@ use crate::books::Books;
 use crate::routes::{Place, Rule, Verb, Who, rules};
 use crate::station::Desk;
 
+mod scope;
+
 /// A console with neither broker nor database, and the end of everything in its hand.
 struct House {
     app: App,
@@ -61,6 +63,11 @@ impl House {
 
     /// A house with a person of each role, named after it, and `lan`, who does most things.
     fn at(at_station: bool) -> Self {
+        Self::with(at_station, Vec::new())
+    }
+
+    /// The same with more people.
+    fn with(at_station: bool, more: Vec<Person>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("people");
         let key = SecretKey::from_seed(&[7; 32]);
@@ -71,6 +78,9 @@ impl House {
         for (name, roles) in named.into_iter().chain([("lan", most.to_vec())]) {
             let password = password::cheap_hash(PASSWORD);
             people.add(Person { password, ..person(name, &roles) }).unwrap();
+        }
+        for one in more {
+            people.add(one).unwrap();
         }
         std::fs::write(&file, people.emit(&key).unwrap()).unwrap();
         let clock = Clock::system();

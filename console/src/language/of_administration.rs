@@ -39,7 +39,17 @@ texts! {
     api_keys_text: "Mỗi đối tác có khóa riêng. Mã khóa chỉ hiện một lần, sổ chỉ giữ mã băm.", "Each partner has keys of its own. A token is shown once; the books keep its digest alone.";
     key_for: "Dùng cho", "For";
     key_role: "Vai trò của khóa", "Role of the key";
-    key_others: "Ở đây chỉ tạo khóa auditor. Khóa có thể chuyển tiền (issuer, operator, centre) được tạo tại máy chủ: clearing-house api key make.", "Here keys of auditors alone are made. Keys that may move money (issuer, operator, centre) are made at the centre: clearing-house api key make.";
+    key_scope: "Đơn vị phát hành hoặc vận hành (chỉ với issuer, operator)", "Issuer or operator (for these two roles alone)";
+    key_others: "Khóa auditor được tạo ngay. Khóa có thể chuyển tiền (issuer, operator, centre) cần một quản trị viên khác; mã khóa hiện cho người đó.", "A key of an auditor is made at once. One that may move money (issuer, operator, centre) takes another administrator, who is shown the token.";
+    key_proposed: "Đề nghị khóa API", "Proposed key of the API";
+    key_approve: "Đồng ý và tạo khóa", "Agree, and make the key";
+    refused_own_key: "Bạn đã đề nghị khóa này; cần một quản trị viên khác.", "You proposed this key; another administrator has to make it.";
+    done_key_proposed: "Đã đề nghị khóa. Một quản trị viên khác phải đồng ý.", "The key is proposed. Another administrator has to agree.";
+    done_key_declined: "Đã từ chối khóa.", "The key was declined.";
+    deed_key_proposed: "Đề nghị khóa API", "Key of the API proposed";
+    deed_key_agreed: "Đồng ý khóa API", "Key of the API agreed to";
+    deed_key_not_made: "Khóa API không tạo được", "Key of the API could not be made";
+    deed_key_declined: "Từ chối khóa API", "Key of the API declined";
     key_of_person: "Tên này là của một người dùng; khóa cần tên khác.", "This is the name of a person; a key needs another one.";
     key_until: "Hết hiệu lực từ ngày (có thể để trống)", "Opens nothing from this day on (may be empty)";
     key_made: "Người tạo", "Made by";
@@ -51,7 +61,7 @@ texts! {
     key_revoke: "Thu hồi ngay", "Revoke";
     key_reason: "Lý do thu hồi", "Why it is revoked";
     no_keys: "Chưa có khóa nào.", "There is no key yet.";
-    wrong_key: "Hãy nhập tên của khóa; vai trò ở đây chỉ là auditor.", "Enter the key's name; its role here is auditor alone.";
+    wrong_key: "Hãy nhập tên và vai trò của khóa; issuer và operator cần tên đơn vị.", "Enter the key's name and role; an issuer's and an operator's say whose.";
     done_key_revoked: "Đã thu hồi: từ lần hỏi tiếp theo khóa không mở được gì.", "Revoked: it opens nothing from the next request on.";
 
     secret_title: "Chỉ hiện một lần", "Shown once";

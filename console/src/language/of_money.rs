@@ -95,6 +95,7 @@ texts! {
     case_age_title: "Tuổi", "Age";
     ageing: "Tuổi của các hồ sơ còn mở", "Ageing of open cases";
     trend_title: "Hồ sơ phát sinh theo ngày", "Cases opened by day";
+    trend_amounts: "Số tiền chưa thống nhất theo ngày", "Amounts in dispute by day";
     no_cases: "Không có hồ sơ nào như vậy.", "There is no such case.";
     more_cases: "Còn nữa: hãy lọc hẹp hơn.", "There are more: narrow the filter.";
     ours: "Bản ghi của ta", "Our record";
@@ -195,6 +196,9 @@ impl Act {
             Self::LeaveReview => t.act_leave_review(),
             Self::MakeKey => t.act_make_key(),
             Self::RevokeKey => t.act_revoke_key(),
+            Self::AskMode => t.act_ask_mode(),
+            Self::AgreeMode => t.act_agree_mode(),
+            Self::DeclineMode => t.act_decline_mode(),
         }
     }
 }

@@ -41,6 +41,9 @@ texts! {
     review_rejected_because: "Bác bỏ vì", "Reject because";
     review_note: "Ghi chú khi chọn lý do khác (không ghi biển số)", "A few words for another reason (no plates)";
     review_leave: "Để người khác xem", "Leave it to somebody else";
+    review_seen: "Người xem lại đã thấy gì", "What reviewers saw";
+    review_saw: "Trả lời", "Answer";
+    review_erased: "Biển số đã xóa theo thời hạn lưu giữ", "The plate is erased: it was kept long enough";
     review_keys_text: "P: biển số · 1 đến 5: nhóm · A: đúng như vậy · U: không đọc được · R: bác bỏ · S: để người khác · Enter: thực hiện, rồi đến lượt tiếp theo", "P: plate · 1 to 5: group · A: this is what I see · U: cannot be read · R: reject · S: leave it · Enter: do it, and the next one comes";
 
     cause_charged_by_plate: "Thu theo biển số nhân viên nhập", "Charged by a plate that was typed";

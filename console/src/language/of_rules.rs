@@ -33,7 +33,7 @@ texts! {
     done_tariff_declined: "Đã từ chối.", "Declined.";
 
     equipment_title: "Làn, khóa và chứng thực", "Lanes, keys and credentials";
-    equipment_text: "Chỉ xem. Khóa và chứng thực được cấp, thu hồi bằng lệnh clearing-house, nơi có khóa của trung tâm.", "Read-only. Keys and credentials are issued and revoked by clearing-house commands, where the keys of the centre are.";
+    equipment_text: "Khóa và chứng thực được cấp, thu hồi bằng lệnh clearing-house, nơi có khóa của trung tâm.", "Keys and credentials are issued and revoked by clearing-house commands, where the keys of the centre are.";
     lane_role: "Loại làn", "Kind of lane";
     lane_key: "Khóa ký", "Signing key";
     credential: "Chứng thực với bộ chuyển tin", "Credential of the broker";
@@ -48,6 +48,29 @@ texts! {
     issued_at: "Lập lúc nào", "Issued";
     published_at: "Gửi lúc", "Published";
     no_list: "Chưa có danh sách nào.", "No list was issued yet.";
+
+    direct_title: "Chế độ làn do trung tâm chỉ thị", "Modes directed by the centre";
+    direct_ask: "Chỉ thị chế độ làn", "Direct a lane's mode";
+    direct_text: "Trung tâm ký và gửi cho làn; giữ đến chỉ thị tiếp theo hoặc lệnh của bàn tại trạm. Đóng làn và bảo trì cần người thứ hai.", "The centre signs it and sends it; it holds until the next directive, or until the station's desk orders another. Closing a lane, and maintenance, take a second person.";
+    direct_reason: "Lý do chỉ thị", "Why";
+    direct_asked_by: "Người yêu cầu", "Asked by";
+    direct_agreed_by: "Người đồng ý", "Agreed to by";
+    direct_agree: "Đồng ý", "Agree";
+    direct_none: "Chưa có chỉ thị nào.", "Nothing was directed yet.";
+    direct_awaits_second: "Chờ người thứ hai đồng ý", "Waits for a second person";
+    direct_awaits_centre: "Chờ trung tâm ký", "Waits for the centre's signature";
+    direct_lapsed: "Không được gửi: quá một giờ, hoặc đã có chỉ thị khác định trước", "Not sent: older than an hour, or something else is planned";
+    direct_silent: "chưa nghe làn trả lời", "nothing heard of the lane";
+    direct_not_yet: "làn chưa làm theo", "the lane does not work so yet";
+    direct_followed: "làn đang làm theo", "the lane works by it";
+    direct_overtaken: "đã có chỉ thị mới hơn", "a newer one is in force";
+    direct_planned: "Đã có chỉ thị định trước cho làn này; chỉ thị mới sẽ thay nó. Hãy dùng lệnh lane order.", "A directive for this lane begins later, and this one would take its place. Use the command lane order.";
+    done_mode_asked: "Đã yêu cầu. Trung tâm ký và gửi trong vài giây.", "Asked for. The centre signs and sends it within seconds.";
+    done_mode_proposed: "Đã yêu cầu. Người khác phải đồng ý.", "Asked for. Another person has to agree.";
+    done_mode_agreed: "Đã đồng ý. Trung tâm ký và gửi trong vài giây.", "Agreed. The centre signs and sends it within seconds.";
+    act_ask_mode: "Yêu cầu chế độ làn", "Mode of a lane asked for";
+    act_agree_mode: "Đồng ý chế độ làn", "Mode of a lane agreed to";
+    act_decline_mode: "Từ chối chế độ làn", "Mode of a lane declined";
 
     quarantine_text: "Những gì nhận được nhưng không xử lý được, giữ nguyên từng byte; dữ liệu cá nhân được che.", "What came and could not be taken, kept to the byte; personal data is masked.";
     came_on: "Nhận trên", "Came on";

@@ -193,7 +193,7 @@ async fn shown(
     let claimed = in_time(review::claimed(pool, item, &who, app.clock().now())).await?;
     let Some(claimed) = claimed else { return Ok(None) };
     let mut connection = in_time(app.books().pool()?.acquire()).await?;
-    let found = in_time(search::one(&mut connection, &claimed.passage)).await?;
+    let found = in_time(search::one_of_day(&mut connection, &claimed.passage, claimed.day)).await?;
     let found = found.ok_or(BooksError::Shape { what: "passage under review" })?;
     let group = found.vehicle_group.and_then(|group| u8::try_from(group).ok()).unwrap_or(0);
     Ok(Some((claimed, Record::new(&found, visit.t)?, group)))

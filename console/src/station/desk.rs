@@ -15,7 +15,7 @@ use broker_link::Link;
 use domain::order::{self, Signer};
 use domain::signature::Digest256;
 use domain::wire::v1::{
-    self, Command, CommandReply, Heartbeat, LaneEvent, PictureNote, RoleRecord, WireError,
+    self, Command, CommandReply, Heartbeat, LaneEvent, LaneMode, PictureNote, RoleRecord, WireError,
 };
 use domain::wire::{SIGNERS_HEADER, subject};
 use domain::{Amount, Clock, LaneId, PassageId};
@@ -29,7 +29,7 @@ use crate::audit::OpenItem;
 use crate::books::{Books, BooksError, in_time};
 use crate::config::Station;
 
-use super::board::{Board, Condition, Lane, Place};
+use super::board::{Board, Condition, Freshness, Lane, Place};
 use super::order::validity;
 use super::pictures::Album;
 use super::view::{Scene, Viewer};
@@ -90,6 +90,15 @@ pub(crate) struct Desk {
     album: Mutex<Album>,
     register_is_read: watch::Sender<bool>,
     changed: watch::Sender<()>,
+}
+
+/// What a lane last said of how it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word {
+    /// How it works.
+    pub mode: Option<LaneMode>,
+    /// The directive it works by.
+    pub directive: Option<u64>,
 }
 
 impl Desk {
@@ -196,6 +205,19 @@ impl Desk {
             }
         }
         items
+    }
+
+    /// How a lane works by its own word; nothing where it has not been heard of late.
+    pub(crate) fn word_of(&self, lane: &LaneId) -> Option<Word> {
+        let board = self.board();
+        let known = board.lane(lane)?;
+        let fresh = known.freshness(self.clock.real()) == Freshness::Fresh;
+        let heartbeat = known.heartbeat.as_ref().filter(|_| fresh)?;
+        let vitals = heartbeat.vitals.as_ref();
+        Some(Word {
+            mode: vitals.and_then(|vitals| vitals.mode),
+            directive: vitals.and_then(|vitals| vitals.directive_version),
+        })
     }
 
     /// The fare that a vehicle was called for with.

@@ -32,8 +32,9 @@ use crate::access::Role;
 use crate::http::App;
 use crate::page::{Page, Section, Visit, render};
 
-pub(crate) use desk::Desk;
+pub(crate) use desk::{Desk, Word};
 pub(crate) use give::{answer, order};
+pub(crate) use order::{MODES, mode_name};
 pub(crate) use pictures::picture;
 pub(crate) use shift_pages::{
     close_shift, offer_shift, shift_report, shifts_page, start_shift, take_shift,

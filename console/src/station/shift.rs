@@ -188,6 +188,10 @@ impl Shifts {
             | Deed::PersonChanged { .. }
             | Deed::PersonNotChanged { .. }
             | Deed::PersonDeclined { .. }
+            | Deed::KeyProposed { .. }
+            | Deed::KeyAgreed { .. }
+            | Deed::KeyNotMade { .. }
+            | Deed::KeyDeclined { .. }
             | Deed::TariffProposed { .. }
             | Deed::TariffApproved { .. }
             | Deed::TariffDeclined { .. } => Ok(()),
@@ -250,6 +254,10 @@ impl Shifts {
             | Deed::PersonChanged { .. }
             | Deed::PersonNotChanged { .. }
             | Deed::PersonDeclined { .. }
+            | Deed::KeyProposed { .. }
+            | Deed::KeyAgreed { .. }
+            | Deed::KeyNotMade { .. }
+            | Deed::KeyDeclined { .. }
             | Deed::TariffProposed { .. }
             | Deed::TariffApproved { .. }
             | Deed::TariffDeclined { .. } => {}

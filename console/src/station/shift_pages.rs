@@ -324,8 +324,8 @@ async fn write_down(app: &App, visit: &Visit, deed: Deed, then: &str) -> Respons
                 NotAllowed::Shift(ShiftError::NotOffered) => t.shift_not_offered(),
                 NotAllowed::Shift(ShiftError::Oneself) => t.shift_to_nobody(),
                 NotAllowed::Shift(ShiftError::Note) => t.shift_needs_note(),
-                // No deed of a shift is one of a tariff, or of a person.
-                NotAllowed::Tariff(_) | NotAllowed::Person(_) => t.problem(),
+                // No deed of a shift is one of a tariff, of a person, or of a key.
+                NotAllowed::Tariff(_) | NotAllowed::Person(_) | NotAllowed::Key(_) => t.problem(),
             };
             problem(app, visit, StatusCode::CONFLICT, text)
         }

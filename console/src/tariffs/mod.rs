@@ -259,7 +259,10 @@ async fn write_down(app: &App, visit: &Visit, deed: Deed) -> Option<Response> {
         Ok(Ok(_)) => return None,
         Ok(Err(NotAllowed::Tariff(TariffError::Own))) => (StatusCode::CONFLICT, t.refused_own()),
         Ok(Err(
-            NotAllowed::Tariff(TariffError::Decided) | NotAllowed::Shift(_) | NotAllowed::Person(_),
+            NotAllowed::Tariff(TariffError::Decided)
+            | NotAllowed::Shift(_)
+            | NotAllowed::Person(_)
+            | NotAllowed::Key(_),
         )) => (StatusCode::CONFLICT, t.tariff_decided()),
         Err(failure) => {
             error!(error = &failure as &dyn std::error::Error, "write a proposal down");

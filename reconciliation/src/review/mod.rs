@@ -7,18 +7,20 @@
 //! do not, a third decides, or finds that nobody can. *End*: what it came to. What differs from the
 //! books is a case, which two people of finance settle through its own door: no look moves money.
 //!
-//! Whoever answered the vehicle at the lane never looks at it here, and nobody looks twice.
+//! Whoever answered the vehicle at the lane, or agreed to it there, never looks at it here, and nobody
+//! looks twice. Plates that were read are erased in time.
 //! Deliberately absent: pictures themselves, reading them by machine, and pages (`console`).
 
 pub mod answer;
 pub mod ballot;
 pub mod cause;
+mod looks;
 mod repo;
 
 use std::collections::BTreeMap;
 
 use clearing_house::search::{self, Found};
-use domain::{Amount, OperatorId, PassageId, Timestamp};
+use domain::{Amount, BusinessDate, OperatorId, PassageId, Plate, Timestamp};
 use jiff::SignedDuration;
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -60,14 +62,17 @@ pub struct Policy {
     pub lease: SignedDuration,
     /// How many items one search finds in a day at most; the next one goes on.
     pub found_max: u32,
+    /// How long what was read of an item is kept after its end, where no case needs it longer.
+    pub plates_kept: SignedDuration,
 }
 
 impl Policy {
-    /// One item in ten is looked at twice; five minutes for each.
+    /// One item in ten is looked at twice; five minutes for each; what was read is kept ninety days.
     pub const DEFAULT: Self = Self {
         second_looks: Share::DEFAULT,
         lease: SignedDuration::from_secs(300),
         found_max: 20_000,
+        plates_kept: SignedDuration::from_hours(90 * 24),
     };
 }
 
@@ -87,6 +92,8 @@ pub struct Claimed {
     pub item: i64,
     /// The passage.
     pub passage: PassageId,
+    /// The day it was posted on.
+    pub day: BusinessDate,
     /// Why it is looked at, by the causes' names.
     pub causes: Vec<String>,
     /// Until when it is theirs.
@@ -115,6 +122,17 @@ pub struct Look {
     pub took: SignedDuration,
 }
 
+/// A look at an item that has ended, for whoever settles its case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Whose.
+    pub reviewer: Person,
+    /// What they said; nothing where the plate they read is erased.
+    pub answer: Option<Answer>,
+    /// When.
+    pub looked_at: Timestamp,
+}
+
 /// What a reviewer did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
@@ -129,7 +147,7 @@ pub struct Work {
 }
 
 /// Looks for passages that people should look at again, if that was not done of late. Tells how many
-/// are new. Doing it twice does no harm. Nobody who claims or answers waits for it: it takes turns with
+/// are new; and erases what was read long enough ago. Doing it twice does no harm. Nobody who claims or answers waits for it: it takes turns with
 /// other searches alone, and each day is a transaction of its own.
 ///
 /// # Errors
@@ -158,7 +176,35 @@ pub async fn search_passages(
         tx.commit().await.map_err(SettlementError::database("commit new items"))?;
         found += new.items;
     }
+    looks::erase(&mut connection, now - policy.plates_kept, None, now).await?;
     Ok(found)
+}
+
+/// Erases a plate from what reviewers read of items that have ended, as somebody asks whose it is;
+/// where a case is not settled yet it stays until that is. Tells from how many looks.
+///
+/// # Errors
+/// When the database fails.
+pub async fn erase_plate(
+    pool: &PgPool,
+    plate: &Plate,
+    now: Timestamp,
+) -> Result<u64, SettlementError> {
+    let mut connection =
+        pool.acquire().await.map_err(SettlementError::database("begin to erase"))?;
+    looks::erase(&mut connection, Timestamp::MAX, Some(plate), now).await
+}
+
+/// The looks behind a case that a review opened, in their order, with the passage; nothing where no
+/// review did.
+///
+/// # Errors
+/// When the database fails.
+pub async fn seen_of_case(
+    pool: &PgPool,
+    code: &str,
+) -> Result<Option<(PassageId, Vec<Seen>)>, SettlementError> {
+    looks::seen_of_case(pool, code).await
 }
 
 /// Gives a reviewer the item that waits longest, or the one they have already.
@@ -237,8 +283,8 @@ pub async fn answer(
     repo::take_turns(&mut tx).await?;
     let not_theirs = || ReviewError::NotTheirs { item, who: who.clone() };
     let claimed = repo::claimed(&mut tx, item, who, now).await?.ok_or_else(not_theirs)?;
-    repo::add_look(&mut tx, item, who, answer, now).await?;
-    let looks = repo::looks(&mut tx, item).await?;
+    looks::add_look(&mut tx, item, who, answer, now).await?;
+    let looks = looks::looks(&mut tx, item).await?;
     let answers: Vec<Answer> = looks.into_iter().map(|look| look.answer).collect();
     let is_drawn = repo::is_drawn(&mut tx, item).await?;
     let answered = match ballot::standing(&answers, is_drawn) {
@@ -284,7 +330,7 @@ async fn end_in_tx(
     verdict: &Verdict,
     now: Timestamp,
 ) -> Result<Option<String>, SettlementError> {
-    let record = search::one(tx, &claimed.passage)
+    let record = search::one_of_day(tx, &claimed.passage, claimed.day)
         .await
         .map_err(SettlementError::database("read a passage under review"))?;
     let (name, wants_case) = outcome(verdict, record.as_ref());
@@ -311,7 +357,7 @@ fn finding(
     verdict: &Verdict,
 ) -> Result<Finding, SettlementError> {
     let masked = |plate: Option<&str>| {
-        let plate = plate.and_then(|text| domain::Plate::try_new(text).ok());
+        let plate = plate.and_then(|text| Plate::try_new(text).ok());
         plate.map_or_else(|| "none".to_owned(), |plate| plate.masked())
     };
     let group = record.vehicle_group.map_or_else(|| "none".to_owned(), |group| group.to_string());
@@ -383,7 +429,7 @@ pub async fn work(
     since: Timestamp,
 ) -> Result<BTreeMap<Person, Work>, SettlementError> {
     let mut work: BTreeMap<Person, Work> = BTreeMap::new();
-    for (is_drawn, looks) in repo::looks_since(pool, within, since).await? {
+    for (is_drawn, looks) in looks::looks_since(pool, within, since).await? {
         let answers: Vec<Answer> = looks.iter().map(|look| look.answer.clone()).collect();
         let judged = ballot::judged(&answers, is_drawn);
         for (index, look) in looks.iter().enumerate() {

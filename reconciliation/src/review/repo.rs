@@ -1,16 +1,15 @@
-//! The SQL of image review.
+//! The SQL of image review: what is looked at, and who has it; what they saw is in [`super::looks`].
 
 use std::collections::BTreeMap;
 
 use clearing_house::sql::{day_from_sql, day_to_sql, from_sql, to_sql};
-use domain::{BusinessDate, PassageId, Plate, Timestamp, VehicleGroup};
+use domain::{BusinessDate, PassageId, Timestamp};
 use sqlx::types::time::{Date, OffsetDateTime};
 use sqlx::{PgConnection, PgPool};
 
-use super::answer::{Answer, Reading};
 use super::ballot::is_drawn as drawn;
 use super::cause::{Cause, Manner};
-use super::{Claimed, Look, Policy, Within};
+use super::{Claimed, Policy, Within};
 use crate::approval::Person;
 use crate::settlement::SettlementError;
 use crate::settlement::repo::parsed;
@@ -127,6 +126,7 @@ struct Candidate {
     manner: i32,
     signed: String,
     attendant: Option<String>,
+    second: Option<String>,
 }
 
 /// What a search of a day found.
@@ -146,7 +146,8 @@ pub(super) async fn find(
 ) -> Result<New> {
     let wanted: Vec<i32> = manners.keys().copied().collect();
     let candidates: Vec<Candidate> = sqlx::query_as(
-        "select e.lane, e.epoch, p.seq::bigint as seq, p.manner, p.digest::text as signed, m.attendant
+        "select e.lane, e.epoch, p.seq::bigint as seq, p.manner, p.digest::text as signed, m.attendant,
+                m.second
          from posting p
          join lane_epoch e on e.journal_no = p.journal_no
          left join passage_more m on m.journal_no = p.journal_no and m.seq = p.seq
@@ -169,11 +170,12 @@ pub(super) async fn find(
     let made = sqlx::query(
         "with made as (
              insert into review_item (lane, epoch, seq, operator, station, day, causes, attendant,
-                                      is_sampled, found_at)
+                                      second, is_sampled, found_at)
              select c.lane, c.epoch, c.seq, l.operator, l.station, $1, string_to_array(c.causes, ' '),
-                    c.attendant, c.is_sampled, $2
-             from unnest($3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::bool[])
-                      as c (lane, epoch, seq, causes, attendant, is_sampled)
+                    c.attendant, c.second, c.is_sampled, $2
+             from unnest($3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+                         $9::bool[])
+                      as c (lane, epoch, seq, causes, attendant, second, is_sampled)
              join lane l on l.lane = c.lane
              on conflict on constraint one_item_for_each_passage do nothing
              returning item, operator, station, found_at)
@@ -187,6 +189,7 @@ pub(super) async fn find(
     .bind(candidates.iter().map(|one| one.seq).collect::<Vec<_>>())
     .bind(candidates.iter().map(causes).collect::<Vec<_>>())
     .bind(candidates.iter().map(|one| one.attendant.clone()).collect::<Vec<_>>())
+    .bind(candidates.iter().map(|one| one.second.clone()).collect::<Vec<_>>())
     .bind(candidates.iter().map(|one| drawn(&one.signed, policy.second_looks)).collect::<Vec<_>>())
     .execute(tx)
     .await
@@ -202,6 +205,7 @@ struct NextRow {
     lane: String,
     epoch: i32,
     seq: i64,
+    day: Date,
     causes: Vec<String>,
     claimed_until: Option<OffsetDateTime>,
 }
@@ -210,6 +214,7 @@ struct NextRow {
 pub(super) struct Next {
     pub(super) item: i64,
     passage: PassageId,
+    day: BusinessDate,
     causes: Vec<String>,
     /// Until when it is theirs already.
     pub(super) claimed_until: Option<Timestamp>,
@@ -217,17 +222,18 @@ pub(super) struct Next {
 
 impl Next {
     pub(super) fn into_claimed(self, until: Timestamp) -> Claimed {
-        let Self { item, passage, causes, claimed_until: _ } = self;
-        Claimed { item, passage, causes, until }
+        let Self { item, passage, day, causes, claimed_until: _ } = self;
+        Claimed { item, passage, day, causes, until }
     }
 }
 
 impl TryFrom<NextRow> for Next {
     type Error = SettlementError;
     fn try_from(row: NextRow) -> Result<Self> {
-        let NextRow { item, lane, epoch, seq, causes, claimed_until } = row;
+        let NextRow { item, lane, epoch, seq, day, causes, claimed_until } = row;
         let passage = parsed("passage under review", &format!("{lane}:{epoch}:{seq}"))?;
-        Ok(Self { item, passage, causes, claimed_until: claimed_until.map(from_sql) })
+        let (day, claimed_until) = (day_from_sql(day), claimed_until.map(from_sql));
+        Ok(Self { item, passage, day, causes, claimed_until })
     }
 }
 
@@ -239,12 +245,12 @@ pub(super) async fn next(
     now: Timestamp,
 ) -> Result<Option<Next>> {
     let row: Option<NextRow> = sqlx::query_as(
-        "select w.item, i.lane, i.epoch, i.seq, i.causes,
+        "select w.item, i.lane, i.epoch, i.seq, i.day, i.causes,
                 case when w.claimed_by = $1 and w.claimed_until > $2 then w.claimed_until end as claimed_until
          from review_waiting w join review_item i using (item)
          where ($3::text is null or w.operator = $3) and ($4::text is null or w.station = $4)
            and (w.claimed_by is null or w.claimed_by = $1 or w.claimed_until <= $2)
-           and i.attendant is distinct from $1
+           and i.attendant is distinct from $1 and i.second is distinct from $1
            and not exists (select from review_look k where k.item = w.item and k.reviewer = $1)
          order by (w.claimed_by = $1 and w.claimed_until > $2) is true desc, w.since, w.item limit 1",
     )
@@ -290,7 +296,7 @@ pub(super) async fn claimed(
     now: Timestamp,
 ) -> Result<Option<Claimed>> {
     let row: Option<NextRow> = sqlx::query_as(
-        "select w.item, i.lane, i.epoch, i.seq, i.causes, w.claimed_until
+        "select w.item, i.lane, i.epoch, i.seq, i.day, i.causes, w.claimed_until
          from review_waiting w join review_item i using (item)
          where w.item = $1 and w.claimed_by = $2 and w.claimed_until > $3",
     )
@@ -314,36 +320,6 @@ pub(super) async fn release(tx: &mut PgConnection, item: i64, now: Timestamp) ->
     .execute(tx)
     .await
     .map_err(SettlementError::database("put an item back"))?;
-    Ok(())
-}
-
-/// Keeps what somebody saw.
-pub(super) async fn add_look(
-    tx: &mut PgConnection,
-    item: i64,
-    who: &Person,
-    answer: &Answer,
-    now: Timestamp,
-) -> Result<()> {
-    let reading = answer.reading();
-    sqlx::query(
-        "insert into review_look (item, place, reviewer, claimed_at, looked_at, answer, plate,
-                                  vehicle_group, reason, note)
-         select $1, (select count(*) from review_look where item = $1) + 1, $2,
-                coalesce((select claimed_at from review_claim where item = $1 order by place desc limit 1), $3),
-                $3, $4, $5, $6, $7, $8",
-    )
-    .bind(item)
-    .bind(who.as_str())
-    .bind(to_sql(now))
-    .bind(answer.name())
-    .bind(reading.map(|reading| reading.plate.as_str()))
-    .bind(reading.map(|reading| i16::from(reading.group.number())))
-    .bind(answer.reason())
-    .bind(answer.note())
-    .execute(tx)
-    .await
-    .map_err(SettlementError::database("keep a look"))?;
     Ok(())
 }
 
@@ -376,96 +352,6 @@ pub(super) async fn end(
     .await
     .map_err(SettlementError::database("end an item"))?;
     Ok(())
-}
-
-#[derive(sqlx::FromRow)]
-struct LookRow {
-    item: i64,
-    is_sampled: bool,
-    reviewer: String,
-    claimed_at: OffsetDateTime,
-    looked_at: OffsetDateTime,
-    answer: String,
-    plate: Option<String>,
-    vehicle_group: Option<i16>,
-    reason: Option<i16>,
-    note: Option<String>,
-}
-
-impl TryFrom<LookRow> for Look {
-    type Error = SettlementError;
-    fn try_from(row: LookRow) -> Result<Self> {
-        let stored = || SettlementError::Stored { what: "look", text: row.answer.clone() };
-        let answer = match (row.answer.as_str(), &row.plate, row.vehicle_group, row.reason) {
-            ("read", Some(plate), Some(group), None) => {
-                let group = u8::try_from(group).ok().and_then(|n| VehicleGroup::try_new(n).ok());
-                Answer::Read(Reading {
-                    plate: Plate::try_new(plate).or(Err(stored()))?,
-                    group: group.ok_or_else(stored)?,
-                })
-            }
-            (_, None, None, Some(reason)) => {
-                let note = row.note.as_deref().unwrap_or_default();
-                Answer::of_reason(reason, note).ok_or_else(stored)?
-            }
-            _ => return Err(stored()),
-        };
-        let looked_at = from_sql(row.looked_at);
-        Ok(Self {
-            reviewer: parsed("person", &row.reviewer)?,
-            answer,
-            looked_at,
-            took: looked_at.duration_since(from_sql(row.claimed_at)),
-        })
-    }
-}
-
-/// What people saw of an item, in order.
-pub(super) async fn looks(tx: &mut PgConnection, item: i64) -> Result<Vec<Look>> {
-    let rows: Vec<LookRow> = sqlx::query_as(
-        "select k.item, i.is_sampled, k.reviewer, k.claimed_at, k.looked_at, k.answer, k.plate,
-                k.vehicle_group, k.reason, k.note
-         from review_look k join review_item i using (item) where k.item = $1 order by k.place",
-    )
-    .bind(item)
-    .fetch_all(tx)
-    .await
-    .map_err(SettlementError::database("read the looks at an item"))?;
-    rows.into_iter().map(Look::try_from).collect()
-}
-
-/// The items with a look since an instant, each with whether it was drawn and all its looks.
-pub(super) async fn looks_since(
-    pool: &PgPool,
-    within: Within<'_>,
-    since: Timestamp,
-) -> Result<Vec<(bool, Vec<Look>)>> {
-    let rows: Vec<LookRow> = sqlx::query_as(
-        "select k.item, i.is_sampled, k.reviewer, k.claimed_at, k.looked_at, k.answer, k.plate,
-                k.vehicle_group, k.reason, k.note
-         from review_look k join review_item i using (item)
-         where k.item in (select item from review_look where looked_at >= $1)
-           and ($2::text is null or i.operator = $2) and ($3::text is null or i.station = $3)
-         order by k.item, k.place",
-    )
-    .bind(to_sql(since))
-    .bind(within.operator)
-    .bind(within.station)
-    .fetch_all(pool)
-    .await
-    .map_err(SettlementError::database("read what reviewers did"))?;
-    let mut items: Vec<(bool, Vec<Look>)> = Vec::new();
-    let mut last = None;
-    for row in rows {
-        let (item, is_drawn) = (row.item, row.is_sampled);
-        let look = Look::try_from(row)?;
-        match items.last_mut() {
-            Some((_, looks)) if last == Some(item) => looks.push(look),
-            Some(_) | None => items.push((is_drawn, vec![look])),
-        }
-        last = Some(item);
-    }
-    Ok(items)
 }
 
 /// What waits.

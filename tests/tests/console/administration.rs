@@ -84,8 +84,6 @@ async fn a_key_is_made_shown_once_and_revoked() {
     browse(narrow, async |browser| {
         house.log_in(browser, "dung").await;
         browser.go(&house.url("/keys")).await;
-        // Nobody alone makes a key that may move money.
-        assert_eq!(browser.text("select[name='role']").await.trim(), "auditor");
         browser.write("input[name='name']", "reports").await;
         browser.follow("form[action='/keys/make'] button").await;
         browser.reads("#secret", "etc_").await;
@@ -112,4 +110,53 @@ async fn a_key_is_made_shown_once_and_revoked() {
     let kept = "select count(*) from api_key k join api_key_revocation r using (api_key) \
                 where k.made_by = 'dung' and r.reason = 'the partner left'";
     assert_eq!(office.number(kept).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_may_move_money_is_proposed_by_one_administrator_and_made_by_another() {
+    let axe = std::fs::read_to_string(found("AXE_SCRIPT")).unwrap();
+    let centre = Centre::open().await;
+    let (house, office) = (&centre.house, &centre.intake.office);
+    let mut wrong = Vec::new();
+    browse(Screen::DESK, async |browser| {
+        house.log_in(browser, "dung").await;
+        browser.go(&house.url("/keys")).await;
+        browser.write("input[name='name']", "vetc-app").await;
+        browser.choose("select[name='role']", "issuer").await;
+        browser.write("input[name='scope']", "vetc").await;
+        browser.click("form[action='/keys/make'] button").await;
+        browser.reads("main [role='status']", "The key is proposed").await;
+        browser.reads(".proposal", "vetc-app: issuer vetc").await;
+        assert_eq!(browser.count("form[action$='/approve']").await, 0, "not by its maker");
+        look_at(browser, &axe, (Screen::DESK, "en"), &house.url("/keys"), &mut wrong).await;
+        // Nor by an address that the page did not offer.
+        browser
+            .ask(
+                "const form = document.querySelector(\"form[action$='/decline']\"); \
+                 form.action = form.action.replace('/decline', '/approve'); form.submit();",
+            )
+            .await;
+        browser.reads(".problem", "You proposed this key").await;
+        house.log_out(browser).await;
+        assert_eq!(office.number("select count(*) from api_key").await, 0);
+
+        house.log_in(browser, "minh").await;
+        browser.go(&house.url("/keys")).await;
+        browser.click("form[action$='/approve'] button").await;
+        browser.reads("#secret", "etc_").await;
+        let token = browser.text("#secret").await;
+        browser.go(&house.url("/keys")).await;
+        browser.reads(".api-keys tbody", "dung + minh").await;
+        assert_eq!(browser.count(".proposal").await, 0);
+        assert!(!browser.text("main").await.contains(token.trim()));
+        let log = std::fs::read_to_string(house.audit_log()).unwrap();
+        assert!(!log.contains(token.trim()), "no token is in the log");
+        browser.go(&house.url("/audit")).await;
+        browser.reads("tbody", "Key of the API agreed to").await;
+    })
+    .await;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let made = "select role || ' ' || issuer || ' ' || proposed_by || ' ' || made_by from api_key";
+    assert_eq!(office.texts(made).await, ["issuer vetc dung minh"]);
+    check_audit(&house.audit_log(), None).unwrap();
 }

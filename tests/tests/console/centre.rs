@@ -1,6 +1,6 @@
 //! Journeys with the books: from a total to the record behind it, and who may do what with money.
 
-use clearing_house::config;
+use clearing_house::{config, rights};
 use domain::signature::Digest256;
 use domain::wire::v1::{ExceptionRecord, PictureKind};
 use domain::{Plate, Timestamp};
@@ -37,7 +37,9 @@ impl Centre {
 
     /// The same, with the console's clock at another time.
     pub(crate) async fn open_at(at: Timestamp) -> Self {
-        let intake = Intake::open(&[BrokerUser::Console]).await;
+        let intake = Intake::open(&[BrokerUser::Console, BrokerUser::System]).await;
+        // Every page asks in the role that it asks in at a real centre.
+        rights::apply(&intake.office.pool).await.unwrap();
         let mut lane = Lane::new("cienco4/ben-thuy/l01");
         let deliveries: Vec<_> = (1..=3)
             .map(|number| lane.pass(&vehicle(number), &format!("2026-03-02T05:00:0{number}Z")))
@@ -45,7 +47,7 @@ impl Centre {
         intake.publish_all(&deliveries).await;
         let worker = intake.work(config::Intake::default()).await;
         intake.until("select count(*) from passage_v1 where disposition = 'posted'", 3).await;
-        let house = block_in_place(|| House::at_centre(&intake.broker, &intake.office.url, at));
+        let house = block_in_place(|| House::at_centre(&intake.broker, &intake.office, at));
         Self { house, intake, worker }
     }
 }

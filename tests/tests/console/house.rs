@@ -12,9 +12,11 @@ use domain::signature::PublicKey;
 use domain::time::ClockConfig;
 use domain::{Clock, Timestamp};
 use simulator::demo::broker::{Broker, BrokerUser};
+use simulator::demo::database::Role as BooksRole;
 use simulator::demo::ports::free_port;
 use simulator::demo::process::{Recipe, Supervised};
 use simulator::demo::run_folder::RunFolder;
+use tests::office::Office;
 use tests::programs::{built, nats_server};
 
 use super::browser::Browser;
@@ -75,7 +77,10 @@ pub(crate) struct House {
 /// What makes a console one of the centre, or of a station.
 enum Place {
     Station,
-    Centre { database_url: String },
+    /// With the address of the books for each of its connections.
+    Centre {
+        databases: [(&'static str, String); 3],
+    },
 }
 
 impl House {
@@ -98,10 +103,15 @@ impl House {
     }
 
     /// The centre's console over some books, at a time of the office's day. Blocks.
-    pub(crate) fn at_centre(broker: &Broker, database_url: &str, at: Timestamp) -> Self {
+    pub(crate) fn at_centre(broker: &Broker, office: &Office, at: Timestamp) -> Self {
         let run = RunFolder::temporary().unwrap();
         let link = broker.link(&BrokerUser::Console);
-        let place = Place::Centre { database_url: database_url.to_owned() };
+        let databases = [
+            ("database", office.url_for(BooksRole::Auditor)),
+            ("settlement_database", office.url_for(BooksRole::Reconciliation)),
+            ("registry_database", office.url_for(BooksRole::Registrar)),
+        ];
+        let place = Place::Centre { databases };
         Self::open(run, link, None, &place, Clock::anchor(at, 1.0))
     }
 
@@ -246,9 +256,9 @@ fn config(
                 ("currency", text(&"VND")),
             ]),
         )),
-        Place::Centre { database_url } => {
-            for name in ["database", "settlement_database", "registry_database"] {
-                whole.push((name, section(vec![("url", text(database_url))])));
+        Place::Centre { databases } => {
+            for (name, url) in databases {
+                whole.push((name, section(vec![("url", text(url))])));
             }
         }
     }

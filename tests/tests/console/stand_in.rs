@@ -8,8 +8,8 @@ use domain::order::{self, SignedOrder};
 use domain::signature::Digest256;
 use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, DecisionRecord, EventKind, ExceptionRecord, Heartbeat,
-    LaneEvent, LaneMode, PictureKind, PictureNote, PictureRecord, Pictured, ReaderHealth, Verb,
-    Vitals, emit, parse,
+    LaneDirective, LaneEvent, LaneMode, PictureKind, PictureNote, PictureRecord, Pictured,
+    ReaderHealth, Verb, Vitals, emit, parse,
 };
 use domain::wire::{SIGNERS_HEADER, subject};
 use domain::{Amount, Clock, LaneId};
@@ -27,13 +27,16 @@ const CALL_AGAIN_EVERY: Duration = Duration::from_secs(1);
 /// A call that waits.
 type Waiting = Option<(u64, ExceptionRecord)>;
 
+/// How a lane works, and by which directive.
+type Works = (LaneMode, Option<u64>);
+
 /// A lane; it ends with this.
 #[derive(Debug)]
 pub(crate) struct StandIn {
     lane: LaneId,
     client: Client,
     waiting: Arc<Mutex<Waiting>>,
-    mode: Arc<Mutex<LaneMode>>,
+    works: Arc<Mutex<Works>>,
     commands: mpsc::UnboundedReceiver<SignedOrder>,
     _tasks: JoinSet<()>,
 }
@@ -50,13 +53,13 @@ impl StandIn {
         let waiting: Arc<Mutex<Waiting>> = Arc::default();
         let (told, commands) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        let mode: Arc<Mutex<LaneMode>> = Arc::default();
-        tasks.spawn(live(client.clone(), lane.clone(), Arc::clone(&waiting), Arc::clone(&mode)));
+        let works: Arc<Mutex<Works>> = Arc::default();
+        tasks.spawn(live(client.clone(), lane.clone(), Arc::clone(&waiting), Arc::clone(&works)));
         tasks.spawn(call_again(client.clone(), lane.clone(), Arc::clone(&waiting)));
         let orders = client.subscribe(subject::command(&lane)).await.unwrap();
         client.flush().await.unwrap();
         tasks.spawn(obey(client.clone(), orders, lane.clone(), Arc::clone(&waiting), told));
-        Self { lane, client, waiting, mode, commands, _tasks: tasks }
+        Self { lane, client, waiting, works, commands, _tasks: tasks }
     }
 
     /// A vehicle waits for a person.
@@ -101,9 +104,14 @@ impl StandIn {
 
     /// How the lane works, by its own word.
     pub(crate) async fn works(&self, mode: LaneMode) {
-        *self.mode.lock().unwrap() = mode;
+        self.works.lock().unwrap().0 = mode;
         let kind = EventKind::ModeOrdered { mode, by: "binh".to_owned() };
         tell(&self.client, &self.lane, kind).await;
+    }
+
+    /// The lane works by a directive from now on, by its own word.
+    pub(crate) fn follows(&self, directive: &LaneDirective) {
+        *self.works.lock().unwrap() = (directive.mode, Some(directive.version));
     }
 }
 
@@ -123,12 +131,13 @@ async fn live(
     client: Client,
     lane: LaneId,
     waiting: Arc<Mutex<Waiting>>,
-    mode: Arc<Mutex<LaneMode>>,
+    works: Arc<Mutex<Works>>,
 ) {
     let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
     loop {
         beat.tick().await;
         let calls = usize::from(waiting.lock().unwrap().is_some());
+        let (mode, directive_version) = *works.lock().unwrap();
         let heartbeat = Heartbeat {
             v: 1,
             lane: lane.clone(),
@@ -145,7 +154,7 @@ async fn live(
             arm_up: Some(false),
             unwritten: None,
             degraded: Vec::new(),
-            vitals: Some(Vitals { mode: Some(*mode.lock().unwrap()), ..Vitals::default() }),
+            vitals: Some(Vitals { mode: Some(mode), directive_version, ..Vitals::default() }),
         };
         client.publish(subject::heartbeat(&lane), emit(&heartbeat).into()).await.unwrap();
     }

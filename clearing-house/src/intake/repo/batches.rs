@@ -116,6 +116,8 @@ pub(crate) struct More {
     pub(crate) operator_no: i32,
     pub(crate) received_batch: Option<i32>,
     pub(crate) attendant: Option<String>,
+    /// Who agreed, where it took two.
+    pub(crate) second: Option<String>,
     pub(crate) fare: Option<Amount>,
 }
 
@@ -125,15 +127,17 @@ pub(crate) async fn insert_more(tx: &mut PgConnection, more: &[More]) -> Result<
     }
     let mut rows = Rows::default();
     for one in more {
-        rows.row(6).int4(one.place.0).int4(one.place.1).int4(one.operator_no);
+        rows.row(7).int4(one.place.0).int4(one.place.1).int4(one.operator_no);
         match one.received_batch {
             Some(batch) => rows.int4(batch),
             None => rows.null(),
         };
-        match &one.attendant {
-            Some(attendant) => rows.bytes(attendant.as_bytes()),
-            None => rows.null(),
-        };
+        for person in [&one.attendant, &one.second] {
+            match person {
+                Some(person) => rows.bytes(person.as_bytes()),
+                None => rows.null(),
+            };
+        }
         match one.fare {
             Some(fare) => rows.int8(fare.minor_units()),
             None => rows.null(),
@@ -141,7 +145,7 @@ pub(crate) async fn insert_more(tx: &mut PgConnection, more: &[More]) -> Result<
     }
     rows.send(
         tx,
-        "copy passage_more (journal_no, seq, operator_no, received_batch, attendant, fare) \
+        "copy passage_more (journal_no, seq, operator_no, received_batch, attendant, second, fare) \
          from stdin (format binary)",
     )
     .await
