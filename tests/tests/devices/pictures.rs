@@ -67,7 +67,7 @@ async fn open(centre: &Client, call: u64) -> CommandAnswer {
         second: None,
         issued_at: now,
         expires_at: now + Duration::from_secs(5),
-        verb: Verb::Open { reason: ReasonRecord::CashPaid, plate: None, group: None },
+        verb: Verb::Open { reason: ReasonRecord::CashPaid, plate: None, group: 1.try_into().ok() },
     };
     let reply = centre.request(subject::command(&command.lane), emit(&command).into()).await;
     let reply = reply.expect("the lane answers");
