@@ -117,14 +117,28 @@ pub async fn ensure_streams_kept_by(
 ) -> Result<StreamsFound, BrokerError> {
     let mut found = StreamsFound::All;
     for stream in subject::STREAMS {
-        if jetstream.get_stream(stream.name).await.is_ok() {
-            continue;
+        if ensure_stream(jetstream, stream, replicas).await? == StreamsFound::SomeMade {
+            found = StreamsFound::SomeMade;
         }
-        jetstream
-            .create_stream(config(stream, replicas))
-            .await
-            .map_err(|error| BrokerError::Stream { stream: stream.name, source: error.into() })?;
-        found = StreamsFound::SomeMade;
     }
     Ok(found)
+}
+
+/// Makes a stream that is missing, kept by `replicas` brokers.
+///
+/// # Errors
+/// When the broker refuses, or does not answer in time.
+pub async fn ensure_stream(
+    jetstream: &Context,
+    stream: StreamName,
+    replicas: usize,
+) -> Result<StreamsFound, BrokerError> {
+    if jetstream.get_stream(stream.name).await.is_ok() {
+        return Ok(StreamsFound::All);
+    }
+    jetstream
+        .create_stream(config(stream, replicas))
+        .await
+        .map_err(|error| BrokerError::Stream { stream: stream.name, source: error.into() })?;
+    Ok(StreamsFound::SomeMade)
 }

@@ -25,6 +25,7 @@ use clearing_house::{
     verify,
 };
 use domain::signature::SecretKey;
+use domain::wire::subject::PICTURES;
 use domain::{BusinessDate, Clock, OperatorId};
 use mimalloc::MiMalloc;
 use sqlx::PgPool;
@@ -295,6 +296,12 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
     let filing = async {
         let Some(config) = &config.pictures else { return std::future::pending().await };
         loop {
+            // The intake does not miss this one.
+            let made = broker::ensure_stream(&jetstream, PICTURES, replicas).await;
+            if let Err(error) = made {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the stream of pictures, again");
+            }
             let Err(error) = pictures::run(&jetstream, config, Clock::system()).await;
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "pictures are filed, again");

@@ -14,7 +14,7 @@ use domain::wire::v1::{
     Command, CommandAnswer, CommandReply, DecisionRecord, PassageRecord, PictureKind, PictureNote,
     PictureRecord, Pictured, ReasonRecord, Verb, emit, parse,
 };
-use domain::{Clock, Plate, Timestamp};
+use domain::{Clock, Plate, Timestamp, VehicleGroup};
 use futures::StreamExt as _;
 use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::run_folder::RunFolder;
@@ -57,7 +57,7 @@ async fn forge(centre: &Client, digest: Digest256, bytes: &[u8], seq: u64) {
 
 /// Opens for a vehicle that a person was called for.
 async fn open(centre: &Client, call: u64) -> CommandAnswer {
-    let now = Clock::system().now();
+    let (now, group) = (Clock::system().now(), VehicleGroup::try_new(1).ok());
     let command = Command {
         v: 1,
         id: format!("command-{call}"),
@@ -67,7 +67,7 @@ async fn open(centre: &Client, call: u64) -> CommandAnswer {
         second: None,
         issued_at: now,
         expires_at: now + Duration::from_secs(5),
-        verb: Verb::Open { reason: ReasonRecord::CashPaid, plate: None, group: 1.try_into().ok() },
+        verb: Verb::Open { reason: ReasonRecord::CashPaid, plate: None, group },
     };
     let reply = centre.request(subject::command(&command.lane), emit(&command).into()).await;
     let reply = reply.expect("the lane answers");
