@@ -70,9 +70,8 @@ impl Keeper {
 
     /// Reads as a lane does until a directive of this version is in force.
     async fn until(&self, centre: &Centre, version: u64) -> LaneDirective {
-        let stream =
-            jetstream(centre.intake.client.clone()).get_stream_no_info(subject::DIRECTIVES.name);
-        let stream = stream.await.unwrap();
+        let broker = jetstream(centre.intake.client.clone());
+        let stream = broker.get_stream_no_info(subject::DIRECTIVES.name).await.unwrap();
         let looking = async {
             loop {
                 let last =

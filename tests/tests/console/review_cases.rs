@@ -5,6 +5,7 @@ use domain::passage::{Attendance, Decision, ExceptionKind, Reason};
 use domain::{Timestamp, VehicleGroup};
 use reconciliation::cases::{self, Outcome};
 use reconciliation::review::answer::{Answer, Reading};
+use reconciliation::review::ballot::Share;
 use reconciliation::review::{self, Answered, Policy, Within};
 use simulator::demo::database::Role;
 use tests::lane::{Lane, vehicle};
@@ -20,7 +21,7 @@ const DAY_S: i64 = 24 * 3_600;
 
 /// Everything is found at once, and one look is enough.
 fn policy() -> Policy {
-    let second_looks = reconciliation::review::ballot::Share::try_new(0).unwrap();
+    let second_looks = Share::try_new(0).unwrap();
     Policy { second_looks, ..Policy::DEFAULT }
 }
 
@@ -31,8 +32,8 @@ async fn differs(centre: &Centre) -> (sqlx::PgPool, String) {
     let books = pool(&centre.intake.office.url_for(Role::Reconciliation)).await;
     let tam = "tam".parse().unwrap();
     assert_eq!(review::search_passages(&books, &policy(), noon()).await.unwrap(), 1);
-    let claim = review::claim(&books, &tam, Within::default(), &policy(), noon());
-    let item = claim.await.unwrap().unwrap().item;
+    let claimed = review::claim(&books, &tam, Within::default(), &policy(), noon()).await;
+    let item = claimed.unwrap().unwrap().item;
     let group = VehicleGroup::try_new(5).unwrap();
     let reading = Answer::Read(Reading { plate: vehicle(20).plate, group });
     match review::answer(&books, item, &tam, &reading, noon()).await.unwrap() {

@@ -15,6 +15,7 @@ fn of_shifts(refused: NotAllowed) -> ShiftError {
         NotAllowed::Shift(refused) => refused,
         NotAllowed::Tariff(refused) => panic!("{refused}"),
         NotAllowed::Person(refused) => panic!("{refused}"),
+        NotAllowed::Key(refused) => panic!("{refused}"),
     }
 }
 
