@@ -57,7 +57,9 @@ async fn forge(centre: &Client, digest: Digest256, bytes: &[u8], seq: u64) {
 
 /// Opens for a vehicle that a person was called for.
 async fn open(centre: &Client, call: u64) -> CommandAnswer {
-    let (now, group) = (Clock::system().now(), VehicleGroup::try_new(1).ok());
+    let now = Clock::system().now();
+    let group = VehicleGroup::try_new(1).expect("a group");
+    let plate: Plate = "37A12345".parse().expect("a plate");
     let command = Command {
         v: 1,
         id: format!("command-{call}"),
@@ -67,7 +69,7 @@ async fn open(centre: &Client, call: u64) -> CommandAnswer {
         second: None,
         issued_at: now,
         expires_at: now + Duration::from_secs(5),
-        verb: Verb::Open { reason: ReasonRecord::CashPaid, plate: None, group },
+        verb: Verb::Open { reason: ReasonRecord::CashPaid, plate, group },
     };
     let reply = centre.request(subject::command(&command.lane), emit(&command).into()).await;
     let reply = reply.expect("the lane answers");
