@@ -21,7 +21,7 @@ pub enum Part {
     StationConsole(OperatorId, StationId),
     /// The simulator's attendants: as the console.
     Simulator,
-    /// A person or program that only looks on.
+    /// A person or program that only looks on: at everything but pictures of people.
     Observer,
     /// The broker's own account: pushes revocations, reads how the streams are kept.
     System,
@@ -61,7 +61,10 @@ impl Part {
                 let hears = [subject::ALL_EVENTS, subject::ALL_HEARTBEATS, inbox.as_str()];
                 Rights::new(own(&["etc.v1.command.>"]), own(&hears))
             }
-            Self::Observer => Rights::new(Vec::new(), own(&["etc.v1.>", &inbox])),
+            Self::Observer => {
+                let rights = Rights::new(Vec::new(), own(&["etc.v1.>", &inbox]));
+                Rights { deaf_to: own(&[subject::PICTURES.subjects]), ..rights }
+            }
         }
     }
 }
@@ -80,23 +83,26 @@ fn desk(lanes: &str, below: &str, inbox: String) -> Rights {
 pub(crate) struct Rights {
     publish: Vec<String>,
     subscribe: Vec<String>,
+    /// What it does not hear of all that it may subscribe to.
+    deaf_to: Vec<String>,
 }
 
 impl Rights {
     fn new(publish: Vec<String>, subscribe: Vec<String>) -> Self {
-        Self { publish, subscribe }
+        Self { publish, subscribe, deaf_to: Vec::new() }
     }
 
     /// As a token says it; whoever is asked may answer once, within ten seconds.
     pub(crate) fn claims(&self) -> Value {
-        let one = |subjects: &[String]| match subjects {
+        let one = |allowed: &[String], denied: &[String]| match (allowed, denied) {
             // To the broker an empty list of allowed subjects means all of them.
-            [] => json!({ "deny": [">"] }),
-            some => json!({ "allow": some }),
+            ([], _) => json!({ "deny": [">"] }),
+            (some, []) => json!({ "allow": some }),
+            (some, none_of) => json!({ "allow": some, "deny": none_of }),
         };
         json!({
-            "pub": one(&self.publish),
-            "sub": one(&self.subscribe),
+            "pub": one(&self.publish, &[]),
+            "sub": one(&self.subscribe, &self.deaf_to),
             "resp": { "max": 1, "ttl": 10_000_000_000_u64 },
             "subs": -1,
             "data": -1,
@@ -162,6 +168,14 @@ mod tests {
     fn who_may_publish_nothing_is_denied_everything() {
         let claims = Part::Observer.rights("U").claims();
         assert_eq!(claims["pub"], json!({ "deny": [">"] }));
+    }
+
+    #[test]
+    fn who_only_looks_on_sees_no_pictures() {
+        let claims = Part::Observer.rights("U").claims();
+        assert_eq!(claims["sub"]["deny"], json!(["etc.v1.picture.>"]));
+        let desk = Part::Console.rights("U").claims();
+        assert_eq!(desk["sub"]["deny"], Value::Null, "whose work it is does");
     }
 
     #[test]
