@@ -99,15 +99,18 @@ pub const STREAMS: [StreamName; 6] = [
     subject::EVENTS,
 ];
 
-/// Makes the streams that are missing, each kept by one broker.
+/// Makes all streams that are missing, each kept by one broker.
 ///
 /// # Errors
 /// When the broker refuses, or does not answer in time.
 pub async fn ensure_streams(jetstream: &Context) -> Result<StreamsFound, BrokerError> {
-    ensure_streams_kept_by(jetstream, 1).await
+    let found = ensure_streams_kept_by(jetstream, 1).await?;
+    let pictures = ensure_stream(jetstream, subject::PICTURES, 1).await?;
+    Ok(if pictures == StreamsFound::SomeMade { pictures } else { found })
 }
 
-/// Makes the streams that are missing, each kept by `replicas` brokers.
+/// Makes the streams that are missing, each kept by `replicas` brokers; not the one of pictures, for
+/// which no passage waits.
 ///
 /// # Errors
 /// When the broker refuses, or does not answer in time.
@@ -117,7 +120,9 @@ pub async fn ensure_streams_kept_by(
 ) -> Result<StreamsFound, BrokerError> {
     let mut found = StreamsFound::All;
     for stream in subject::STREAMS {
-        if ensure_stream(jetstream, stream, replicas).await? == StreamsFound::SomeMade {
+        if stream != subject::PICTURES
+            && ensure_stream(jetstream, stream, replicas).await? == StreamsFound::SomeMade
+        {
             found = StreamsFound::SomeMade;
         }
     }

@@ -2,7 +2,7 @@
 //! override the two addresses. The parts other programs of the centre share are public.
 
 use std::fmt;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -187,6 +187,13 @@ pub struct Pictures {
     /// After how many days a picture is forgotten.
     #[serde(default = "pictures_keep_days")]
     pub keep_days: NonZeroU16,
+    /// How many megabytes of them are kept; past that the oldest go.
+    #[serde(default = "pictures_mb_max")]
+    pub mb_max: NonZeroU64,
+}
+
+fn pictures_mb_max() -> NonZeroU64 {
+    NonZeroU64::new(50_000).unwrap_or(NonZeroU64::MIN)
 }
 
 fn pictures_keep_days() -> NonZeroU16 {

@@ -88,6 +88,8 @@ enum Command {
 const READY_EVERY: Duration = Duration::from_secs(60);
 /// How soon pictures are filed again where that ended.
 const FILE_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How soon the stream of pictures is looked for again where it could not be made, or is not filed.
+const STREAM_AGAIN_AFTER: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 struct Output {
@@ -285,14 +287,18 @@ async fn run(config: Config, pool: PgPool, clock: Clock) -> Result<(), Failure> 
         }
     };
     let filing = async {
-        let Some(config) = &config.pictures else { return std::future::pending().await };
         loop {
-            // The intake does not miss this one.
-            let made = broker::ensure_stream(&jetstream, PICTURES, replicas).await;
-            if let Err(error) = made {
+            // Desks fetch pictures there, whether they are filed or not. No passage waits for it.
+            if let Err(error) = broker::ensure_stream(&jetstream, PICTURES, replicas).await {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the stream of pictures, again");
+                tracing::warn!(error, "no stream of pictures, again");
+                tokio::time::sleep(STREAM_AGAIN_AFTER).await;
+                continue;
             }
+            let Some(config) = &config.pictures else {
+                tokio::time::sleep(STREAM_AGAIN_AFTER).await;
+                continue;
+            };
             let Err(error) = pictures::run(&jetstream, config, Clock::system()).await;
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "pictures are filed, again");

@@ -7,14 +7,16 @@
 //!
 //! *Refused*: bytes that are not what their digest says, or no picture by their first bytes; a note
 //! that speaks of another lane than the one whose subject it came on. Files are forgotten when
-//! they are older than the site keeps them. Deliberately absent: which pictures a lane sends, and
-//! who may look at them (`console`).
+//! they are older than the site keeps them, or the oldest of more than it has room for; a passage has
+//! sixteen at most, those that were named last. Deliberately absent: which pictures a lane sends,
+//! and who may look at them (`console`).
 
 use std::convert::Infallible;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
@@ -67,6 +69,9 @@ pub enum Refusal {
     /// The bytes are others.
     #[error("the bytes are not what their digest says")]
     Digest,
+    /// There will never be room for it.
+    #[error("the picture is larger than all that may be kept")]
+    TooLarge,
     /// Something else.
     #[error("the bytes are no picture")]
     NoPicture,
@@ -96,17 +101,20 @@ fn extension(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Pictures of passages, in a folder of the centre's.
+/// Pictures of passages, in a folder of the centre's. Copies are of the same.
 #[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
+    bytes_max: u64,
+    /// How many bytes there are, once they are counted; who changes files holds it.
+    bytes: Arc<Mutex<Option<u64>>>,
 }
 
 impl Files {
-    /// Pictures in a folder, which need not be there yet.
+    /// Pictures in a folder, which need not be there yet, and how many bytes there may be.
     #[must_use]
-    pub const fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub fn new(folder: PathBuf, bytes_max: u64) -> Self {
+        Self { folder, bytes_max, bytes: Arc::default() }
     }
 
     /// Where the pictures are that a note is of; nowhere where that is no passage.
@@ -120,11 +128,13 @@ impl Files {
         }
     }
 
-    /// Files a picture; one that is there already stays. Blocks.
+    /// Files a picture; one that is there already stays, and the oldest of all go where room is
+    /// needed. Blocks.
     ///
     /// # Errors
     /// When the disk refuses, or the bytes are.
     fn file(
+        &self,
         folder: &Path,
         picture: &PictureRecord,
         bytes: &[u8],
@@ -133,17 +143,21 @@ impl Files {
             return Ok(Err(Refusal::Digest));
         }
         let Some(extension) = extension(bytes) else { return Ok(Err(Refusal::NoPicture)) };
-        // The whole comes before what was cut out of it.
-        let order = match picture.kind {
-            PictureKind::Overview => 1,
-            PictureKind::Plate => 2,
-            PictureKind::Unknown => 3,
-        };
-        let name = format!("{order}-{}-{}", picture.kind.name(), picture.digest);
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if len > self.bytes_max {
+            return Ok(Err(Refusal::TooLarge));
+        }
+        let mut held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = name_of(picture);
         let whole = folder.join(format!("{name}.{extension}"));
         if whole.exists() {
             return Ok(Ok(()));
         }
+        // Until all is done, what there is must be counted again.
+        let there = match held.take() {
+            Some(there) if there.saturating_add(len) <= self.bytes_max => there,
+            _ => self.make_room(len)?,
+        };
         DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
         let fresh = folder.join(format!("{name}.new"));
         let mut file =
@@ -151,7 +165,55 @@ impl Files {
         file.write_all(bytes)?;
         file.sync_data()?;
         fs::rename(fresh, whole)?;
+        *held = Some(there + len);
         Ok(Ok(()))
+    }
+
+    /// Has the oldest files go until there is room; tells how many bytes are left. Some more go, so
+    /// that not every picture has to look at all others. Blocks.
+    fn make_room(&self, len: u64) -> io::Result<u64> {
+        let mut found = Vec::new();
+        files_in(&self.folder, &mut found)?;
+        found.sort();
+        let mut bytes: u64 = found.iter().map(|(_, _, len)| len).sum();
+        if bytes.saturating_add(len) <= self.bytes_max {
+            return Ok(bytes);
+        }
+        let target = self.bytes_max.saturating_sub(len).min(self.bytes_max / 20 * 19);
+        let mut gone = 0_u64;
+        for (_, path, len) in found {
+            if bytes <= target {
+                break;
+            }
+            fs::remove_file(&path)?;
+            // One that has something stays, and so do those above it.
+            let folders = path.ancestors().skip(1).take_while(|folder| *folder != self.folder);
+            folders.map(fs::remove_dir).take_while(Result::is_ok).for_each(drop);
+            bytes -= len;
+            gone += 1;
+        }
+        tracing::warn!(gone, "the oldest pictures went: there is no more room ([pictures] mb_max)");
+        Ok(bytes)
+    }
+
+    /// Has files of a passage go where there are too many: the oldest that a note does not name.
+    /// Blocks.
+    fn bound(&self, folder: &Path, named: &[PictureRecord]) -> io::Result<()> {
+        let mut held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found = Vec::new();
+        files_in(folder, &mut found)?;
+        found.sort();
+        let mut over = found.len().saturating_sub(PICTURES_MAX);
+        let named: Vec<String> = named.iter().map(name_of).collect();
+        for (_, path, _) in found {
+            let stem = path.file_stem().unwrap_or_default();
+            if over > 0 && !named.iter().any(|name| stem == name.as_str()) {
+                *held = None;
+                fs::remove_file(&path)?;
+                over -= 1;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets what is older than it is kept, and folders that have nothing left. Blocks.
@@ -159,12 +221,44 @@ impl Files {
     /// # Errors
     /// When the disk refuses.
     pub fn forget(&self, now: SystemTime, keep: Duration) -> io::Result<u64> {
+        let mut held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = None;
         match fs::metadata(&self.folder) {
             Ok(_) => forget_in(&self.folder, now, keep),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error),
         }
     }
+}
+
+/// What a picture's file is called, without what its name ends in.
+fn name_of(picture: &PictureRecord) -> String {
+    // The whole comes before what was cut out of it.
+    let order = match picture.kind {
+        PictureKind::Overview => 1,
+        PictureKind::Plate => 2,
+        PictureKind::Unknown => 3,
+    };
+    format!("{order}-{}-{}", picture.kind.name(), picture.digest)
+}
+
+/// All files below a folder: when they were written, where they are, and their length.
+fn files_in(folder: &Path, found: &mut Vec<(SystemTime, PathBuf, u64)>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        if meta.is_dir() {
+            files_in(&entry.path(), found)?;
+        } else if meta.is_file() {
+            found.push((meta.modified()?, entry.path(), meta.len()));
+        }
+    }
+    Ok(())
 }
 
 fn forget_in(folder: &Path, now: SystemTime, keep: Duration) -> io::Result<u64> {
@@ -197,7 +291,7 @@ pub async fn run(
     machine: Clock,
 ) -> Result<Infallible, FilingError> {
     let broker = |error: async_nats::Error| FilingError::Broker(error);
-    let files = Files::new(config.folder.clone());
+    let files = Files::new(config.folder.clone(), config.mb_max.get().saturating_mul(1_000_000));
     let stream = jetstream.get_stream(subject::PICTURES.name).await;
     let stream = stream.map_err(|error| broker(error.into()))?;
     let wanted = pull::Config {
@@ -249,7 +343,7 @@ async fn handle(stream: &Stream, files: &Files, message: &Message) -> bool {
     };
     let Some(folder) = files.folder_of(&note) else { return true };
     let mut all = true;
-    for picture in note.pictures {
+    for picture in note.pictures.clone() {
         let digest = picture.digest;
         let from = subject::picture(&note.lane, &digest);
         let bytes = match stream.direct_get_last_for_subject(from).await {
@@ -264,8 +358,8 @@ async fn handle(stream: &Stream, files: &Files, message: &Message) -> bool {
                 continue;
             }
         };
-        let folder = folder.clone();
-        let filed = tokio::task::spawn_blocking(move || Files::file(&folder, &picture, &bytes));
+        let (files, folder) = (files.clone(), folder.clone());
+        let filed = tokio::task::spawn_blocking(move || files.file(&folder, &picture, &bytes));
         match filed.await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(why))) => {
@@ -278,6 +372,13 @@ async fn handle(stream: &Stream, files: &Files, message: &Message) -> bool {
             }
             Err(error) => tracing::error!(%error, "a picture was not filed"),
         }
+    }
+    let files = files.clone();
+    let bound = tokio::task::spawn_blocking(move || files.bound(&folder, &note.pictures));
+    match bound.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "pictures of a passage did not go"),
+        Err(error) => tracing::error!(%error, "pictures of a passage did not go"),
     }
     all
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_nats::Client;
-use clearing_house::broker::{ensure_streams, jetstream};
+use clearing_house::broker::{ensure_streams, ensure_streams_kept_by, jetstream};
 use clearing_house::{config, pictures};
 use domain::signature::Digest256;
 use domain::wire::subject;
@@ -90,7 +90,8 @@ async fn a_picture_reaches_the_desk_while_its_vehicle_waits_and_the_centre_with_
     let filed = folder.join("pictures");
     let filing = {
         let (streams, folder) = (streams.clone(), filed.clone());
-        let config = config::Pictures { folder, keep_days: 90.try_into().unwrap() };
+        let (keep_days, mb_max) = (90.try_into().unwrap(), 100.try_into().unwrap());
+        let config = config::Pictures { folder, keep_days, mb_max };
         tokio::spawn(async move { pictures::run(&streams, &config, Clock::system()).await })
     };
     let desk = broker.connect(&own).await.expect("the desk is connected");
@@ -142,6 +143,9 @@ async fn a_picture_reaches_the_desk_while_its_vehicle_waits_and_the_centre_with_
     // Without a stream of pictures vehicles pass, and their passages arrive, as before.
     filing.abort();
     streams.delete_stream(subject::PICTURES.name).await.expect("the stream is wiped");
+    ensure_streams_kept_by(&streams, 1).await.expect("what passages need is there");
+    let pictures = streams.get_stream(subject::PICTURES.name).await;
+    assert!(pictures.is_err(), "no passage waits for the stream of pictures");
     site.l01.car_comes();
     site.until("the next car is on its loop", |site| site.l01.presence()).await;
     site.a_moment().await;
