@@ -8,17 +8,20 @@
 //! Nothing here is promised. The outbox is bounded, and the oldest goes, counted; a picture that
 //! is no longer kept, or larger than the broker takes, is left out and that is said; where the
 //! broker keeps no pictures, those who listen there have heard them. A passage never waits for any
-//! of it, and one picture is all that is ever before it on the line.
+//! of it, and one picture is all that is ever before it on the line: until the broker has said that
+//! it has a picture, or has answered a question that was asked behind it, no other goes out. No
+//! picture goes out twice that went through, and none any more that was given up.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::{Client, HeaderMap};
+use async_nats::jetstream::context::{ContextBuilder, PublishError, PublishErrorKind};
+use async_nats::{Client, HeaderMap, Request, RequestErrorKind};
 use bytes::Bytes;
 use domain::signature::Digest256;
 use domain::wire::subject;
@@ -30,13 +33,16 @@ use crate::camera::store::file_of;
 
 /// Vehicles of a lane whose pictures wait, at most.
 const WAITING_MAX: usize = 64;
-/// Pictures that are remembered to be at the broker.
+/// Pictures that are remembered to be at the broker, or to have been given up.
 const KEPT_MAX: usize = 256;
-/// How long the broker may take to acknowledge one, in real time.
+/// After what time without its acknowledgement it is asked whether a picture is through, in real
+/// time.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same, where the last was not acknowledged: a broker that keeps no pictures acknowledges none,
 /// and those who listen there have heard it all the same.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
+/// How long an acknowledgement is listened for: longer than any picture is under way.
+const ACK_WAIT: Duration = Duration::from_secs(600);
 /// How soon a broker that did not acknowledge is tried again, in real time.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How often the pictures of one vehicle are tried at a broker that is there.
@@ -60,8 +66,19 @@ pub enum SendPictures {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    queue: VecDeque<(Pictured, Vec<PictureRecord>)>,
+    queue: VecDeque<Entry>,
     dropped: u64,
+}
+
+/// A vehicle's pictures, waiting.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Whose they are.
+    pub of: Pictured,
+    /// Which.
+    pub pictures: Vec<PictureRecord>,
+    /// How often a broker that was there did not take them.
+    tries: u32,
 }
 
 /// Which pictures belong to whom, on their way to the broker. Copies are of the same box.
@@ -89,12 +106,13 @@ impl Outbox {
     /// where too much waits the oldest goes.
     pub fn put(&self, of: Pictured, pictures: Vec<PictureRecord>) {
         let mut waiting = self.waiting();
-        waiting.queue.retain(|(known, _)| *known != of);
+        let known = waiting.queue.iter().position(|entry| entry.of == of);
+        let tries = known.and_then(|place| waiting.queue.remove(place)).map_or(0, |old| old.tries);
         if waiting.queue.len() == WAITING_MAX {
             waiting.queue.pop_front();
             waiting.dropped += 1;
         }
-        waiting.queue.push_back((of, pictures));
+        waiting.queue.push_back(Entry { of, pictures, tries });
         drop(waiting);
         self.filled.notify_one();
     }
@@ -104,20 +122,23 @@ impl Outbox {
     }
 
     /// The newest call first, for a person looks at it now; then the oldest of the others.
-    pub(crate) fn take(&self) -> Option<(Pictured, Vec<PictureRecord>)> {
+    pub(crate) fn take(&self) -> Option<Entry> {
         let mut waiting = self.waiting();
-        let is_call = |(of, _): &(Pictured, _)| matches!(of, Pictured::Call { .. });
+        let is_call = |entry: &Entry| matches!(entry.of, Pictured::Call { .. });
         let call = waiting.queue.iter().rposition(is_call);
         waiting.queue.remove(call.unwrap_or(0))
     }
 
-    /// Puts back what could not be sent, unless something newer was said of that vehicle.
-    fn put_back(&self, of: Pictured, pictures: Vec<PictureRecord>) {
+    /// Puts back what could not be sent; where something newer was said of that vehicle, only how
+    /// often it was tried.
+    fn put_back(&self, entry: Entry) {
         let mut waiting = self.waiting();
-        if waiting.queue.len() == WAITING_MAX {
+        if let Some(newer) = waiting.queue.iter_mut().find(|known| known.of == entry.of) {
+            newer.tries = newer.tries.max(entry.tries);
+        } else if waiting.queue.len() == WAITING_MAX {
             waiting.dropped += 1;
-        } else if !waiting.queue.iter().any(|(known, _)| *known == of) {
-            waiting.queue.push_front((of, pictures));
+        } else {
+            waiting.queue.push_front(entry);
         }
     }
 
@@ -131,8 +152,10 @@ impl Outbox {
 enum Sent {
     /// The broker has it.
     Kept,
-    /// It went out, and the broker has not said that it has it.
-    Unsure,
+    /// It went through, and the broker keeps none: those who listen there have heard it.
+    Heard,
+    /// Nobody has it: there is no stream, nobody listens, or the connection was lost.
+    Lost,
     /// It will never be sent.
     Never,
 }
@@ -144,8 +167,6 @@ pub struct PictureLine {
     pub lane: LaneId,
     /// The connection.
     pub client: Client,
-    /// The same, for what is stored at the broker.
-    pub jetstream: Context,
     /// What is to be sent.
     pub outbox: Outbox,
     /// Where the camera's listener keeps pictures.
@@ -157,28 +178,33 @@ pub struct PictureLine {
 impl PictureLine {
     /// Carries for as long as the station runs.
     pub async fn run(self) {
-        let mut line = Line { of: self, kept: VecDeque::new(), patience: PATIENCE };
-        let mut tries = 0;
+        self.run_with(PATIENCE, PATIENCE_MIN).await;
+    }
+
+    async fn run_with(self, patience_max: Duration, patience_min: Duration) {
+        let jetstream = ContextBuilder::new().timeout(ACK_WAIT).build(self.client.clone());
+        let kept = VecDeque::new();
+        let (of, patience) = (self, patience_max);
+        let mut line = Line { of, jetstream, kept, patience, patience_max, patience_min };
         loop {
-            let Some((of, pictures)) = line.of.outbox.take() else {
+            let Some(mut entry) = line.of.outbox.take() else {
                 line.of.outbox.filled.notified().await;
                 continue;
             };
             line.of.say_dropped();
             if line.of.client.connection_state() == State::Connected {
-                if line.send(of, &pictures).await {
-                    tries = 0;
+                entry.tries += 1;
+                let is_last = entry.tries >= TRIES_MAX;
+                if line.send(&entry, is_last).await {
                     continue;
                 }
-                tries += 1;
+                if is_last {
+                    let lane = &line.of.lane;
+                    tracing::warn!(lane.id = %lane, "the broker takes no pictures of a vehicle; they are left out");
+                    continue;
+                }
             }
-            if tries == TRIES_MAX {
-                let lane = &line.of.lane;
-                tracing::warn!(lane.id = %lane, "the broker keeps no pictures of a vehicle; they are left out");
-                tries = 0;
-                continue;
-            }
-            line.of.outbox.put_back(of, pictures);
+            line.of.outbox.put_back(entry);
             tokio::time::sleep(AGAIN_AFTER).await;
         }
     }
@@ -196,34 +222,44 @@ impl PictureLine {
 #[derive(Debug)]
 struct Line {
     of: PictureLine,
-    /// Pictures that the broker has, the oldest first.
+    /// The connection, for what is stored at the broker.
+    jetstream: Context,
+    /// Pictures that the broker has, or that were given up, the oldest first.
     kept: VecDeque<Digest256>,
     /// How long the next is waited for.
     patience: Duration,
+    patience_max: Duration,
+    patience_min: Duration,
 }
 
 impl Line {
     /// Sends the pictures of a vehicle, and then whose they are; tells whether there is nothing left
-    /// to do.
-    async fn send(&mut self, of: Pictured, pictures: &[PictureRecord]) -> bool {
-        let (mut there, mut all) = (Vec::new(), true);
-        for picture in pictures {
+    /// to do. At the last try a picture that is lost is given up, with those behind it.
+    async fn send(&mut self, entry: &Entry, is_last: bool) -> bool {
+        let (mut there, mut lost, mut heard) = (Vec::new(), false, false);
+        for picture in &entry.pictures {
             if !self.kept.contains(&picture.digest) {
-                match self.send_picture(picture).await {
-                    Sent::Kept => self.keep(picture.digest),
-                    Sent::Unsure => all = false,
+                let sent = if lost { Sent::Lost } else { self.send_picture(picture).await };
+                match sent {
+                    Sent::Kept => {}
+                    Sent::Heard => heard = true,
+                    Sent::Lost if is_last => lost = true,
+                    Sent::Lost => return false,
                     Sent::Never => continue,
                 }
+                self.keep(picture.digest);
             }
             there.push(*picture);
         }
         if there.is_empty() {
             return true;
         }
-        let (lane, at) = (self.of.lane.clone(), self.of.clock.now());
+        let (lane, at, of) = (self.of.lane.clone(), self.of.clock.now(), entry.of);
         let to = subject::picture_note(&lane);
         let note = emit(&PictureNote { v: 1, lane, at, of, pictures: there });
-        self.publish(to, None, note.into()).await != Sent::Unsure && all
+        // A broker that keeps no pictures keeps no notes either.
+        let noted = self.publish(to, None, note.into()).await != Sent::Lost || heard;
+        noted && !lost
     }
 
     fn keep(&mut self, digest: Digest256) {
@@ -256,88 +292,69 @@ impl Line {
         self.publish(subject::picture(&lane, &digest), Some(id), bytes.into()).await
     }
 
+    /// Publishes, and comes back when the broker has it or has had it: never while it is under way.
     async fn publish(&mut self, to: String, id: Option<String>, payload: Bytes) -> Sent {
         let mut headers = HeaderMap::new();
         if let Some(id) = id {
             headers.insert("Nats-Msg-Id", id);
         }
-        let publish =
-            async { self.of.jetstream.publish_with_headers(to, headers, payload).await?.await };
-        let sent = match tokio::time::timeout(self.patience, publish).await {
-            Ok(Ok(_ack)) => Sent::Kept,
-            Ok(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                tracing::warn!(lane.id = %self.of.lane, "a picture is larger than the broker takes, and is left out");
-                Sent::Never
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(lane.id = %self.of.lane, %error, "the broker did not take a picture");
-                Sent::Unsure
-            }
-            Err(_elapsed) => Sent::Unsure,
+        let connects = self.connects();
+        let publish = self.jetstream.publish_with_headers(to, headers, payload);
+        let mut ack = match publish.await {
+            Ok(ack) => ack.into_future(),
+            Err(error) => return self.not_taken(&error),
         };
-        self.patience = match sent {
-            Sent::Kept | Sent::Never => PATIENCE,
-            Sent::Unsure => PATIENCE_MIN,
-        };
-        sent
+        let mut acked = tokio::time::timeout(self.patience, &mut ack).await;
+        if acked.is_err() {
+            tokio::select! {
+                late = &mut ack => acked = Ok(late),
+                () = self.is_through() => {
+                    acked = tokio::time::timeout(self.patience, &mut ack).await;
+                }
+            }
+        }
+        match acked {
+            Ok(Ok(_ack)) => {
+                self.patience = self.patience_max;
+                Sent::Kept
+            }
+            Ok(Err(error)) => self.not_taken(&error),
+            Err(_elapsed) => {
+                self.patience = self.patience_min;
+                if self.connects() == connects { Sent::Heard } else { Sent::Lost }
+            }
+        }
+    }
+
+    fn not_taken(&self, error: &PublishError) -> Sent {
+        if error.kind() == PublishErrorKind::MaxPayloadExceeded {
+            tracing::warn!(lane.id = %self.of.lane, "a picture is larger than the broker takes, and is left out");
+            return Sent::Never;
+        }
+        tracing::debug!(lane.id = %self.of.lane, %error, "the broker did not take a picture");
+        Sent::Lost
+    }
+
+    /// Waits until the broker has read all that was written before. It reads in order, and answers
+    /// this question at once, though the answer may be that it has nothing.
+    async fn is_through(&self) {
+        let receipt = subject::receipt(&self.of.lane);
+        let question = format!("$JS.API.DIRECT.GET.{}.{receipt}", subject::RECEIPTS.name);
+        loop {
+            let request = Request::new().timeout(Some(self.patience_max));
+            match self.of.client.send_request(question.clone(), request).await {
+                Ok(_answer) => return,
+                Err(error) if error.kind() == RequestErrorKind::NoResponders => return,
+                Err(error) if error.kind() == RequestErrorKind::TimedOut => {}
+                Err(_other) => tokio::time::sleep(self.patience_max).await,
+            }
+        }
+    }
+
+    fn connects(&self) -> u64 {
+        self.of.client.statistics().connects.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::wire::v1::PictureKind;
-
-    use super::*;
-
-    const fn call(call: u64) -> Pictured {
-        Pictured::Call { call }
-    }
-
-    const fn passage(seq: u64) -> Pictured {
-        Pictured::Passage { epoch: 1, seq }
-    }
-
-    fn picture(number: u8) -> PictureRecord {
-        let digest = Digest256::of(&[number]);
-        PictureRecord { digest, kind: PictureKind::Unknown, len: 1 }
-    }
-
-    fn order(outbox: &Outbox) -> Vec<Pictured> {
-        std::iter::from_fn(|| outbox.take()).map(|(of, _)| of).collect()
-    }
-
-    #[test]
-    fn who_waits_for_a_person_now_comes_first_and_then_the_oldest() {
-        let outbox = Outbox::default();
-        for of in [passage(1), passage(2), call(7), passage(3), call(8)] {
-            outbox.put(of, vec![picture(1)]);
-        }
-        assert_eq!(order(&outbox), [call(8), call(7), passage(1), passage(2), passage(3)]);
-    }
-
-    #[test]
-    fn what_was_said_last_of_a_vehicle_is_what_is_sent() {
-        let outbox = Outbox::default();
-        outbox.put(passage(1), vec![picture(1)]);
-        outbox.put(passage(1), vec![picture(1), picture(2)]);
-        let (of, pictures) = outbox.take().unwrap();
-        assert_eq!(pictures.len(), 2);
-        outbox.put(passage(1), vec![picture(3)]);
-        outbox.put_back(of, pictures);
-        assert_eq!(outbox.take().unwrap().1, [picture(3)], "what is newer stays");
-        assert!(outbox.take().is_none());
-    }
-
-    #[test]
-    fn the_oldest_goes_where_too_many_wait_and_is_counted() {
-        let outbox = Outbox::default();
-        let count = u64::try_from(WAITING_MAX).unwrap() + 3;
-        for seq in 1..=count {
-            outbox.put(passage(seq), vec![picture(1)]);
-        }
-        outbox.put_back(passage(1), vec![picture(1)]);
-        assert_eq!((outbox.take_dropped(), outbox.take_dropped()), (4, 0));
-        let left = order(&outbox);
-        assert_eq!((left.len(), left[0]), (WAITING_MAX, passage(4)));
-    }
-}
+mod tests;

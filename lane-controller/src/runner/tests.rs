@@ -276,7 +276,8 @@ fn pictures_put(send: SendPictures) -> [Vec<(Pictured, Vec<PictureRecord>)>; 2] 
         world.loops(false);
         // Everything before this has been done when it is answered.
         world.heartbeat();
-        std::iter::from_fn(|| outbox.take()).collect()
+        let taken = std::iter::from_fn(|| outbox.take());
+        taken.map(|entry| (entry.of, entry.pictures)).collect()
     })
 }
 

@@ -287,7 +287,6 @@ pub(super) fn start_pictures(around: &Around<'_>, lane: &LaneId) -> Outbox {
         let line = PictureLine {
             lane: lane.clone(),
             client: around.client.clone(),
-            jetstream: around.jetstream.clone(),
             outbox: outbox.clone(),
             folder: cameras_folder(config).join(PICTURES_FOLDER),
             clock: around.shared.clock,
