@@ -111,7 +111,7 @@ pub struct Request {
     pub standing: Standing,
 }
 
-/// Whether a mode takes two people: one that stops a lane from serving.
+/// Whether a mode takes two people: one that stops a lane from serving. To leave it takes two as well.
 #[must_use]
 pub const fn takes_two(mode: LaneMode) -> bool {
     match mode {
@@ -162,7 +162,8 @@ pub async fn ask(
     }
     let mut tx = begin(pool).await?;
     // Of two who ask at once, one waits here and finds the other's.
-    if let Some(at) = planned_in_tx(&mut tx, lane, now).await? {
+    let in_force = last_directive_in_tx(&mut tx, lane).await?;
+    if let Some(at) = in_force.as_ref().map(|last| last.effective_at).filter(|at| *at > now) {
         return Err(RequestError::Planned { lane: lane.clone(), at });
     }
     let waits: Option<(i64, String)> = sqlx::query_as(
@@ -183,14 +184,15 @@ pub async fn ask(
         None => {}
     }
     let request = sqlx::query_scalar(
-        "insert into directive_request (lane, mode, reason, asked_by, asked_at)
-         values ($1, $2, $3, $4, $5) returning request",
+        "insert into directive_request (lane, mode, reason, asked_by, asked_at, takes_two)
+         values ($1, $2, $3, $4, $5, $6) returning request",
     )
     .bind(lane.to_string())
     .bind(name_of(mode))
     .bind(reason)
     .bind(who)
     .bind(to_sql(now))
+    .bind(takes_two(mode) || in_force.is_some_and(|last| takes_two(last.mode)))
     .fetch_one(&mut *tx)
     .await
     .map_err(|error| match error.as_database_error() {
