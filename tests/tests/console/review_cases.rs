@@ -106,7 +106,7 @@ fn days_after(days: i64) -> Timestamp {
 /// What the scheduler does, whatever becomes of days that are not closed here.
 async fn tick(books: &sqlx::PgPool, now: Timestamp) {
     let (clock, key, folder) =
-        (Clock::anchor(now, 1.0), centre_key(), tempfile::tempdir().unwrap());
+        (Clock::of_run(Some(Clock::anchor(now, 1.0))), centre_key(), tempfile::tempdir().unwrap());
     let scheduler = Scheduler { pool: books, clock: &clock, key: &key, folder: folder.path() };
     scheduler.tick().await.unwrap();
 }
