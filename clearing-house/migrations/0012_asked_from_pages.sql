@@ -1,5 +1,6 @@
 -- How people want lanes to work, asked from pages. The clearing house, which alone has the centre's key,
--- makes a directive of what was asked; what stops a lane from serving takes a second person first.
+-- makes a directive of what was asked; what stops a lane
+-- from serving, or has it serve again, takes a second person first.
 
 create table directive_request (
     request   bigint generated always as identity primary key,
@@ -8,7 +9,8 @@ create table directive_request (
     reason    text not null check (length(reason) between 1 and 500),
     asked_by  text not null check (asked_by <> ''),
     asked_at  timestamptz not null,
-    takes_two boolean not null generated always as (mode in ('closed', 'maintenance')) stored,
+    -- What stops a lane from serving, and what has one serve again that was stopped.
+    takes_two boolean not null check (takes_two or mode not in ('closed', 'maintenance')),
     constraint directive_request_of unique (request, asked_by)
 );
 -- The newest of a lane.

@@ -234,7 +234,10 @@ impl Herald {
     /// Makes directives of what was asked for, and publishes the last version of each subject where
     /// the broker holds another, or none.
     async fn publish_directives(&self) -> Result<(), DirectiveError> {
-        request::answer_all(&self.pool, &self.key, self.clock.now()).await?;
+        // What cannot be asked for holds up nothing that is directed already.
+        if let Err(error) = request::answer_all(&self.pool, &self.key, self.clock.now()).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "requests are not answered");
+        }
         let rows = sqlx::query(
             "select distinct on (subject) subject, payload, signature from directive \
              order by subject, version desc",

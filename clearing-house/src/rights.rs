@@ -170,7 +170,7 @@ pub const TABLES: &[Table] = &[
     table("broker_stream",       NOBODYS,  ["rau",  "rau",  "",     "",   "",  ""]),
     table("balance_change",      NOBODYS,  ["rad",  "rad",  "",     "ra", "",  ""]),
     table("directive",           NOBODYS,  ["ra", "", "ra", "", "", ""]),
-    table("directive_request",   LANE,     ["r",  "", "ra", "", "r", ""]),
+    table("directive_request",   LANE,     ["r",  "", "ra", "", "", ""]),
     table("directive_decision",  NOBODYS,  ["r",  "", "ra", "", "",  ""]),
     table("directive_answer",    NOBODYS,  ["ra", "", "r",  "", "",  ""]),
     table("correction_proposal", NOBODYS,  ["", "ra", "", "r", "", ""]),

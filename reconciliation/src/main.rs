@@ -54,6 +54,9 @@ enum OfBooks {
     /// What does not add up, who sees to it, how it ends.
     #[command(subcommand)]
     Case(command::case::Command),
+    /// Plates that reviewers of pictures read.
+    #[command(subcommand)]
+    Review(command::review::Command),
     #[command(flatten)]
     Schedule(command::schedule::Command),
     #[command(flatten)]
@@ -118,6 +121,7 @@ async fn on_books(what: OfBooks, config: &Config) -> Result<ExitCode, Box<dyn Er
         OfBooks::Pay(what) => command::pay::run(&pool, config, &what).await,
         OfBooks::Manifest(what) => command::manifest::run(&pool, config, &what).await,
         OfBooks::Case(what) => command::case::run(&pool, config, &what).await,
+        OfBooks::Review(what) => command::review::run(&pool, config, &what).await,
         OfBooks::Schedule(what) => command::schedule::run(&pool, config, &what).await,
         OfBooks::Terms(what) => command::terms::run(&pool, config, &what).await,
         OfBooks::Window(what) => command::window::run(&pool, config, &what).await,

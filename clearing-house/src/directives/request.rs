@@ -13,7 +13,7 @@ use domain::wire::subject;
 use domain::wire::v1::{LaneDirective, LaneMode, parse};
 use domain::{LaneId, Timestamp};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgPool, Row as _};
+use sqlx::{PgConnection, PgPool, Postgres, Row as _, Transaction};
 
 use super::{DirectiveError, last_in_tx, order_lane_in_tx};
 use crate::sql::{from_sql, to_sql};
@@ -111,7 +111,7 @@ pub struct Request {
     pub standing: Standing,
 }
 
-/// Whether a mode takes two people: one that stops a lane from serving.
+/// Whether a mode takes two people: one that stops a lane from serving. To leave it takes two as well.
 #[must_use]
 pub const fn takes_two(mode: LaneMode) -> bool {
     match mode {
@@ -160,9 +160,10 @@ pub async fn ask(
     if !(1..=REASON_LEN_MAX).contains(&reason.chars().count()) || reason.contains('\0') {
         return Err(RequestError::NoReason);
     }
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     // Of two who ask at once, one waits here and finds the other's.
-    if let Some(at) = planned_in_tx(&mut tx, lane, now).await? {
+    let in_force = last_directive_in_tx(&mut tx, lane).await?;
+    if let Some(at) = in_force.as_ref().map(|last| last.effective_at).filter(|at| *at > now) {
         return Err(RequestError::Planned { lane: lane.clone(), at });
     }
     let waits: Option<(i64, String)> = sqlx::query_as(
@@ -183,14 +184,15 @@ pub async fn ask(
         None => {}
     }
     let request = sqlx::query_scalar(
-        "insert into directive_request (lane, mode, reason, asked_by, asked_at)
-         values ($1, $2, $3, $4, $5) returning request",
+        "insert into directive_request (lane, mode, reason, asked_by, asked_at, takes_two)
+         values ($1, $2, $3, $4, $5, $6) returning request",
     )
     .bind(lane.to_string())
     .bind(name_of(mode))
     .bind(reason)
     .bind(who)
     .bind(to_sql(now))
+    .bind(takes_two(mode) || in_force.is_some_and(|last| takes_two(last.mode)))
     .fetch_one(&mut *tx)
     .await
     .map_err(|error| match error.as_database_error() {
@@ -309,8 +311,8 @@ fn read(row: &PgRow, now: Timestamp) -> Result<Request, sqlx::Error> {
     })
 }
 
-/// Makes directives of what was asked and, where it takes two, agreed to. One that fails holds up
-/// no other. Tells how many were answered.
+/// Makes directives of what was asked and, where it takes two, agreed to; of two for one lane, what
+/// was said last is in force. One that fails holds up no other. Tells how many were answered.
 ///
 /// # Errors
 /// When the database fails.
@@ -323,7 +325,7 @@ pub async fn answer_all(
         "select r.request from directive_request r left join directive_decision d using (request)
          where (d.agrees or (d.agrees is null and not r.takes_two))
            and not exists (select from directive_answer a where a.request = r.request)
-         order by r.request",
+         order by coalesce(d.decided_at, r.asked_at), r.request",
     )
     .fetch_all(pool)
     .await?;
@@ -351,7 +353,7 @@ async fn answer(
     if found.standing != Standing::AwaitsCentre && found.standing != Standing::Lapsed {
         return Ok(());
     }
-    let mut tx = pool.begin().await?;
+    let mut tx = begin(pool).await?;
     let planned = planned_in_tx(&mut tx, &found.lane, now).await?;
     let version = if found.standing == Standing::Lapsed || planned.is_some() {
         None
@@ -383,6 +385,13 @@ async fn answer(
         tracing::info!(lane.id = %found.lane, request, ?version, "a request is answered");
     }
     Ok(())
+}
+
+/// Begins what waits for another's directive a little, and no longer: whoever holds the lane may hang.
+async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    sqlx::query("set local lock_timeout = '2s'").execute(&mut *tx).await?;
+    Ok(tx)
 }
 
 /// The last directive of a lane; whoever else wants to make one waits until this transaction ends.

@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use clearing_house::api::keys::{self, Key, KeyError, Token};
+use clearing_house::api::keys::{self, Key, KeyError, NewKey, Token};
 use domain::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -207,14 +207,33 @@ pub(crate) async fn approve_key(
     }
     let proposed = app.audit().proposed_keys().proposed(number).cloned();
     let wanted = proposed.and_then(|one| Some((one.key.new_key()?, one.maker)));
-    let (Some((new, maker)), Some(by)) = (wanted, visit.user()) else {
+    let (Some((new, maker)), Some(_)) = (wanted, visit.user()) else {
         return problem(&app, &visit, StatusCode::CONFLICT, t.tariff_decided());
     };
     if app.door().person(&new.name).is_some() {
         return problem(&app, &visit, StatusCode::CONFLICT, t.key_of_person());
     }
+    // Whoever asked may go away: what was agreed to is made all the same.
+    let making = tokio::spawn(make_agreed(app.clone(), visit.clone(), number, (new, maker)));
+    match making.await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            error!(error = &failure as &dyn std::error::Error, "make a key that was agreed to");
+            problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.change_away())
+        }
+    }
+}
+
+/// Writes down that somebody agreed, and makes the key.
+async fn make_agreed(
+    app: App,
+    visit: Visit,
+    number: u64,
+    (new, maker): (NewKey, String),
+) -> Response {
+    let t = visit.t;
     // Before it is written down that somebody agreed.
-    let Ok(pool) = app.books().pool_for(Purpose::Registry) else {
+    let (Ok(pool), Some(by)) = (app.books().pool_for(Purpose::Registry), visit.user()) else {
         return problem(&app, &visit, StatusCode::SERVICE_UNAVAILABLE, t.change_away());
     };
     if let Some(refused) = write_down(&app, &visit, Deed::KeyAgreed { proposal: number }).await {

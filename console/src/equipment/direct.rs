@@ -1,7 +1,7 @@
 //! How lanes are to work, asked of the clearing house, which signs and sends it; and whether each
 //! lane works so, by its own word.
 //!
-//! What stops a lane from serving takes a second person. Deliberately absent: orders of a station's
+//! What stops a lane from serving, or has it serve again, takes a second person. Deliberately absent: orders of a station's
 //! desk, which the lane takes from there at once (`crate::station`).
 
 use axum::Extension;
@@ -153,12 +153,15 @@ pub(crate) async fn ask_mode(
     let doing = async {
         let pool = app.books().pool_for(Purpose::Registry)?;
         let asking = request::ask(pool, (&lane, mode), &form.reason, by, app.clock().now());
-        asking.await.map_err(|error| refused(error, t))
+        let number = asking.await.map_err(|error| refused(error, t))?;
+        let asked = request::one(pool, number, app.clock().now()).await;
+        asked.map_err(|source| Refused::Books(BooksError::Read(source)))
     };
     let subject = format!("{lane} {}", mode_name(mode));
     match change((&app, &visit), (Act::AskMode, subject), doing).await {
-        Ok(_request) => {
-            let done = if request::takes_two(mode) { "proposed" } else { "asked" };
+        Ok(asked) => {
+            let waits = asked.is_some_and(|one| one.standing == Standing::AwaitsSecond);
+            let done = if waits { "proposed" } else { "asked" };
             Redirect::to(&format!("/equipment?done={done}")).into_response()
         }
         Err(answer) => answer,

@@ -51,7 +51,7 @@ texts! {
 
     direct_title: "Chế độ làn do trung tâm chỉ thị", "Modes directed by the centre";
     direct_ask: "Chỉ thị chế độ làn", "Direct a lane's mode";
-    direct_text: "Trung tâm ký và gửi cho làn; giữ đến chỉ thị tiếp theo hoặc lệnh của bàn tại trạm. Đóng làn và bảo trì cần người thứ hai.", "The centre signs it and sends it; it holds until the next directive, or until the station's desk orders another. Closing a lane, and maintenance, take a second person.";
+    direct_text: "Trung tâm ký và gửi cho làn; giữ đến chỉ thị tiếp theo hoặc lệnh của bàn tại trạm. Đóng làn, bảo trì và mở lại cần người thứ hai.", "The centre signs it and sends it; it holds until the next directive, or until the station's desk orders another. Closing a lane, maintenance, and ending either take a second person.";
     direct_reason: "Lý do chỉ thị", "Why";
     direct_asked_by: "Người yêu cầu", "Asked by";
     direct_agreed_by: "Người đồng ý", "Agreed to by";

@@ -8,6 +8,7 @@ pub mod minutes;
 pub mod pay;
 pub mod progress;
 pub mod report;
+pub mod review;
 pub mod schedule;
 pub mod side_files;
 pub mod statement;

@@ -170,19 +170,41 @@ pub(super) async fn looks_since(
     Ok(items)
 }
 
-/// Erases what was read of items that ended before an instant, all of it or one plate.
+/// Erases what was read and written of items that ended before an instant, all of it or one plate.
+/// Whoever waits for it waits no longer than its minute.
 pub(super) async fn erase(
-    connection: &mut PgConnection,
+    tx: &mut PgConnection,
     ended_before: Timestamp,
     plate: Option<&Plate>,
     now: Timestamp,
 ) -> Result<u64> {
+    let failed = || SettlementError::database("erase what was read");
+    sqlx::query("set local statement_timeout = '60s'").execute(&mut *tx).await.map_err(failed())?;
     let erased: i64 = sqlx::query_scalar("select erase_reviewed_plates($1, $2, $3)")
         .bind(to_sql(ended_before))
         .bind(plate.map(Plate::as_str))
         .bind(to_sql(now))
-        .fetch_one(connection)
+        .fetch_one(tx)
         .await
-        .map_err(SettlementError::database("erase what was read"))?;
+        .map_err(failed())?;
     Ok(erased.unsigned_abs())
+}
+
+/// Writes down who had something erased, and from how many looks.
+pub(super) async fn note_erased(
+    tx: &mut PgConnection,
+    looks: u64,
+    by: &Person,
+    now: Timestamp,
+) -> Result<()> {
+    sqlx::query(
+        "insert into job_run (job, key, ended_at, outcome)
+         values ('erase-plate', gen_random_uuid()::text, $1, $2)",
+    )
+    .bind(to_sql(now))
+    .bind(format!("{looks} looks, by {by}"))
+    .execute(tx)
+    .await
+    .map_err(SettlementError::database("write down what was erased"))?;
+    Ok(())
 }

@@ -37,6 +37,9 @@ pub use repo::{Ended, Waiting};
 /// How often passages are looked through for new items.
 const SEARCH_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long what was read of an item is kept after its end, where no case needs it longer.
+pub const READ_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 /// Why something of a review was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
@@ -62,17 +65,14 @@ pub struct Policy {
     pub lease: SignedDuration,
     /// How many items one search finds in a day at most; the next one goes on.
     pub found_max: u32,
-    /// How long what was read of an item is kept after its end, where no case needs it longer.
-    pub plates_kept: SignedDuration,
 }
 
 impl Policy {
-    /// One item in ten is looked at twice; five minutes for each; what was read is kept ninety days.
+    /// One item in ten is looked at twice; five minutes for each.
     pub const DEFAULT: Self = Self {
         second_looks: Share::DEFAULT,
         lease: SignedDuration::from_secs(300),
         found_max: 20_000,
-        plates_kept: SignedDuration::from_hours(90 * 24),
     };
 }
 
@@ -147,7 +147,7 @@ pub struct Work {
 }
 
 /// Looks for passages that people should look at again, if that was not done of late. Tells how many
-/// are new; and erases what was read long enough ago. Doing it twice does no harm. Nobody who claims or answers waits for it: it takes turns with
+/// are new. Doing it twice does no harm. Nobody who claims or answers waits for it: it takes turns with
 /// other searches alone, and each day is a transaction of its own.
 ///
 /// # Errors
@@ -176,23 +176,35 @@ pub async fn search_passages(
         tx.commit().await.map_err(SettlementError::database("commit new items"))?;
         found += new.items;
     }
-    looks::erase(&mut connection, now - policy.plates_kept, None, now).await?;
     Ok(found)
 }
 
-/// Erases a plate from what reviewers read of items that have ended, as somebody asks whose it is;
-/// where a case is not settled yet it stays until that is. Tells from how many looks.
+/// Erases what was read and written of items that ended [`READ_KEPT`] ago; where a case is not settled
+/// yet it stays until that is. Tells of how many looks.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails, or it takes too long.
+pub async fn erase_in_tx(tx: &mut PgConnection, now: Timestamp) -> Result<u64, SettlementError> {
+    looks::erase(tx, now - READ_KEPT, None, now).await
+}
+
+/// Erases a plate from what reviewers read and wrote of items that have ended, as somebody asks whose
+/// it is; where a case is not settled yet it stays until that is. Who did it is written down, and not
+/// the plate. Tells of how many looks.
+///
+/// # Errors
+/// When the database fails, or it takes too long.
 pub async fn erase_plate(
     pool: &PgPool,
     plate: &Plate,
+    by: &Person,
     now: Timestamp,
 ) -> Result<u64, SettlementError> {
-    let mut connection =
-        pool.acquire().await.map_err(SettlementError::database("begin to erase"))?;
-    looks::erase(&mut connection, Timestamp::MAX, Some(plate), now).await
+    let mut tx = pool.begin().await.map_err(SettlementError::database("begin to erase"))?;
+    let erased = looks::erase(&mut tx, Timestamp::MAX, Some(plate), now).await?;
+    looks::note_erased(&mut tx, erased, by, now).await?;
+    tx.commit().await.map_err(SettlementError::database("commit what was erased"))?;
+    Ok(erased)
 }
 
 /// The looks behind a case that a review opened, in their order, with the passage; nothing where no

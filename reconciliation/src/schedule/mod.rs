@@ -8,7 +8,8 @@
 //! The jobs: *close* an operator's day that is over; *file* its statements, and those of a month that
 //! is over; open a *case* for what keeps a day from closing; raise an *alarm* when a deadline is near,
 //! and another when it has passed; open a
-//! case for a payment of which no bank has shown anything. Deliberately absent: approving and paying, which people do.
+//! case for a payment of which no bank has shown anything; *erase*, once a day, what reviewers read long
+//! enough ago. Deliberately absent: approving and paying, which people do.
 
 mod repo;
 
@@ -26,6 +27,7 @@ use crate::calendar::{Item, Standing};
 use crate::cases::{self, finding};
 use crate::papers::period::{Period, PeriodPaper, PeriodStatement};
 use crate::payment::repo::waiting;
+use crate::review;
 use crate::settlement::repo::operators;
 use crate::settlement::{DayClose, Outcome, Refusal, SettlementError, Today, close_through};
 use crate::statement::filed;
@@ -83,6 +85,8 @@ impl Scheduler<'_> {
     /// When something fails; what was done before stays done, and the rest is due at the next tick.
     pub async fn tick(&self) -> Result<Vec<String>, ScheduleError> {
         let now = self.clock.now();
+        // Its own: whatever else fails, nothing is kept for longer; and it keeps nothing else from being done.
+        let erased = self.erase(now).await;
         let mut done = Vec::new();
         if let Some((through, closes)) = self.close(now).await? {
             done.extend(closes.iter().filter_map(told));
@@ -92,7 +96,19 @@ impl Scheduler<'_> {
         done.extend(self.months(now).await?);
         done.extend(self.alarms(now).await?);
         done.extend(self.late_banks().await?);
+        done.extend(erased?);
         Ok(done)
+    }
+
+    /// Erases what reviewers read long enough ago.
+    async fn erase(&self, now: Timestamp) -> Result<Option<String>, SettlementError> {
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date().to_string();
+        let Some(mut claim) = repo::claim(self.pool, "erase", &today).await? else {
+            return Ok(None);
+        };
+        let erased = review::erase_in_tx(claim.tx(), now).await?;
+        claim.done(now, &format!("{erased} looks")).await?;
+        Ok((erased > 0).then(|| format!("erased what was read in {erased} looks")))
     }
 
     /// Files what was stated lately and is not in the folder: also what another process stated and did

@@ -3,7 +3,7 @@
 use clearing_house::sql::{day_from_sql, to_sql};
 use domain::{BusinessDate, OperatorId, Timestamp};
 use sqlx::types::time::Date;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::settlement::SettlementError;
 use crate::settlement::repo::parsed;
@@ -37,6 +37,11 @@ pub(super) async fn claim(pool: &PgPool, job: &'static str, key: &str) -> Result
 }
 
 impl Claim {
+    /// What is done in it holds only with the note that it is done.
+    pub(super) fn tx(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+
     /// Notes that the job has ended well.
     pub(super) async fn done(mut self, at: Timestamp, outcome: &str) -> Result<()> {
         sqlx::query("insert into job_run (job, key, ended_at, outcome) values ($1, $2, $3, $4)")

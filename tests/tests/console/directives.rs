@@ -268,3 +268,33 @@ async fn a_mode_leaves_the_thresholds_and_what_is_planned_as_they_are() {
     let planned = ask(LaneMode::Attended).await;
     assert!(matches!(planned, Err(RequestError::Planned { at, .. }) if at == tonight));
 }
+
+#[tokio::test]
+async fn of_two_requests_for_a_lane_the_one_said_last_holds_and_none_waits_long_for_another() {
+    let (office, registrar, intake) = books().await;
+    let (lane, now, key) = (lane(), noon(), centre_key());
+    let minute = Duration::from_secs(60);
+    let ask = |mode, at| request::ask(&registrar, (&lane, mode), "works", "binh", at);
+    let closed = ask(LaneMode::Closed, now).await.unwrap();
+    ask(LaneMode::Attended, now + minute).await.unwrap();
+    request::decide(&registrar, closed, true, "dung", now + 2 * minute).await.unwrap();
+    // Somebody holds the lane: it is tried again later, and nobody hangs.
+    let mut held = office.pool.begin().await.unwrap();
+    let hold = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+    let subject = subject::lane_directive(&lane);
+    sqlx::query(hold).bind(subject).execute(&mut *held).await.unwrap();
+    let waiting = request::answer_all(&intake, &key, now + 2 * minute);
+    let tried = tokio::time::timeout(Duration::from_secs(30), waiting).await;
+    assert_eq!(tried.expect("nobody hangs").unwrap(), 0);
+    held.rollback().await.unwrap();
+    assert_eq!(request::answer_all(&intake, &key, now + 2 * minute).await.unwrap(), 2);
+    let last = "select convert_from(payload, 'utf8') from directive order by version desc limit 1";
+    let last: String = sqlx::query_scalar(last).fetch_one(&registrar).await.unwrap();
+    let last: LaneDirective = serde_json::from_str(&last).unwrap();
+    assert_eq!(last.mode, LaneMode::Closed);
+    // Nobody has a lane serve again alone that two have closed.
+    let reopened = ask(LaneMode::Attended, now + 3 * minute).await.unwrap();
+    let found = request::one(&registrar, reopened, now + 3 * minute).await.unwrap().unwrap();
+    assert_eq!(found.standing, Standing::AwaitsSecond);
+    assert_eq!(request::answer_all(&intake, &key, now + 3 * minute).await.unwrap(), 0);
+}

@@ -2,14 +2,15 @@
 //! of two looks at their own work, and what was read is erased in time.
 
 use domain::passage::{Attendance, Decision, ExceptionKind, Reason};
-use domain::{Timestamp, VehicleGroup};
+use domain::{Clock, Timestamp, VehicleGroup};
 use reconciliation::cases::{self, Outcome};
-use reconciliation::review::answer::{Answer, Reading};
+use reconciliation::review::answer::{Answer, Reading, Rejected};
 use reconciliation::review::ballot::Share;
 use reconciliation::review::{self, Answered, Policy, Within};
+use reconciliation::schedule::Scheduler;
 use simulator::demo::database::Role;
 use tests::lane::{Lane, vehicle};
-use tests::office::{noon, pool};
+use tests::office::{centre_key, noon, pool};
 use tests::programs::found;
 
 use super::browser::{Screen, browse};
@@ -102,6 +103,14 @@ fn days_after(days: i64) -> Timestamp {
     noon() + std::time::Duration::from_secs(u64::try_from(days * DAY_S).unwrap())
 }
 
+/// What the scheduler does, whatever becomes of days that are not closed here.
+async fn tick(books: &sqlx::PgPool, now: Timestamp) {
+    let (clock, key, folder) =
+        (Clock::of_run(Some(Clock::anchor(now, 1.0))), centre_key(), tempfile::tempdir().unwrap());
+    let scheduler = Scheduler { pool: books, clock: &clock, key: &key, folder: folder.path() };
+    scheduler.tick().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_is_erased_in_time_but_never_before_its_case_is_settled() {
     let centre = Centre::open().await;
@@ -110,15 +119,18 @@ async fn what_was_read_is_erased_in_time_but_never_before_its_case_is_settled() 
     let plates = "select count(plate) from review_look";
     // As long as the case is open finance may have to see it, whoever asks.
     let read = vehicle(20).plate;
-    assert_eq!(review::erase_plate(&books, &read, days_after(100)).await.unwrap(), 0);
     let (an, chi) = ("an".parse().unwrap(), "chi".parse().unwrap());
+    let erase = async |plate, days| {
+        review::erase_plate(&books, plate, &an, days_after(days)).await.unwrap()
+    };
+    assert_eq!(erase(&read, 100).await, 0);
     cases::propose(&books, &code, &an, &Outcome::Stands, "the books stand", noon()).await.unwrap();
     cases::settle(&books, &code, &chi, "agreed", noon()).await.unwrap();
-    assert_eq!(review::erase_plate(&books, &vehicle(21).plate, days_after(1)).await.unwrap(), 0);
-    // Then by itself, when its time has come.
-    review::search_passages(&books, &policy(), days_after(80)).await.unwrap();
+    assert_eq!(erase(&vehicle(21).plate, 1).await, 0);
+    // Then by itself, when its time has come, though nobody reviews.
+    tick(&books, days_after(80)).await;
     assert_eq!(office.number(plates).await, 1);
-    review::search_passages(&books, &policy(), days_after(101)).await.unwrap();
+    tick(&books, days_after(101)).await;
     assert_eq!(office.number(plates).await, 0);
     let (_, seen) = review::seen_of_case(&books, &code).await.unwrap().unwrap();
     assert_eq!(seen.iter().map(|one| one.answer.clone()).collect::<Vec<_>>(), [None]);
@@ -131,4 +143,30 @@ async fn what_was_read_is_erased_in_time_but_never_before_its_case_is_settled() 
         assert!(sqlx::query(sql).execute(&office.pool).await.is_err(), "{sql}");
         assert!(sqlx::query(sql).execute(&books).await.is_err(), "{sql}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_has_their_plate_erased_also_from_what_a_reviewer_wrote() {
+    let centre = Centre::open().await;
+    let office = &centre.intake.office;
+    post(&centre, &typed("lan", &["2026-03-02T05:10:00Z"])).await;
+    let books = pool(&office.url_for(Role::Reconciliation)).await;
+    assert_eq!(review::search_passages(&books, &policy(), noon()).await.unwrap(), 1);
+    let tam = "tam".parse().unwrap();
+    let claimed = review::claim(&books, &tam, Within::default(), &policy(), noon()).await;
+    let plate = vehicle(20).plate;
+    let note = format!("a trailer of {}", plate.as_str().to_lowercase());
+    let other = Answer::Rejected(Rejected::Other { note });
+    let item = claimed.unwrap().unwrap().item;
+    let answered = review::answer(&books, item, &tam, &other, noon()).await.unwrap();
+    let Answered::Ended(Some(code)) = answered else { panic!("it ends: {answered:?}") };
+    let (an, chi) = ("an".parse().unwrap(), "chi".parse().unwrap());
+    cases::propose(&books, &code, &an, &Outcome::Stands, "the books stand", noon()).await.unwrap();
+    cases::settle(&books, &code, &chi, "agreed", noon()).await.unwrap();
+    let later = days_after(1);
+    assert_eq!(review::erase_plate(&books, &vehicle(21).plate, &an, later).await.unwrap(), 0);
+    assert_eq!(review::erase_plate(&books, &plate, &an, later).await.unwrap(), 1);
+    assert_eq!(office.number("select count(note) from review_look").await, 0);
+    let told = "select count(*) from job_run where job = 'erase-plate' and outcome like '%by an'";
+    assert_eq!(office.number(told).await, 2);
 }
