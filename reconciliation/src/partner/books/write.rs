@@ -16,7 +16,7 @@ use super::repo::Wanted;
 use super::vetc::{self, StationLanes};
 use super::{Agencies, Agency, Of, Parties, Unnamed, changes, decision, repo, tag, transaction};
 use crate::partner::exchange::ExchangeError;
-use crate::partner::exchange::export::{Exported, Parcel, export, finish};
+use crate::partner::exchange::export::{Exported, Parcel, export, finish, is_in_folder};
 use crate::partner::layout::{Form, Layout, Order as Place};
 use crate::partner::refusal::Refusal;
 
@@ -186,7 +186,13 @@ async fn name(
     now: Timestamp,
 ) -> Result<Option<String>, WriteError> {
     let Of::Station { operator, .. } = &order.of else { return Ok(None) };
-    Ok(Some(vetc::name_of(order.layout, now, &zone(pool, operator).await?)))
+    let zone = zone(pool, operator).await?;
+    let is_taken = async |name: &str| {
+        Ok::<_, WriteError>(
+            is_in_folder(order.folder, name)? || repo::is_name_of_sent(pool, name).await?,
+        )
+    };
+    Ok(Some(vetc::free_name(order.layout, now, &zone, is_taken).await?))
 }
 
 /// The kinds that are written of each.

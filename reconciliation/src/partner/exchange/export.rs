@@ -141,9 +141,13 @@ async fn try_export(
         return Err(Refusal::of_file(Fault::File, reason, wanted).into_stop());
     }
     listed::may_follow(parcel, channel.list.as_ref(), &header)?;
-    let part = parcel.folder.join(format!("{name}.part"));
     let path = parcel.folder.join(&name);
-    let logged = write_and_log(&mut tx, parcel, (partner, &parsed, &header), &part, now).await;
+    let (part, out) = claim(&parcel.folder, &name)?;
+    let written = write(parcel, &header, out);
+    let logged = match written {
+        Ok(()) => log(&mut tx, parcel, (partner, &parsed, &header), &part, now).await,
+        Err(stop) => Err(stop),
+    };
     let (file_no, examined) = match logged {
         Ok(logged) => logged,
         Err(stop) => {
@@ -158,15 +162,43 @@ async fn try_export(
     Ok(Exported { file_no, path, examined })
 }
 
-/// Writes the file under its other name, reads it as a partner would, and adds it to the log.
-async fn write_and_log(
+/// Where a file is before it has its name.
+fn part_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.part"))
+}
+
+/// Whether a folder has a file of that name, or one that will be called so.
+pub(in crate::partner) fn is_in_folder(folder: &Path, name: &str) -> std::io::Result<bool> {
+    Ok(folder.join(name).try_exists()? || part_of(folder, name).try_exists()?)
+}
+
+/// Begins the file under its other name. Who has that one alone may give the name, so no file takes
+/// another's place.
+fn claim(folder: &Path, name: &str) -> Result<(PathBuf, File), Stop> {
+    let taken = || {
+        let reason = format!("{name} is in the folder already, or another run writes it");
+        Refusal::of_file(Fault::File, reason, "another time or name").into_stop()
+    };
+    let part = part_of(folder, name);
+    let out = match File::create_new(&part) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken()),
+        out => out?,
+    };
+    if folder.join(name).try_exists()? {
+        fs::remove_file(&part)?;
+        return Err(taken());
+    }
+    Ok((part, out))
+}
+
+/// Reads the file that was written as a partner would, and adds it to the log.
+async fn log(
     tx: &mut PgConnection,
     parcel: &Parcel,
     (partner, name, header): (&str, &FileName, &Record),
     part: &Path,
     now: Timestamp,
 ) -> Result<(i64, Examined), Stop> {
-    write(parcel, header, part)?;
     let examined = examine(name, File::open(part)?)?;
     let counted_by = match parcel.layout.roles.count {
         Some(_) => CountedBy::Header,
@@ -238,9 +270,9 @@ fn header(parcel: &Parcel, records: u64, number: u64, now: Timestamp) -> Result<
 }
 
 /// Writes all of it and waits until it is on the disk.
-fn write(parcel: &Parcel, header: &Record, part: &Path) -> Result<(), Stop> {
+fn write(parcel: &Parcel, header: &Record, out: File) -> Result<(), Stop> {
     let layout = parcel.layout;
-    let out = BufWriter::with_capacity(1 << 16, File::create(part)?);
+    let out = BufWriter::with_capacity(1 << 16, out);
     let mut writer = Writer::open(layout, header, out)?;
     let lines = std::io::BufReader::new(File::open(&parcel.records)?).lines();
     for (number, line) in (1..).zip(lines) {
@@ -386,4 +418,23 @@ pub fn asked_of_callers(layout: &'static Layout) -> Vec<&'static str> {
         .filter(|field| field.kind.only().is_none() && !is_ours(field.name))
         .map(|field| field.name)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), "ETAG_ALL_000_20260303190059.txt");
+        assert!(!is_in_folder(folder, name).unwrap());
+        let (part, _out) = claim(folder, name).ok().unwrap();
+        // Another run, while this one writes and when it has.
+        assert!(matches!(claim(folder, name), Err(Stop::Refused(_))) && part.exists());
+        assert!(is_in_folder(folder, name).unwrap());
+        fs::rename(&part, folder.join(name)).unwrap();
+        assert!(matches!(claim(folder, name), Err(Stop::Refused(_))) && !part.exists());
+        assert!(is_in_folder(folder, name).unwrap());
+    }
 }

@@ -116,3 +116,14 @@ pub(in crate::partner::books) async fn written(
     .await
     .map_err(failed("look for the file that was written"))
 }
+
+/// Whether any partner was written a file of that name.
+pub(in crate::partner::books) async fn is_name_of_sent(pool: &PgPool, name: &str) -> Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select from partner_file where direction = 'sent' and name = $1)",
+    )
+    .bind(name)
+    .fetch_one(pool)
+    .await
+    .map_err(failed("look whether a name is taken"))
+}
