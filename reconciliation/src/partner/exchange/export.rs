@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufWriter};
 use std::path::{Path, PathBuf};
 
-use domain::Timestamp;
+use domain::{IssuerId, Timestamp};
 use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -41,9 +41,18 @@ pub struct Parcel {
     /// Where files for partners are put.
     pub folder: PathBuf,
     /// What it is written of, where no second file may be written of the same: its records are kept.
-    pub of: Option<String>,
+    pub of: Option<Origin>,
     /// The time of the list that it changes, where that must be the last one still.
     pub on_top_of: Option<String>,
+}
+
+/// What of our books a file is written of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// What it is called in the log.
+    pub name: String,
+    /// Whose tags, where it is a list.
+    pub issuer: Option<IssuerId>,
 }
 
 /// A file that was written.
@@ -215,8 +224,8 @@ async fn log(
     let offer = Offer::of(parcel.layout, header, examined.figures.records);
     let file_no = repo::add_in_tx(tx, &entry, &offer, now).await?;
     if let Some(of) = &parcel.of {
-        repo::add_origin_in_tx(tx, (file_no, parcel.layout.code, partner), of).await?;
-        listed::note_in_tx(tx, parcel, partner, &offer).await?;
+        repo::add_origin_in_tx(tx, (file_no, parcel.layout.code, partner), &of.name).await?;
+        listed::note_in_tx(tx, parcel, (partner, of.issuer.as_ref()), &offer).await?;
         if parcel.layout.roles.amount.is_some() {
             copy(tx, part, name, (file_no, &examined), &mut |_, _| ()).await.map_err(|stop| {
                 match stop {
