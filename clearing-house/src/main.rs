@@ -55,6 +55,10 @@ enum Command {
     /// Take passages, publish lists and receipts, until told to stop.
     Run,
     /// Prove from stored rows what can be proved; fail on the first break.
+    ///
+    /// The whole proof holds one state of the books until it ends, and no row that is changed meanwhile can
+    /// be cleared away: posting beside it becomes slow. Let it run on a standby, or in hours without
+    /// traffic; for every day there is --day.
     Verify(Verify),
     /// Passages, exceptions, lanes, tolls and the ledger in numbers.
     Report(Output),

@@ -4,10 +4,12 @@ create table partner_listed (
     partner text not null,
     -- A list with its changes.
     channel text not null,
+    -- Whose tags. A whole list takes the place of the one before, whosever that was.
+    issuer  text not null,
     serial  bigint not null check (serial >= 0),
     -- The record, as JSON.
     said    text not null,
-    primary key (partner, channel, serial)
+    primary key (partner, channel, issuer, serial)
 );
 
 -- The list that a partner's files lead to: its last whole one, with the changes since. Personal data.

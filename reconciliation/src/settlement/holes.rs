@@ -102,7 +102,7 @@ pub(super) async fn now(
     let grown: Vec<_> =
         behind.iter().filter(|journal| journal.last_seq > looked_upto(journal)).collect();
     let mut holes: Vec<Hole> =
-        looked.holes.iter().filter(|hole| is_left(hole, behind)).cloned().collect();
+        looked.holes.iter().filter_map(|hole| left_of(hole, behind)).collect();
     if grown.is_empty() {
         return Ok(holes);
     }
@@ -131,13 +131,12 @@ pub(super) async fn now(
     Ok(holes)
 }
 
-/// Whether a hole lies above its journal's watermark still.
-fn is_left(hole: &Hole, behind: &[JournalState]) -> bool {
-    behind.iter().any(|journal| {
-        journal.lane == hole.lane
-            && journal.epoch == hole.epoch
-            && journal.posted_upto < hole.first_seq
-    })
+/// What of a hole lies above its journal's watermark still: its beginning may have been filled since.
+fn left_of(hole: &Hole, behind: &[JournalState]) -> Option<Hole> {
+    let journal =
+        behind.iter().find(|journal| journal.lane == hole.lane && journal.epoch == hole.epoch)?;
+    let first_seq = hole.first_seq.max(journal.posted_upto + 1);
+    (first_seq <= hole.last_seq).then(|| Hole { first_seq, ..hole.clone() })
 }
 
 fn hole((lane, epoch, first, last, after): Row) -> Result<Hole> {
@@ -148,4 +147,31 @@ fn hole((lane, epoch, first, last, after): Row) -> Result<Hole> {
         last_seq: number("sequence", last)?,
         after: after.map(from_sql),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_is_left_as_far_as_it_is_not_filled() {
+        let lane: LaneId = "cienco4/ben-thuy/l01".parse().unwrap();
+        let hole = |first_seq, last_seq| Hole {
+            lane: lane.clone(),
+            epoch: 1,
+            first_seq,
+            last_seq,
+            after: None,
+        };
+        let left = |posted_upto| {
+            let journal = JournalState { lane: lane.clone(), epoch: 1, posted_upto, last_seq: 200 };
+            left_of(&hole(100, 150), &[journal])
+        };
+        assert_eq!(left(99), Some(hole(100, 150)));
+        assert_eq!(left(120), Some(hole(121, 150)));
+        assert_eq!(left(149), Some(hole(150, 150)));
+        assert_eq!(left(150), None);
+        // Its journal has nothing missing any more.
+        assert_eq!(left_of(&hole(100, 150), &[]), None);
+    }
 }

@@ -85,24 +85,27 @@ pub(crate) async fn operators(pool: &PgPool) -> Result<Vec<Operator>> {
     rows.into_iter().map(operator).collect()
 }
 
+/// Whether a day `d` of an operator `o` gets a statement: it has something to state, or is closed.
+pub(crate) const IS_STATED: &str = "(d.state = 'closed'
+    -- What moved money is found by an index; what did not, by its first row.
+    or exists (select from batch_sum b where b.operator_no = o.operator_no and b.day = d.day)
+    or exists (select from posting p where p.operator_no = o.operator_no and p.day = d.day)
+    or exists (select from direct_transfer t where t.operator = d.operator and t.day = d.day
+               and t.kind in ('reversal', 'repost', 'adjustment')))";
+
 pub(crate) async fn days_through(
     pool: &PgPool,
     operator: &OperatorId,
     through: BusinessDate,
 ) -> Result<Days> {
-    let rows: Vec<(Date, bool)> = sqlx::query_as(
+    let rows: Vec<(Date, bool)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "select d.day, exists (select from statement s where s.operator = d.operator and s.day = d.day)
          from settlement_day d
          join operator o using (operator)
          where d.operator = $1 and d.day <= $2
-           and (d.state = 'closed'
-                -- What moved money is found by an index; what did not, by its first row.
-                or exists (select from batch_sum b where b.operator_no = o.operator_no and b.day = d.day)
-                or exists (select from posting p where p.operator_no = o.operator_no and p.day = d.day)
-                or exists (select from direct_transfer t where t.operator = d.operator and t.day = d.day
-                           and t.kind in ('reversal', 'repost', 'adjustment')))
-         order by d.day",
-    )
+           and {IS_STATED}
+         order by d.day"
+    )))
     .bind(operator.as_str())
     .bind(day_to_sql(through))
     .fetch_all(pool)

@@ -8,7 +8,7 @@ use sqlx::types::time::Date;
 
 use super::Paper;
 use crate::settlement::SettlementError;
-use crate::settlement::repo::parsed;
+use crate::settlement::repo::{IS_STATED, parsed};
 
 type Row = (String, Date, String, Vec<u8>, Vec<u8>);
 
@@ -52,7 +52,7 @@ pub async fn papers_through(
     rows.into_iter().map(from_row).collect()
 }
 
-/// How many days up to a day have no statement yet.
+/// How many days up to a day have no statement yet, of those that get one.
 ///
 /// # Errors
 /// When the database fails.
@@ -60,10 +60,11 @@ pub async fn unstated_through(
     executor: impl PgExecutor<'_>,
     through: BusinessDate,
 ) -> Result<u64, SettlementError> {
-    let days: i64 = sqlx::query_scalar(
-        "select count(*) from settlement_day d where d.day <= $1
-           and not exists (select from statement s where s.operator = d.operator and s.day = d.day)",
-    )
+    let days: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+        "select count(*) from settlement_day d join operator o using (operator) where d.day <= $1
+           and not exists (select from statement s where s.operator = d.operator and s.day = d.day)
+           and {IS_STATED}"
+    )))
     .bind(day_to_sql(through))
     .fetch_one(executor)
     .await

@@ -150,6 +150,17 @@ async fn of_two_who_write_the_changes_at_once_one_is_told_that_the_other_did() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_whose_tags_are_not_known_or_anothers_is_not_changed() {
+    let (away, home) = (House::open("4081").await, House::open("4082").await);
+    told(&home, &away, ("ITAG", tags()), 1).await;
+    for lost in ["update partner_listed set issuer = 'another'", "delete from partner_listed"] {
+        run(&home, &[lost]).await;
+        let none = refused(&home, "ITGU", changes(), "2026-03-03T02:00:00Z").await;
+        assert!(matches!(none, WriteError::NoList { .. }), "{none}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plates_go_as_a_whole_list_and_no_format_has_their_changes() {
     let (away, home) = (House::open("4081").await, House::open("4082").await);
     let (_, all) = told(&home, &away, ("ICLP", tags()), 1).await;

@@ -98,6 +98,17 @@ async fn a_stations_day_comes_to_the_other_side_to_the_dong_and_back_to_the_byte
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_files_of_one_second_are_two_files() {
+    let ours = away().await;
+    close(&ours).await;
+    let now = "2026-03-03T19:00:00Z";
+    let one = ours.written("ETAG", of_station(DAYS[0]), "ben-thuy", now).await;
+    let other = ours.written("ETAG", of_station(DAYS[1]), "another", now).await;
+    assert_ne!(one, other);
+    assert_ne!(fs::read(&one).unwrap(), fs::read(&other).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn vehicles_with_priority_go_in_a_file_of_their_own() {
     let ours = House::open("4081").await;
     let mut gate = Lane::new("cienco4/ben-thuy/l01");

@@ -2,7 +2,7 @@
 //! now, both in the order of serials, so that neither is ever in memory.
 //!
 //! A change is made on top of the last list, and only where the partner has acknowledged that one: on top of
-//! a list that it does not have, a change says nothing. IAG has a word for a tag that is gone (status 4);
+//! a list that it does not have, or of another issuer's tags, a change says nothing or what is wrong. IAG has a word for a tag that is gone (status 4);
 //! NIOP has none, and such a tag is told as invalid.
 
 use futures::TryStreamExt as _;
@@ -16,20 +16,21 @@ use crate::partner::exchange::repo::{channel_of, failed};
 use crate::partner::layout::{Form, Layout};
 use domain::IssuerId;
 
-/// The list that changes are made on top of.
+/// The list that changes of an issuer's tags are made on top of: the last one, if it was of these.
 pub(super) async fn base(
     pool: &PgPool,
     layout: &'static Layout,
-    partner: &str,
+    (partner, issuer): (&str, &IssuerId),
 ) -> Result<LastList, WriteError> {
     let whole = match layout.form {
         Form::Xml(_) => "STVL",
         Form::Fixed | Form::Tuples => "ITAG",
     };
     let partner_name = || partner.to_owned();
-    let last = repo::last_list(pool, partner, channel_of(layout)).await?;
+    let last = repo::last_list(pool, (partner, channel_of(layout)), issuer).await?;
     let last = last.filter(|last| last.is_ours);
-    let last = last.ok_or_else(|| WriteError::NoList { partner: partner_name(), whole })?;
+    let none = || WriteError::NoList { partner: partner_name(), issuer: issuer.clone(), whole };
+    let last = last.ok_or_else(none)?;
     if last.state != "acknowledged" {
         let LastList { file, state, .. } = last;
         return Err(WriteError::ListNotTaken { partner: partner_name(), file, state, whole });
@@ -68,7 +69,7 @@ pub(super) async fn put_changes(
     let mut of_books = pool.acquire().await.map_err(failed("connect"))?;
     let mut of_lists = pool.acquire().await.map_err(failed("connect"))?;
     let mut tags = repo::tags(&mut of_books, issuer);
-    let mut told = repo::listed(&mut of_lists, (partner, channel_of(layout)));
+    let mut told = repo::listed(&mut of_lists, (partner, channel_of(layout)), issuer);
     let (mut one, mut said) = (tags.try_next().await?, told.try_next().await?);
     loop {
         let serials =

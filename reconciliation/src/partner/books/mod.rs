@@ -11,7 +11,7 @@
 //! transaction that was sent against its last answer, to the minor unit.
 //!
 //! *Change*: of a list, what a partner was told of a tag and is so no more. The books know no balance of
-//! yesterday, so what each partner was last told is kept (`partner_listed`).
+//! yesterday, so what each partner was last told is kept (`partner_listed`), by issuer.
 //!
 //! Deliberately absent: changes of lists of plates, for which no format has a file; plates as identities in
 //! NIOP, which has those of three countries alone.
@@ -154,6 +154,14 @@ pub enum Of {
 }
 
 impl Of {
+    /// Whose tags, of a list.
+    fn issuer_of_tags(&self) -> Option<&IssuerId> {
+        match self {
+            Self::Tags { issuer } | Self::Changes { issuer } => Some(issuer),
+            Self::Day { .. } | Self::Station { .. } | Self::Decisions { .. } => None,
+        }
+    }
+
     /// What it is called in the log; a list is another at each time.
     fn name(&self, now: Timestamp) -> String {
         match self {

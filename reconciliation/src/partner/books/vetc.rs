@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::{LaneId, OperatorId, StationId, Timestamp};
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -96,8 +97,26 @@ impl<'a> StationLanes<'a> {
     }
 }
 
+/// The first time from `now` on whose name is not taken: a name says no station, and two of them may be written
+/// within one second.
+pub(super) async fn free_name<E>(
+    layout: &'static Layout,
+    now: Timestamp,
+    zone: &TimeZone,
+    is_taken: impl AsyncFn(&str) -> Result<bool, E>,
+) -> Result<String, E> {
+    let mut at = now;
+    loop {
+        let name = name_of(layout, at, zone);
+        if !is_taken(&name).await? {
+            return Ok(name);
+        }
+        at += SignedDuration::from_secs(1);
+    }
+}
+
 /// The name of a file of a whole day of a station.
-pub(super) fn name_of(layout: &'static Layout, now: Timestamp, zone: &TimeZone) -> String {
+fn name_of(layout: &'static Layout, now: Timestamp, zone: &TimeZone) -> String {
     let stamp = stamp_of(now, zone);
     match layout.code {
         "TRANSFERSPECIAL" => format!("TransferSpecial_{stamp}_{ALL_LANES}.txt"),
@@ -143,4 +162,26 @@ pub(super) fn transaction(
         record["ticket-code"] = json!(format!("1{}", passage.group + 1));
     }
     Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::partner::vetc::layout::{BY_ETAG, SPECIAL};
+
+    #[tokio::test]
+    async fn a_second_file_within_a_second_has_a_name_of_its_own() {
+        let now: Timestamp = "2026-03-03T19:00:59Z".parse().unwrap();
+        for (layout, free) in [
+            (&BY_ETAG, "ETAG_ALL_000_20260303190101.txt"),
+            (&SPECIAL, "TransferSpecial_20260303190101_000.txt"),
+        ] {
+            let taken = async |name: &str| {
+                Ok::<_, Infallible>(name.contains("190059") || name.contains("190100"))
+            };
+            assert_eq!(free_name(layout, now, &TimeZone::UTC, taken).await, Ok(free.to_owned()));
+        }
+    }
 }

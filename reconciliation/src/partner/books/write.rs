@@ -16,7 +16,7 @@ use super::repo::Wanted;
 use super::vetc::{self, StationLanes};
 use super::{Agencies, Agency, Of, Parties, Unnamed, changes, decision, repo, tag, transaction};
 use crate::partner::exchange::ExchangeError;
-use crate::partner::exchange::export::{Exported, Parcel, export, finish};
+use crate::partner::exchange::export::{Exported, Origin, Parcel, export, finish, is_in_folder};
 use crate::partner::layout::{Form, Layout, Order as Place};
 use crate::partner::refusal::Refusal;
 
@@ -78,11 +78,14 @@ pub enum WriteError {
     ForWhom,
     /// There is no list of the books that could be changed.
     #[error(
-        "{partner} was sent no list of the books that could be changed: write a whole {whole} first"
+        "{partner}'s last list is none of the books' tags of {issuer} that could be changed: write a \
+         whole {whole} first"
     )]
     NoList {
         /// For whom.
         partner: String,
+        /// Whose tags.
+        issuer: IssuerId,
         /// The kind of a whole list.
         whole: &'static str,
     },
@@ -144,7 +147,9 @@ pub async fn write(
         return Ok(Written::Before(name));
     }
     let base = match order.of {
-        Of::Changes { .. } => Some(changes::base(pool, order.layout, &partner).await?),
+        Of::Changes { ref issuer } => {
+            Some(changes::base(pool, order.layout, (&partner, issuer)).await?)
+        }
         Of::Day { .. } | Of::Station { .. } | Of::Tags { .. } | Of::Decisions { .. } => None,
     };
     if let Some((field, base)) = named_list(order.layout).zip(base.as_ref()) {
@@ -162,7 +167,7 @@ pub async fn write(
         partner: Some(partner),
         name: name(pool, order, now).await?,
         folder: order.folder.to_owned(),
-        of: Some(of),
+        of: Some(Origin { name: of, issuer: order.of.issuer_of_tags().cloned() }),
         on_top_of: base.map(|base| base.stamp),
     };
     Ok(match export(pool, &parcel, now).await? {
@@ -186,7 +191,13 @@ async fn name(
     now: Timestamp,
 ) -> Result<Option<String>, WriteError> {
     let Of::Station { operator, .. } = &order.of else { return Ok(None) };
-    Ok(Some(vetc::name_of(order.layout, now, &zone(pool, operator).await?)))
+    let zone = zone(pool, operator).await?;
+    let is_taken = async |name: &str| {
+        Ok::<_, WriteError>(
+            is_in_folder(order.folder, name)? || repo::is_name_of_sent(pool, name).await?,
+        )
+    };
+    Ok(Some(vetc::free_name(order.layout, now, &zone, is_taken).await?))
 }
 
 /// The kinds that are written of each.

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufWriter};
 use std::path::{Path, PathBuf};
 
-use domain::Timestamp;
+use domain::{IssuerId, Timestamp};
 use serde_json::{Map, Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
@@ -41,9 +41,18 @@ pub struct Parcel {
     /// Where files for partners are put.
     pub folder: PathBuf,
     /// What it is written of, where no second file may be written of the same: its records are kept.
-    pub of: Option<String>,
+    pub of: Option<Origin>,
     /// The time of the list that it changes, where that must be the last one still.
     pub on_top_of: Option<String>,
+}
+
+/// What of our books a file is written of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// What it is called in the log.
+    pub name: String,
+    /// Whose tags, where it is a list.
+    pub issuer: Option<IssuerId>,
 }
 
 /// A file that was written.
@@ -141,9 +150,13 @@ async fn try_export(
         return Err(Refusal::of_file(Fault::File, reason, wanted).into_stop());
     }
     listed::may_follow(parcel, channel.list.as_ref(), &header)?;
-    let part = parcel.folder.join(format!("{name}.part"));
     let path = parcel.folder.join(&name);
-    let logged = write_and_log(&mut tx, parcel, (partner, &parsed, &header), &part, now).await;
+    let (part, out) = claim(&parcel.folder, &name)?;
+    let written = write(parcel, &header, out);
+    let logged = match written {
+        Ok(()) => log(&mut tx, parcel, (partner, &parsed, &header), &part, now).await,
+        Err(stop) => Err(stop),
+    };
     let (file_no, examined) = match logged {
         Ok(logged) => logged,
         Err(stop) => {
@@ -158,15 +171,43 @@ async fn try_export(
     Ok(Exported { file_no, path, examined })
 }
 
-/// Writes the file under its other name, reads it as a partner would, and adds it to the log.
-async fn write_and_log(
+/// Where a file is before it has its name.
+fn part_of(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.part"))
+}
+
+/// Whether a folder has a file of that name, or one that will be called so.
+pub(in crate::partner) fn is_in_folder(folder: &Path, name: &str) -> std::io::Result<bool> {
+    Ok(folder.join(name).try_exists()? || part_of(folder, name).try_exists()?)
+}
+
+/// Begins the file under its other name. Who has that one alone may give the name, so no file takes
+/// another's place.
+fn claim(folder: &Path, name: &str) -> Result<(PathBuf, File), Stop> {
+    let taken = || {
+        let reason = format!("{name} is in the folder already, or another run writes it");
+        Refusal::of_file(Fault::File, reason, "another time or name").into_stop()
+    };
+    let part = part_of(folder, name);
+    let out = match File::create_new(&part) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken()),
+        out => out?,
+    };
+    if folder.join(name).try_exists()? {
+        fs::remove_file(&part)?;
+        return Err(taken());
+    }
+    Ok((part, out))
+}
+
+/// Reads the file that was written as a partner would, and adds it to the log.
+async fn log(
     tx: &mut PgConnection,
     parcel: &Parcel,
     (partner, name, header): (&str, &FileName, &Record),
     part: &Path,
     now: Timestamp,
 ) -> Result<(i64, Examined), Stop> {
-    write(parcel, header, part)?;
     let examined = examine(name, File::open(part)?)?;
     let counted_by = match parcel.layout.roles.count {
         Some(_) => CountedBy::Header,
@@ -183,8 +224,8 @@ async fn write_and_log(
     let offer = Offer::of(parcel.layout, header, examined.figures.records);
     let file_no = repo::add_in_tx(tx, &entry, &offer, now).await?;
     if let Some(of) = &parcel.of {
-        repo::add_origin_in_tx(tx, (file_no, parcel.layout.code, partner), of).await?;
-        listed::note_in_tx(tx, parcel, partner, &offer).await?;
+        repo::add_origin_in_tx(tx, (file_no, parcel.layout.code, partner), &of.name).await?;
+        listed::note_in_tx(tx, parcel, (partner, of.issuer.as_ref()), &offer).await?;
         if parcel.layout.roles.amount.is_some() {
             copy(tx, part, name, (file_no, &examined), &mut |_, _| ()).await.map_err(|stop| {
                 match stop {
@@ -238,9 +279,9 @@ fn header(parcel: &Parcel, records: u64, number: u64, now: Timestamp) -> Result<
 }
 
 /// Writes all of it and waits until it is on the disk.
-fn write(parcel: &Parcel, header: &Record, part: &Path) -> Result<(), Stop> {
+fn write(parcel: &Parcel, header: &Record, out: File) -> Result<(), Stop> {
     let layout = parcel.layout;
-    let out = BufWriter::with_capacity(1 << 16, File::create(part)?);
+    let out = BufWriter::with_capacity(1 << 16, out);
     let mut writer = Writer::open(layout, header, out)?;
     let lines = std::io::BufReader::new(File::open(&parcel.records)?).lines();
     for (number, line) in (1..).zip(lines) {
@@ -386,4 +427,23 @@ pub fn asked_of_callers(layout: &'static Layout) -> Vec<&'static str> {
         .filter(|field| field.kind.only().is_none() && !is_ours(field.name))
         .map(|field| field.name)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_file_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, name) = (folder.path(), "ETAG_ALL_000_20260303190059.txt");
+        assert!(!is_in_folder(folder, name).unwrap());
+        let (part, _out) = claim(folder, name).ok().unwrap();
+        // Another run, while this one writes and when it has.
+        assert!(matches!(claim(folder, name), Err(Stop::Refused(_))) && part.exists());
+        assert!(is_in_folder(folder, name).unwrap());
+        fs::rename(&part, folder.join(name)).unwrap();
+        assert!(matches!(claim(folder, name), Err(Stop::Refused(_))) && !part.exists());
+        assert!(is_in_folder(folder, name).unwrap());
+    }
 }

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 
+use domain::IssuerId;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -56,16 +57,19 @@ fn serial_field(layout: &'static Layout) -> Option<&'static str> {
 pub(super) async fn note_in_tx(
     tx: &mut PgConnection,
     parcel: &Parcel,
-    partner: &str,
+    (partner, issuer): (&str, Option<&IssuerId>),
     offer: &Offer,
 ) -> Result<(), Stop> {
-    let (Some(field), Some(listing)) = (serial_field(parcel.layout), &offer.listing) else {
+    let (Some(field), Some(listing), Some(issuer)) =
+        (serial_field(parcel.layout), &offer.listing, issuer)
+    else {
         return Ok(());
     };
-    let of = (partner, channel_of(parcel.layout));
+    let channel = channel_of(parcel.layout);
     if matches!(listing, Listing::Whole(_)) {
-        repo::forget_listed_in_tx(tx, of).await?;
+        repo::forget_listed_in_tx(tx, (partner, channel)).await?;
     }
+    let of = (partner, channel, issuer);
     let mut said = Vec::new();
     for line in BufReader::new(File::open(&parcel.records)?).lines() {
         let line = line?;

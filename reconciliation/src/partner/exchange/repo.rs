@@ -1,7 +1,7 @@
 //! The log of the exchange in the database.
 
 use clearing_house::sql::{from_sql, to_sql};
-use domain::Timestamp;
+use domain::{IssuerId, Timestamp};
 use sqlx::types::time::OffsetDateTime;
 use sqlx::{PgConnection, PgPool};
 
@@ -237,7 +237,7 @@ pub(super) async fn add_origin_in_tx(
         .map(drop)
 }
 
-/// Forgets what a partner was told of tags: a whole list follows.
+/// Forgets what a partner was told of tags, whosever they are: a whole list follows.
 pub(super) async fn forget_listed_in_tx(
     tx: &mut PgConnection,
     (partner, channel): (&str, &str),
@@ -254,21 +254,22 @@ pub(super) async fn forget_listed_in_tx(
 /// Notes what a partner is told of some tags; nothing of one that is taken off its list.
 pub(super) async fn say_listed_in_tx(
     tx: &mut PgConnection,
-    (partner, channel): (&str, &str),
+    (partner, channel, issuer): (&str, &str, &IssuerId),
     said: Vec<(i64, Option<String>)>,
 ) -> Result<(), ExchangeError> {
     let (serials, said): (Vec<i64>, Vec<Option<String>>) = said.into_iter().unzip();
     for sql in [
-        "delete from partner_listed l using unnest($3::bigint[], $4::text[]) as n (serial, said)
-         where l.partner = $1 and l.channel = $2 and l.serial = n.serial and n.said is null",
-        "insert into partner_listed (partner, channel, serial, said)
-         select $1, $2, serial, said from unnest($3::bigint[], $4::text[]) as n (serial, said)
+        "delete from partner_listed l using unnest($4::bigint[], $5::text[]) as n (serial, said)
+         where l.partner = $1 and l.channel = $2 and l.issuer = $3 and l.serial = n.serial and n.said is null",
+        "insert into partner_listed (partner, channel, issuer, serial, said)
+         select $1, $2, $3, serial, said from unnest($4::bigint[], $5::text[]) as n (serial, said)
          where said is not null
-         on conflict (partner, channel, serial) do update set said = excluded.said",
+         on conflict (partner, channel, issuer, serial) do update set said = excluded.said",
     ] {
         sqlx::query(sql)
             .bind(partner)
             .bind(channel)
+            .bind(issuer.as_str())
             .bind(&serials)
             .bind(&said)
             .execute(&mut *tx)

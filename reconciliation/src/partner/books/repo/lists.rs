@@ -56,24 +56,27 @@ pub(in crate::partner::books) struct LastList {
     pub(in crate::partner::books) stamp: String,
     /// What became of it, as the log has it.
     pub(in crate::partner::books) state: String,
-    /// Whether it was written of the books, so that each of its tags is known.
+    /// Whether it was written of the issuer's tags in the books, and what it told of them is known.
     pub(in crate::partner::books) is_ours: bool,
 }
 
 pub(in crate::partner::books) async fn last_list(
     pool: &PgPool,
-    partner: &str,
-    channel: &str,
+    (partner, channel): (&str, &str),
+    issuer: &IssuerId,
 ) -> Result<Option<LastList>> {
     let row: Option<(String, String, String, String, bool)> = sqlx::query_as(
         "select f.name, f.list_name, f.stamp, s.state,
                 exists (select from partner_export x where x.file_no = f.file_no)
+                and exists (select from partner_listed l where l.partner = f.partner
+                              and l.channel = f.channel and l.issuer = $3)
          from partner_file f join partner_sent_v1 s using (file_no)
          where f.direction = 'sent' and f.partner = $1 and f.channel = $2 and f.list_name is not null
          order by f.stamp desc limit 1",
     )
     .bind(partner)
     .bind(channel)
+    .bind(issuer.as_str())
     .fetch_optional(pool)
     .await
     .map_err(failed("find the last list"))?;
@@ -85,12 +88,15 @@ pub(in crate::partner::books) async fn last_list(
 pub(in crate::partner::books) fn listed<'a>(
     connection: &'a mut PgConnection,
     (partner, channel): (&str, &str),
+    issuer: &IssuerId,
 ) -> Rows<'a, (u32, Value)> {
     sqlx::query(
-        "select serial, said from partner_listed where partner = $1 and channel = $2 order by serial",
+        "select serial, said from partner_listed
+         where partner = $1 and channel = $2 and issuer = $3 order by serial",
     )
     .bind(partner.to_owned())
     .bind(channel.to_owned())
+    .bind(issuer.as_str().to_owned())
     .fetch(connection)
     .map_err(failed_each("read what a partner was told of tags"))
     .map_ok(|row| {
@@ -115,4 +121,15 @@ pub(in crate::partner::books) async fn written(
     .fetch_optional(pool)
     .await
     .map_err(failed("look for the file that was written"))
+}
+
+/// Whether any partner was written a file of that name.
+pub(in crate::partner::books) async fn is_name_of_sent(pool: &PgPool, name: &str) -> Result<bool> {
+    sqlx::query_scalar(
+        "select exists (select from partner_file where direction = 'sent' and name = $1)",
+    )
+    .bind(name)
+    .fetch_one(pool)
+    .await
+    .map_err(failed("look whether a name is taken"))
 }

@@ -13,7 +13,7 @@ pub(super) use answers::{
     Answered, Claim, add_decision, answered, claims, decisions, hold_decisions, left_standing,
     received, stands_at,
 };
-pub(super) use lists::{LastList, last_list, listed, tags, written};
+pub(super) use lists::{LastList, is_name_of_sent, last_list, listed, tags, written};
 pub(super) use passages::{Wanted, calendar, corrections, is_closed, transactions, without_tag};
 
 type Result<T> = std::result::Result<T, ExchangeError>;
