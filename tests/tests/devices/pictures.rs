@@ -1,13 +1,16 @@
 //! A picture on its way: from the camera of a lane through a real broker to the desk's hands, and
 //! into the centre's folder. What is forged is refused; a broker without pictures holds nobody up.
 
+use std::convert::Infallible;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use async_nats::Client;
+use async_nats::jetstream::Context;
 use clearing_house::broker::{ensure_streams, ensure_streams_kept_by, jetstream};
-use clearing_house::{config, pictures};
+use clearing_house::config;
+use clearing_house::pictures::{self, FilingError};
 use domain::signature::Digest256;
 use domain::wire::subject;
 use domain::wire::v1::{
@@ -20,7 +23,7 @@ use simulator::demo::broker::{Broker, BrokerUser};
 use simulator::demo::run_folder::RunFolder;
 use simulator::picture;
 use tests::programs::nats_server;
-use tokio::task::block_in_place;
+use tokio::task::{JoinHandle, block_in_place};
 
 use super::site::{Site, lane, tag};
 
@@ -55,6 +58,14 @@ async fn forge(centre: &Client, digest: Digest256, bytes: &[u8], seq: u64) {
     sent.expect("the broker is there").await.expect("the note is stored");
 }
 
+/// Files pictures into a folder, as the clearing house does.
+fn file(streams: &Context, folder: &Path) -> JoinHandle<Result<Infallible, FilingError>> {
+    let (streams, folder) = (streams.clone(), folder.to_owned());
+    let (keep_days, mb_max) = (90.try_into().expect("days"), 100.try_into().expect("megabytes"));
+    let config = config::Pictures { folder, keep_days, mb_max };
+    tokio::spawn(async move { pictures::run(&streams, &config, Clock::system()).await })
+}
+
 /// Opens for a vehicle that a person was called for.
 async fn open(centre: &Client, call: u64) -> CommandAnswer {
     let now = Clock::system().now();
@@ -76,6 +87,21 @@ async fn open(centre: &Client, call: u64) -> CommandAnswer {
     parse::<CommandReply>("reply", &reply.payload).expect("a reply").answer
 }
 
+/// The lane's passage of that number, once it is at the broker as its last.
+async fn passage(site: &mut Site, streams: &Context, seq: u64) -> PassageRecord {
+    let passages = streams.get_stream(subject::PASSAGES.name).await.expect("the stream");
+    let deadline = Clock::system();
+    loop {
+        let last = passages.direct_get_last_for_subject(subject::kept_passages(&lane("l01"))).await;
+        let last = last.map(|last| parse::<PassageRecord>("passage", &last.payload));
+        match last {
+            Ok(Ok(last)) if last.id.seq.get() == seq => return last,
+            _ => assert!(deadline.uptime() < Duration::from_secs(30), "the passage arrives"),
+        }
+        site.a_moment().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_reaches_the_desk_while_its_vehicle_waits_and_the_centre_with_its_passage() {
     let folder = RunFolder::temporary().expect("a folder");
@@ -88,12 +114,7 @@ async fn a_picture_reaches_the_desk_while_its_vehicle_waits_and_the_centre_with_
     let streams = jetstream(centre.clone());
     ensure_streams(&streams).await.expect("streams");
     let filed = folder.join("pictures");
-    let filing = {
-        let (streams, folder) = (streams.clone(), filed.clone());
-        let (keep_days, mb_max) = (90.try_into().unwrap(), 100.try_into().unwrap());
-        let config = config::Pictures { folder, keep_days, mb_max };
-        tokio::spawn(async move { pictures::run(&streams, &config, Clock::system()).await })
-    };
+    let filing = file(&streams, &filed);
     let desk = broker.connect(&own).await.expect("the desk is connected");
     let mut notes = desk.subscribe("etc.v1.picture.cienco4.ben-thuy.*").await.unwrap();
     desk.flush().await.expect("the desk listens");
@@ -152,17 +173,7 @@ async fn a_picture_reaches_the_desk_while_its_vehicle_waits_and_the_centre_with_
     site.see("51F97022").await;
     site.read(0, &[tag(1)]);
     site.until("the arm is up", |site| site.l01.arm_is_up()).await;
-    let passages = streams.get_stream(subject::PASSAGES.name).await.expect("the stream");
-    let deadline = Clock::system();
-    let last = loop {
-        let last = passages.direct_get_last_for_subject(subject::kept_passages(&lane("l01"))).await;
-        let last = last.map(|last| parse::<PassageRecord>("passage", &last.payload));
-        match last {
-            Ok(Ok(last)) if last.id.seq.get() == 2 => break last,
-            _ => assert!(deadline.uptime() < Duration::from_secs(30), "the passage arrives"),
-        }
-        site.a_moment().await;
-    };
+    let last = passage(&mut site, &streams, 2).await;
     assert_eq!(last.decision, DecisionRecord::OpenedByTag);
     site.stop().await;
     block_in_place(|| drop((site, broker, folder)));
